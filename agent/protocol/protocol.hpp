@@ -1,0 +1,153 @@
+// What runner and agent say to each other: plain structs and their JSON, the same over HTTPS, the unix socket and the socketpair
+// between the agent's api and injector processes. Times are nanoseconds; on the wire every struct is one JSON object with these names.
+#pragma once
+
+#include "injector/core/evidence.hpp"
+#include "injector/core/json_fwd.hpp"
+#include "injector/core/params.hpp"
+#include "injector/core/result.hpp"
+#include "injector/core/units.hpp"
+#include "injector/core/victim.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi::protocol {
+
+// A runner and an agent whose numbers differ do not talk; the error names both and says which to update.
+inline constexpr int version = 1;
+
+struct FaultText {
+  std::string name, summary;
+  std::vector<std::string> target_kinds;
+  bool reversible = true;
+  std::vector<ParamText> params;
+};
+
+// One thing a machine can or cannot do, as `arashi doctor` prints it.
+struct Capability {
+  std::string name;  // "netem", "clsact", "tcx", "tun", "cgroup v2 freezer", "CAP_NET_ADMIN"
+  bool available = false;
+  std::string detail;  // what was found
+  std::string remedy;  // what to install or load where missing
+};
+
+struct About {  // GET /v1/about
+  int protocol = version;
+  std::string release, node, boot, kernel;
+  std::vector<FaultText> faults;
+  std::vector<Capability> capabilities;
+};
+
+struct ResolveRequest {
+  Selector selector;
+};  // POST /v1/resolve
+struct ResolveReply {
+  std::vector<Victim> victims;
+};
+
+struct InjectRequest {  // POST /v1/prepare (reads only) and POST /v1/inject
+  std::string experiment, id, fault;
+  Victim victim;
+  std::string params;  // canonical parameters, as JSON text
+  Duration duration{};
+};
+struct PrepareReply {
+  std::vector<std::string> claims;
+  std::string mechanism, because, undo;
+  bool reversible = true;
+};
+struct InjectReply {
+  std::string id;
+  Evidence evidence;
+  Duration took{};
+};
+
+struct LeaseRequest {
+  std::string experiment;
+  Duration ttl{};
+};  // POST /v1/lease: opens or renews
+struct LeaseReply {
+  Duration ttl{};
+  std::size_t live = 0;
+};  // ttl granted (policy may shorten), injections of the experiment alive
+
+struct RevertRequest {
+  std::string experiment, id;
+};  // POST /v1/revert: one id, or all of the experiment (also ends the lease)
+struct HaltRequest {
+  std::string experiment;
+};  // POST /v1/halt: empty = everything on this machine
+struct RevertOutcome {
+  std::string id, fault, step, problem;
+  Duration took{};
+};
+struct RevertReply {
+  std::vector<RevertOutcome> outcomes;
+};
+
+struct InjectionStatus {
+  std::string id, experiment, fault, step, mechanism, problem;
+  Victim victim;
+  Duration age{}, left{};
+  Evidence evidence;
+};
+struct StatusReply {  // GET /v1/status
+  std::string release, node;
+  std::vector<InjectionStatus> injections;
+  std::vector<std::string> leases;  // experiments that hold one
+};
+
+struct ErrorReply {
+  std::string blame, message;
+};  // any reply with status >= 400
+
+std::string_view name_of(Blame blame);
+Blame blame_from(std::string_view name);
+int http_status(Blame blame);
+
+void to_json(Json& json, const FaultText& value);
+void from_json(const Json& json, FaultText& value);
+void to_json(Json& json, const Capability& value);
+void from_json(const Json& json, Capability& value);
+void to_json(Json& json, const About& value);
+void from_json(const Json& json, About& value);
+void to_json(Json& json, const ResolveRequest& value);
+void from_json(const Json& json, ResolveRequest& value);
+void to_json(Json& json, const ResolveReply& value);
+void from_json(const Json& json, ResolveReply& value);
+void to_json(Json& json, const InjectRequest& value);
+void from_json(const Json& json, InjectRequest& value);
+void to_json(Json& json, const PrepareReply& value);
+void from_json(const Json& json, PrepareReply& value);
+void to_json(Json& json, const InjectReply& value);
+void from_json(const Json& json, InjectReply& value);
+void to_json(Json& json, const LeaseRequest& value);
+void from_json(const Json& json, LeaseRequest& value);
+void to_json(Json& json, const LeaseReply& value);
+void from_json(const Json& json, LeaseReply& value);
+void to_json(Json& json, const RevertRequest& value);
+void from_json(const Json& json, RevertRequest& value);
+void to_json(Json& json, const HaltRequest& value);
+void from_json(const Json& json, HaltRequest& value);
+void to_json(Json& json, const RevertOutcome& value);
+void from_json(const Json& json, RevertOutcome& value);
+void to_json(Json& json, const RevertReply& value);
+void from_json(const Json& json, RevertReply& value);
+void to_json(Json& json, const InjectionStatus& value);
+void from_json(const Json& json, InjectionStatus& value);
+void to_json(Json& json, const StatusReply& value);
+void from_json(const Json& json, StatusReply& value);
+void to_json(Json& json, const ErrorReply& value);
+void from_json(const Json& json, ErrorReply& value);
+
+// Text from outside → struct: a missing or mistyped field is Blame::input and names the field. Never throws.
+template <class T>
+Result<T> parse(std::string_view text);
+// Struct → one line of JSON.
+template <class T>
+std::string print(const T& value);
+
+}  // namespace arashi::protocol

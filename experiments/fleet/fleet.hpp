@@ -1,0 +1,66 @@
+// The agents of one run, spoken to in parallel: each has a connection that is kept warm. No call waits for another agent.
+#pragma once
+
+#include "agent/protocol/protocol.hpp"
+#include "injector/core/result.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace arashi::fleet {
+
+struct Address {
+  std::string name;                  // "local" or HOST:PORT
+  std::string unix_socket;           // or
+  std::string url;                   // https://HOST:PORT
+  std::string ca, certificate, key;  // PEM files
+};
+// "unix:/run/arashi/agent.sock", "https://10.0.0.3:7340", "10.0.0.3:7340".
+Result<Address> parse_address(const std::string& text, const std::filesystem::path& pki);
+
+// One agent. Thread-safe; each call takes a connection of its own from a small pool.
+class Agent {
+ public:
+  explicit Agent(Address address);
+  ~Agent();
+  [[nodiscard]] const std::string& name() const;
+  Result<protocol::About> about();  // refuses an agent that speaks another protocol version
+  Result<protocol::ResolveReply> resolve(const Selector& selector);
+  Result<protocol::PrepareReply> prepare(const protocol::InjectRequest& request);
+  Result<protocol::InjectReply> inject(const protocol::InjectRequest& request, Duration patience);
+  Result<protocol::LeaseReply> lease(const protocol::LeaseRequest& request);
+  Result<protocol::RevertReply> revert(const protocol::RevertRequest& request);
+  Result<protocol::RevertReply> halt(const protocol::HaltRequest& request);
+  Result<protocol::StatusReply> status();
+
+ private:
+  struct Pool;
+  std::unique_ptr<Pool> pool_;
+};
+
+// A local agent on a unix socket, started for this run and ended with it (also when this process is killed): the embedded default.
+class Embedded {
+ public:
+  // `binary` arashi-agent; `run_directory` holds journal and socket. Refused when another agent holds the journal: the error names its pid
+  // and socket and says to use --agents.
+  static Result<Embedded> start(const std::filesystem::path& binary, const std::filesystem::path& run_directory);
+  [[nodiscard]] Address address() const;
+  ~Embedded();  // closes the pipe it lives by and waits until it has reverted and ended
+  Embedded(Embedded&&) noexcept;
+  Embedded& operator=(Embedded&&) noexcept;
+
+ private:
+  struct Child;
+  explicit Embedded(std::unique_ptr<Child> child);
+  std::unique_ptr<Child> child_;
+};
+
+// arashi-agent beside this program, else in PATH.
+Result<std::filesystem::path> find_agent_binary();
+// The fault table without an agent: runs `arashi-agent faults --json`.
+Result<std::vector<protocol::FaultText>> fault_catalogue(const std::filesystem::path& binary);
+
+}  // namespace arashi::fleet

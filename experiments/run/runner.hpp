@@ -1,0 +1,85 @@
+// The runner's core: events and time in, commands out. Pure; one loop in commands/run.cpp does the I/O, and a test drives it with a
+// fake clock. Times are since the run's start.
+#pragma once
+
+#include "experiments/run/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace arashi::run {
+
+// ---- what happened
+struct Tick {};  // at least every 100 ms
+struct SliceSeen {
+  std::size_t slo = 0;
+  guard::Slice slice;
+};
+struct InjectDone {
+  std::string id;
+  bool ok = false;
+  std::string problem;
+  Blame blame{};
+  Evidence evidence;
+};
+struct RevertDone {
+  std::string agent;
+  bool ok = false;
+  std::string problem;
+  std::vector<protocol::RevertOutcome> outcomes;
+};
+struct StatusSeen {
+  std::string agent;
+  std::vector<protocol::InjectionStatus> injections;
+};
+struct LeaseFailed {
+  std::string agent, problem;
+  bool expired = false;
+};  // expired: the agent has reverted by now
+struct CheckDone {
+  CheckResult result;
+};
+struct LoadSeen {
+  std::vector<load::Summary> loads;
+};  // newest, once a second and before the end
+struct StopAsked {
+  std::string by;
+};  // ^C, SIGTERM, `arashi halt`
+using Happening = std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseFailed, CheckDone, LoadSeen, StopAsked>;
+
+// ---- what to do; the loop carries them out side by side, none waits for another
+struct StartLoad {};
+struct StopLoad {};
+struct RunCheck {
+  std::string name, when;
+};
+struct OpenLeases {};  // and renew them from now on every ttl/3
+struct Inject {
+  std::string agent;
+  protocol::InjectRequest request;
+};
+struct RevertOne {
+  std::string agent, id;
+};
+struct RevertAll {};  // abort or end: one parallel fan-out to every agent
+struct AskStatus {};  // evidence of every agent
+struct Finish {};     // result() is complete
+using Command = std::variant<StartLoad, StopLoad, RunCheck, OpenLeases, Inject, RevertOne, RevertAll, AskStatus, Finish>;
+
+class Runner {
+ public:
+  Runner(spec::Experiment experiment, plan::Plan plan, guard::Guard guard, std::string run_id);
+  ~Runner();
+  std::vector<Command> step(const Happening& event, Duration now);
+  [[nodiscard]] State state() const;
+  [[nodiscard]] const RunResult& result() const;  // grows while it runs: the live view draws from it
+
+ private:
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace arashi::run

@@ -1,0 +1,21 @@
+// An SLO's counts from a Prometheus server, or what speaks its API: counts not ratios, both in one poll with the same explicit time,
+// freshness by timestamp(); differenced with reset handling. One thread per source, timeout below the period, one request in flight.
+#pragma once
+
+#include "experiments/sli/sli.hpp"
+#include "experiments/spec/spec.hpp"
+
+#include <memory>
+
+namespace arashi::sli {
+
+Result<std::unique_ptr<Source>> prometheus(const spec::PrometheusSource& source, Duration window, Duration epoch);
+
+// sum(increase(total[window])): events of the last window and over how much history they were seen.
+struct History {
+  double events = 0, bad = 0;
+  Duration covered{};
+};
+Result<History> prometheus_history(const spec::PrometheusSource& source, Duration window);
+
+}  // namespace arashi::sli

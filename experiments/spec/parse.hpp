@@ -1,0 +1,37 @@
+// YAML or JSON text → Experiment, with every problem found, not only the first.
+#pragma once
+
+#include "agent/protocol/protocol.hpp"
+#include "experiments/spec/spec.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi::spec {
+
+struct Problem {
+  Where where;
+  std::string path;     // "spec.timeline[1].with.delay"
+  std::string message;  // why, and a suggestion
+  bool operator<(const Problem& other) const;
+};
+
+struct Parsed {
+  Experiment experiment;
+  std::vector<Problem> problems;  // sorted by place; experiment is meaningless unless empty
+};
+
+inline constexpr std::size_t largest_spec = std::size_t{1} << 20U;  // bytes
+
+// `faults` is what the agents offer: timeline[].fault and .with are checked against it. No I/O.
+// Refuses: over 1 MiB, over 10,000 nodes after alias expansion (alias bombs), over 64 levels.
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults);
+
+// "FILE:LINE:COLUMN: PATH: MESSAGE"
+std::string to_text(const std::string& file, const Problem& problem);
+
+// Reads a spec file with the same limits; directory, missing or too large → error.
+Result<std::string> read_spec(const std::string& file);
+
+}  // namespace arashi::spec

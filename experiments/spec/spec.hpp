@@ -1,0 +1,123 @@
+// An experiment as written by a person, checked and in typed units. Pure data: parse.hpp makes it, plan/ and run/ read it.
+#pragma once
+
+#include "injector/core/json_fwd.hpp"
+#include "injector/core/units.hpp"
+#include "injector/core/victim.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace arashi::spec {
+
+struct Where {
+  int line = 0, column = 0;
+};  // 1-based, in the spec file
+
+struct Pick {
+  enum class Mode { all, one, count, percent };
+  Mode mode = Mode::all;
+  int count = 1;                      // Mode::count
+  Percent percent{1};                 // Mode::percent; rounded up, at least one
+  std::optional<std::uint64_t> seed;  // absent: drawn by the runner and written into the report
+};
+
+struct Target {
+  std::string name;
+  Selector selector;
+  Pick pick;
+  Where where;
+};
+
+struct PrometheusSource {
+  std::string url;                             // base, without /api/v1
+  std::string bad, total;                      // PromQL counts: counters or sum(counter); read at each poll and differenced
+  Duration every = std::chrono::seconds(1);    // poll period
+  Duration scrape = std::chrono::seconds(15);  // how often the server scrapes: a sample older than 2.5 of them is stale
+  std::map<std::string, std::string> headers;
+};
+
+struct Slo {
+  std::string name;
+  double objective = 0;  // 0.999
+  Duration window = std::chrono::hours(24 * 30);
+  std::string load;                            // name of a load, or empty
+  Duration latency{};                          // load: a request older than this is bad; 0: only errors are bad
+  std::optional<PrometheusSource> prometheus;  // exactly one of load and prometheus
+  Where where;
+};
+
+struct Load {
+  std::string name, url, method = "GET", body;
+  std::map<std::string, std::string> headers;
+  Rate rate;  // open loop
+  Duration timeout = std::chrono::seconds(5);
+  int connections = 0;  // most at once; 0: rate * timeout, at most 1000
+  Where where;
+};
+
+enum class OnNoData { charge, abort, hold };
+
+struct Guard {
+  Percent budget{0.02};  // of each SLO's whole budget, spent by this experiment
+  OnNoData on_no_data = OnNoData::charge;
+  Duration hold{};  // OnNoData::hold: how long at most
+  Where where;
+};
+
+struct Check {
+  std::string name;
+  std::vector<std::string> command;  // argv; or
+  std::string url;                   // http GET
+  int expect = 0;                    // exit code, or HTTP status (200)
+  bool before = false, after = false;
+  Duration during{};  // every so often while it runs; 0: not
+  Duration timeout = std::chrono::seconds(10);
+  Where where;
+};
+
+struct Step {
+  Duration at{}, length{};             // `at` and `for`, from the first injection
+  std::string fault, on;               // fault name, target name
+  std::shared_ptr<const Json> params;  // canonical `with`
+  Where where;
+};
+
+struct Hours {            // limits.window: when it may run at all
+  std::vector<int> days;  // 1 = Monday … 7
+  Duration from{}, to{};  // since local midnight
+  std::string timezone;   // IANA name
+};
+
+struct Limits {
+  int targets = 0;                            // most victims in all; 0: no limit
+  Percent share{1};                           // most of any target group
+  Duration duration = std::chrono::hours(1);  // of the timeline
+  std::optional<Hours> window;
+};
+
+struct Experiment {
+  std::string name, hypothesis;
+  std::map<std::string, std::string> labels;
+  std::vector<Target> targets;
+  std::vector<Slo> slos;
+  std::vector<Load> loads;
+  Guard guard;
+  std::vector<Check> checks;
+  Duration steady_for = std::chrono::seconds(10);
+  std::vector<Step> timeline;  // in order of `at`
+  Duration recovery_within = std::chrono::seconds(30);
+  Limits limits;
+  std::string directory;  // where the spec file stands; commands run there
+  std::string text;       // the document itself, for the run folder
+};
+
+// When the last step ends.
+Duration timeline_length(const Experiment& experiment);
+const Target* find_target(const Experiment& experiment, const std::string& name);
+
+}  // namespace arashi::spec

@@ -1,0 +1,104 @@
+// A value or the reason why there is none. The names are std::expected's (C++23), so that it can take over one day.
+#pragma once
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace arashi {
+
+// Who has to act on an error; the agent's API maps it to an HTTP status, the commands to an exit code.
+enum class Blame {
+  input,        // what was asked is wrong: change the request                        (400, exit 2)
+  refused,      // allowed in general, but not now or not by this policy              (409, exit 3)
+  missing,      // the thing named does not exist, or no longer                       (404, exit 3)
+  unsupported,  // this machine cannot do it                                          (501, exit 3)
+  system,       // a system call, a file or a peer failed                             (500)
+};
+
+struct Error {
+  std::string message;  // what failed, on what, why, and where useful what to do; without a trailing full stop
+  Blame blame = Blame::system;
+};
+
+template <class E>
+struct Unexpected {
+  E error;
+};
+
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  using value_type = T;
+  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
+  Result(Unexpected<Error> unexpected) : held_(std::in_place_index<1>, std::move(unexpected.error)) {}
+
+  [[nodiscard]] bool has_value() const { return held_.index() == 0; }
+  explicit operator bool() const { return has_value(); }
+  [[nodiscard]] T& value() & { return std::get<0>(held_); }
+  [[nodiscard]] const T& value() const& { return std::get<0>(held_); }
+  [[nodiscard]] T&& value() && { return std::get<0>(std::move(held_)); }
+  [[nodiscard]] const Error& error() const { return std::get<1>(held_); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+  [[nodiscard]] T value_or(T other) const { return has_value() ? value() : std::move(other); }
+
+ private:
+  std::variant<T, Error> held_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  using value_type = void;
+  Result() = default;
+  Result(Unexpected<Error> unexpected) : error_(std::move(unexpected.error)), ok_(false) {}
+
+  [[nodiscard]] bool has_value() const { return ok_; }
+  explicit operator bool() const { return ok_; }
+  void value() const {}
+  [[nodiscard]] const Error& error() const { return error_; }
+
+ private:
+  Error error_;
+  bool ok_ = true;
+};
+
+// fail(Blame::input, "loss is ", x, ": must lie between 0% and 100%")
+template <class... Parts>
+[[nodiscard]] Unexpected<Error> fail(Blame blame, const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return {Error{std::move(out).str(), blame}};
+}
+
+// For a system call that has just failed: sys_fail("open '", path, "'") adds ": " and what errno says.
+template <class... Parts>
+[[nodiscard]] Unexpected<Error> sys_fail(const Parts&... parts) {
+  const int saved = errno;
+  return fail(Blame::system, parts..., ": ", std::strerror(saved));
+}
+
+// Adds what the caller knows in front of what the callee said.
+template <class... Parts>
+[[nodiscard]] Unexpected<Error> because(const Error& cause, const Parts&... parts) {
+  return fail(cause.blame, parts..., ": ", cause.message);
+}
+
+[[nodiscard]] inline Unexpected<Error> pass(Error error) { return {std::move(error)}; }
+
+}  // namespace arashi
+
+// auto fd = TRY(open_file(path));   TRY(write_all(fd, text));   returns the error from the calling function.
+#define TRY(expression)                                           \
+  ({                                                              \
+    auto try_result_ = (expression);                              \
+    if (!try_result_) return ::arashi::pass(try_result_.error()); \
+    std::move(try_result_).value();                               \
+  })

@@ -1,0 +1,56 @@
+// Units are types: text such as "300ms", "1.5%", "64K", "200/s" becomes one of these at the edge and nowhere else.
+#pragma once
+
+#include "injector/core/result.hpp"
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace arashi {
+
+// All our durations and times. A time is since CLOCK_BOOTTIME's start on the machine where it was taken.
+using Duration = std::chrono::nanoseconds;
+
+struct Percent {
+  double fraction = 0;  // 0.015 for 1.5 %; finite, 0 to 1
+  auto operator<=>(const Percent&) const = default;
+};
+
+struct Bytes {
+  std::uint64_t count = 0;
+  auto operator<=>(const Bytes&) const = default;
+};
+
+struct Rate {
+  double per_second = 0;  // finite, > 0
+  auto operator<=>(const Rate&) const = default;
+};
+
+// "0s", "250us", "20ms", "1.5s", "5m", "2h", "30d"; compounds "1m30s". A number without a unit is refused (unless 0),
+// as are negatives and values over 100 years.
+Result<Duration> parse_duration(std::string_view text);
+// "1%", "0.05%"; must carry the sign, 0 to 100.
+Result<Percent> parse_percent(std::string_view text);
+// "512", "64K", "10M", "1G", also Ki/Mi/Gi; K = Ki = 1024.
+Result<Bytes> parse_bytes(std::string_view text);
+// "200/s", "30/m", "5/h".
+Result<Rate> parse_rate(std::string_view text);
+
+// The shortest text that parses back to the same value.
+std::string to_text(Duration duration);
+std::string to_text(Percent percent);
+std::string to_text(Bytes bytes);
+std::string to_text(Rate rate);
+
+// Seconds as a double, for printing and arithmetic that is not kept.
+constexpr double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// CLOCK_BOOTTIME now: goes on in suspend, never jumps.
+Duration boot_now();
+// Wall clock as RFC 3339 UTC with milliseconds, for people and logs only.
+std::string wall_clock_text();
+
+}  // namespace arashi

@@ -1,0 +1,55 @@
+// A fault is three functions over one record, and a fourth that looks. Constant and stateless; one file each in faults/.
+#pragma once
+
+#include "injector/core/evidence.hpp"
+#include "injector/core/json.hpp"
+#include "injector/core/params.hpp"
+#include "injector/core/result.hpp"
+#include "injector/core/victim.hpp"
+#include "injector/host/host.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi {
+
+// One fault on one victim.
+struct Request {
+  std::string id;  // the injection's; every kernel object's name is derived from it
+  std::string experiment;
+  Victim victim;
+  Json params;          // canonical (params.hpp)
+  Duration duration{};  // how long it is meant to stay
+};
+
+// What prepare found out and decided, without changing anything.
+struct Prepared {
+  Json change;                      // all that apply, observe and revert need; it goes into the journal
+  std::vector<std::string> claims;  // what it owns while it lives: "netns:4026531840/eth0/egress", "process:4242/99371"
+  std::string mechanism;            // "bpf", "tap", "netem", "signal", "freezer v1"
+  std::string because;              // why this mechanism: "this kernel has no sch_netem"
+  std::string undo;                 // in words: "remove the clsact filter on eth0"; or that it can't be undone
+  bool outlives_reboot = false;     // then the record goes to the disk journal, with fdatasync, first
+};
+
+struct Fault {
+  std::string_view name, summary;
+  std::span<const Param> params;
+  std::span<const std::string_view> target_kinds;  // which Selector kinds it takes
+  bool reversible = true;
+  Result<Prepared> (*prepare)(const Host&, const Request&);      // reads only
+  Result<Evidence> (*apply)(const Host&, const Json& change);    // changes, then reads back what it did
+  Result<void> (*revert)(const Host&, const Json& change);       // twice, late, half-applied or never applied: still right
+  Result<Evidence> (*observe)(const Host&, const Json& change);  // reads the live counters of an applied fault
+};
+
+// A revert that found our setting replaced by someone else's leaves it and fails with this text in front.
+inline constexpr std::string_view drifted = "drifted: ";
+
+// All faults, sorted by name; generated from the folder faults/ by CMake.
+std::span<const Fault* const> all_faults();
+const Fault* find_fault(std::string_view name);
+
+}  // namespace arashi

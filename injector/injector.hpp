@@ -1,0 +1,67 @@
+// Injects, watches and takes back: the one owner of journal, claims, leases' victims and deadlines on a machine.
+// Thread-safe: each operation runs on the caller's thread; a slow apply (a user's command) never holds up another injection or a revert.
+#pragma once
+
+#include "injector/fault.hpp"
+#include "injector/injection.hpp"
+#include "injector/journal.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi {
+
+struct Reverted {
+  std::string id, fault;
+  Step step = Step::reverted;  // reverted, drifted or stuck
+  std::string problem;         // empty when reverted
+  Duration took{};
+};
+
+class Injector {
+ public:
+  Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal);
+
+  // What inject would do; reads only, claims checked. Used by `arashi plan`.
+  Result<Prepared> prepare(const std::string& fault, const Request& request);
+
+  // Journals, applies, reads back. Returns when the fault is active; on any error it has been reverted before this returns.
+  // The deadline is now + request.duration.
+  Result<Injection> inject(const std::string& fault, const Request& request);
+
+  // Reverts the newest first; all that match: one id, one experiment, or everything (both empty). A running apply is cut short.
+  // Never fails as a whole: each entry tells its own end. Already ended ones are not listed again.
+  std::vector<Reverted> revert(std::string_view experiment, std::string_view id);
+
+  // Reverts what is past its deadline, marks what died as lost, tries the stuck again. Returns when it next wants to be called
+  // (CLOCK_BOOTTIME), nothing if no injection lives: no timer then.
+  std::optional<Duration> tend(Duration now);
+
+  // All that are not over, evidence read afresh, and the ended ones of this process's life (newest 200).
+  std::vector<Injection> status();
+
+  // Takes back everything the journals hold from an earlier life; what belongs to another boot is only marked reverted unless it outlives
+  // reboots. Called at start and by `arashi-agent recover`.
+  std::vector<Reverted> recover();
+
+  [[nodiscard]] std::size_t live() const;
+  [[nodiscard]] const Host& host() const { return host_; }
+
+ private:
+  struct Entry;
+  Host host_;
+  Journal volatile_journal_;
+  std::optional<Journal> disk_journal_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace arashi
