@@ -2,6 +2,7 @@
 // between the agent's api and injector processes. Times are nanoseconds; on the wire every struct is one JSON object with these names.
 #pragma once
 
+#include "injector/core/capability.hpp"
 #include "injector/core/evidence.hpp"
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/params.hpp"
@@ -26,13 +27,7 @@ struct FaultText {
   std::vector<ParamText> params;
 };
 
-// One thing a machine can or cannot do, as `arashi doctor` prints it.
-struct Capability {
-  std::string name;  // "netem", "clsact", "tcx", "tun", "cgroup v2 freezer", "CAP_NET_ADMIN"
-  bool available = false;
-  std::string detail;  // what was found
-  std::string remedy;  // what to install or load where missing
-};
+using Capability = arashi::Capability;
 
 struct About {  // GET /v1/about
   int protocol = version;

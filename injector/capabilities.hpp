@@ -1,0 +1,15 @@
+// What this machine's kernel and this process's rights allow. What needs trying is tried in a scratch network namespace that a
+// short-lived thread makes for itself and that is gone when this returns: no real device is touched.
+#pragma once
+
+#include "injector/core/capability.hpp"
+#include "injector/host/host.hpp"
+
+#include <vector>
+
+namespace arashi {
+
+// One entry per mechanism, always the same names in the same order. Takes a few milliseconds; ask once and keep the answer.
+std::vector<Capability> capabilities(const Host& host);
+
+}  // namespace arashi
