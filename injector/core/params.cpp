@@ -1,0 +1,220 @@
+#include "injector/core/params.hpp"
+
+#include "injector/core/json.hpp"
+#include "injector/core/suggest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace arashi {
+
+namespace {
+
+struct TypeName {
+  ParamType type;
+  std::string_view name;
+};
+constexpr std::array type_names{
+    TypeName{ParamType::duration, "duration"}, TypeName{ParamType::percent, "percent"}, TypeName{ParamType::bytes, "bytes"},
+    TypeName{ParamType::rate, "rate"},         TypeName{ParamType::integer, "integer"}, TypeName{ParamType::text, "text"},
+    TypeName{ParamType::boolean, "boolean"},   TypeName{ParamType::choice, "choice"},   TypeName{ParamType::list, "list"}};
+
+std::string written(const Json& given) {
+  auto text = to_text(given);
+  constexpr std::size_t enough = 60;
+  if (text.size() > enough) text = text.substr(0, enough) + "…";
+  return text;
+}
+
+// Text with a unit → number; a bare number says which unit is missing.
+template <class Parse, class Number>
+Result<Json> measured(const ParamText& param, const Json& given, Parse parse, Number number) {
+  if (given.is_number() && given.get<double>() == 0 && param.type != "rate")
+    return Json(number(*parse(param.type == "percent" ? "0%" : "0")));
+  if (!given.is_string())
+    return fail(Blame::input, "is ", written(given), ": a ", param.type, " with its unit is expected, such as ", param.example);
+  auto parsed = parse(given.get<std::string>());
+  if (!parsed) return pass(parsed.error());
+  return Json(number(*parsed));
+}
+
+Result<Json> chosen(const ParamText& param, const Json& given) {
+  const std::vector<std::string_view> known(param.choices.begin(), param.choices.end());
+  if (given.is_string() && std::ranges::find(param.choices, given.get<std::string>()) != param.choices.end()) return given;
+  return fail(Blame::input, "is ", written(given), suggestion(given.is_string() ? given.get<std::string>() : "", known));
+}
+
+Result<Json> listed(const Json& given) {
+  const auto is_scalar = [](const Json& item) { return item.is_string() || item.is_number_integer(); };
+  const auto as_text = [](const Json& item) { return item.is_string() ? item.get<std::string>() : to_text(item); };
+  if (is_scalar(given)) return Json::array({as_text(given)});
+  if (!given.is_array() || !std::ranges::all_of(given, is_scalar))
+    return fail(Blame::input, "is ", written(given), ": a list of texts is expected");
+  Json texts = Json::array();
+  for (const auto& item : given) texts.push_back(as_text(item));
+  return texts;
+}
+
+Result<Json> plain(const ParamText& param, const Json& given) {
+  if (param.type == "integer" && given.is_number_integer()) return given;
+  if (param.type == "boolean" && given.is_boolean()) return given;
+  if (param.type == "text" && given.is_string()) return given;
+  if (param.type == "text" && given.is_number_integer()) return Json(to_text(given));
+  return fail(Blame::input, "is ", written(given), ": ",
+              param.type == "integer"   ? "a whole number"
+              : param.type == "boolean" ? "true or false"
+                                        : "a text",
+              " is expected, such as ", param.example);
+}
+
+Result<Json> converted(const ParamText& param, const Json& given) {
+  if (param.type == "duration") return measured(param, given, parse_duration, [](Duration value) { return value.count(); });
+  if (param.type == "percent") return measured(param, given, parse_percent, [](Percent value) { return value.fraction; });
+  if (param.type == "rate") return measured(param, given, parse_rate, [](Rate value) { return value.per_second; });
+  if (param.type == "bytes")
+    return given.is_number_unsigned() ? Result<Json>(given) : measured(param, given, parse_bytes, [](Bytes value) { return value.count; });
+  if (param.type == "choice") return chosen(param, given);
+  if (param.type == "list") return listed(given);
+  return plain(param, given);
+}
+
+std::string in_words(const ParamText& param, double value) {
+  if (param.type == "duration") return to_text(Duration{std::llround(value)});
+  if (param.type == "percent") return to_text(Percent{value});
+  if (param.type == "bytes") return to_text(Bytes{static_cast<std::uint64_t>(value)});
+  if (param.type == "rate") return to_text(Rate{value});
+  return written(Json(std::llround(value)));
+}
+
+// Not knowing means wrong: NaN lies outside every bound.
+Result<void> within(const ParamText& param, const Json& value) {
+  if (!value.is_number()) return {};
+  const auto number = value.get<double>();
+  if (param.least && !(number >= *param.least))
+    return fail(Blame::input, "is ", in_words(param, number), ": at least ", in_words(param, *param.least), " is needed");
+  if (param.most && !(number <= *param.most))
+    return fail(Blame::input, "is ", in_words(param, number), ": at most ", in_words(param, *param.most), " is possible");
+  return {};
+}
+
+// A fallback is written as in a spec; numbers and booleans are not quoted there.
+Json fallback_of(const ParamText& param) {
+  if (param.type == "integer" || param.type == "boolean") return Json::parse(param.fallback, nullptr, false);
+  return Json(param.fallback);
+}
+
+void check_one(const ParamText& param, const Json& given, ParamCheck& check) {
+  auto value = converted(param, given);
+  if (!value) return check.problems.push_back({param.name, value.error().message});
+  if (auto bounded = within(param, *value); !bounded) return check.problems.push_back({param.name, bounded.error().message});
+  check.canonical[param.name] = std::move(*value);
+}
+
+std::optional<double> finite(double value) { return std::isfinite(value) ? std::optional(value) : std::nullopt; }
+
+}  // namespace
+
+std::string_view name_of(ParamType type) {
+  const auto found = std::ranges::find(type_names, type, &TypeName::type);
+  return found == type_names.end() ? "?" : found->name;
+}
+
+ParamText describe(const Param& param) {
+  return {.name = std::string(param.name),
+          .type = std::string(name_of(param.type)),
+          .summary = std::string(param.summary),
+          .example = std::string(param.example),
+          .fallback = std::string(param.fallback),
+          .required = param.required,
+          .least = finite(param.least),
+          .most = finite(param.most),
+          .choices = {param.choices.begin(), param.choices.end()}};
+}
+
+ParamCheck check_params(std::span<const ParamText> declared, const Json& given) {
+  ParamCheck check{.canonical = Json::object(), .problems = {}};
+  if (!given.is_null() && !given.is_object()) {
+    check.problems.push_back({"", "parameters are " + written(given) + ": a mapping of names to values is expected"});
+    return check;
+  }
+  std::vector<std::string_view> known;
+  for (const auto& param : declared) known.push_back(param.name);
+  for (const auto& [name, value] : given.items())
+    if (std::ranges::find(known, name) == known.end())
+      check.problems.push_back({name, "unknown parameter '" + name + "'" + suggestion(name, known)});
+  for (const auto& param : declared) {
+    if (given.is_object() && given.contains(param.name))
+      check_one(param, given.at(param.name), check);
+    else if (param.required)
+      check.problems.push_back({param.name, "parameter '" + param.name + "' is missing, such as " + param.name + ": " + param.example});
+    else if (!param.fallback.empty())
+      check_one(param, fallback_of(param), check);
+  }
+  return check;
+}
+
+ParamCheck check_params(std::span<const Param> declared, const Json& given) {
+  std::vector<ParamText> texts;
+  texts.reserve(declared.size());
+  for (const auto& param : declared) texts.push_back(describe(param));
+  return check_params(std::span<const ParamText>(texts), given);
+}
+
+std::optional<Duration> duration_param(const Json& canonical, std::string_view name) {
+  const auto found = canonical.find(name);
+  if (found == canonical.end() || !found->is_number()) return std::nullopt;
+  return Duration{found->get<std::int64_t>()};
+}
+
+std::optional<double> number_param(const Json& canonical, std::string_view name) {
+  const auto found = canonical.find(name);
+  if (found == canonical.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+std::optional<std::string> text_param(const Json& canonical, std::string_view name) {
+  const auto found = canonical.find(name);
+  if (found == canonical.end() || !found->is_string()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+std::vector<std::string> list_param(const Json& canonical, std::string_view name) {
+  std::vector<std::string> texts;
+  const auto found = canonical.find(name);
+  if (found == canonical.end() || !found->is_array()) return texts;
+  for (const auto& item : *found)
+    if (item.is_string()) texts.push_back(item.get<std::string>());
+  return texts;
+}
+
+bool flag_param(const Json& canonical, std::string_view name) {
+  const auto found = canonical.find(name);
+  return found != canonical.end() && found->is_boolean() && found->get<bool>();
+}
+
+Json params_schema(std::span<const ParamText> declared) {
+  Json properties = Json::object();
+  Json required = Json::array();
+  for (const auto& param : declared) {
+    Json schema{{"description", param.summary}};
+    if (param.type == "integer" || param.type == "boolean")
+      schema["type"] = param.type;
+    else if (param.type == "list")
+      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", Json::array({"string", "integer"})}}}}});
+    else
+      schema["type"] = "string";
+    if (param.type == "choice") schema["enum"] = param.choices;
+    if (param.type == "integer" && param.least) schema["minimum"] = *param.least;
+    if (param.type == "integer" && param.most) schema["maximum"] = *param.most;
+    if (!param.example.empty()) schema["examples"] = Json::array({param.example});
+    if (!param.fallback.empty()) schema["default"] = fallback_of(param);
+    properties[param.name] = std::move(schema);
+    if (param.required) required.push_back(param.name);
+  }
+  Json schema{{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
+  if (!required.empty()) schema["required"] = std::move(required);
+  return schema;
+}
+
+}  // namespace arashi
