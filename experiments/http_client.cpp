@@ -1,0 +1,169 @@
+#include "experiments/http_client.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+namespace arashi {
+namespace {
+
+constexpr std::size_t largest_head = std::size_t{256} << 10U;  // bytes of all reply headers together
+
+struct Reception {
+  HttpReply reply;
+  std::size_t limit = 0, head = 0;
+  bool too_large = false;
+};
+
+std::size_t take_body(const char* data, std::size_t, std::size_t size, void* context) {
+  auto& into = *static_cast<Reception*>(context);
+  if (size > into.limit - std::min(into.limit, into.reply.body.size())) {
+    into.too_large = true;
+    return 0;
+  }
+  into.reply.body.append(data, size);
+  return size;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  return text;
+}
+
+std::size_t take_header(const char* data, std::size_t, std::size_t size, void* context) {
+  auto& into = *static_cast<Reception*>(context);
+  into.head += size;
+  if (into.head > largest_head) {
+    into.too_large = true;
+    return 0;
+  }
+  const std::string_view line(data, size);
+  if (line.starts_with("HTTP/")) into.reply.headers.clear();  // after an interim answer (100 Continue) the real one begins
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return size;
+  std::string name(trimmed(line.substr(0, colon)));
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string& value = into.reply.headers[name];
+  if (!value.empty()) value += ", ";
+  value += trimmed(line.substr(colon + 1));
+  return size;
+}
+
+using Lines = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+
+bool append(Lines& lines, const std::string& line) {
+  curl_slist* longer = curl_slist_append(lines.get(), line.c_str());
+  if (longer == nullptr) return false;
+  static_cast<void>(lines.release());
+  lines.reset(longer);
+  return true;
+}
+
+bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+
+Result<Lines> header_lines(const HttpRequest& request) {
+  Lines lines(nullptr, &curl_slist_free_all);
+  bool ok = append(lines, "Expect:");  // no round trip of 100-continue before a body
+  if (!request.headers.contains("Content-Type")) ok = ok && append(lines, "Content-Type:");
+  for (const auto& [name, value] : request.headers) {
+    if (name.empty() || breaks_a_line(name) || breaks_a_line(value) || name.find(':') != std::string::npos)
+      return fail(Blame::input, "header '", name, "': a name or value may not be empty, hold a line break or (name) a colon");
+    ok = ok && append(lines, value.empty() ? name + ";" : name + ": " + value);
+  }
+  if (!ok) return fail(Blame::system, "out of memory for the request headers");
+  return lines;
+}
+
+long milliseconds(Duration duration) {
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+  return static_cast<long>(std::clamp<std::int64_t>(whole, 1, 86'400'000));  // 0 would mean "for ever"
+}
+
+void set_method(CURL* easy, const HttpRequest& request) {
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.method != "GET" || !request.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+}
+
+void set_peer(CURL* easy, const HttpRequest& request) {
+  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");  // an environment variable must not redirect an abort
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.timeout));
+  if (!request.unix_socket.empty()) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+  if (!request.ca.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca.c_str());
+  if (!request.certificate.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, request.certificate.c_str());
+  if (!request.key.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key.c_str());
+}
+
+Result<void> check(const HttpRequest& request) {
+  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
+    return fail(Blame::input, "URL '", request.url, "': must start with http:// or https://");
+  if (breaks_a_line(request.url)) return fail(Blame::input, "URL '", request.url, "': holds a line break");
+  const bool plain = std::all_of(request.method.begin(), request.method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (request.method.empty() || !plain) return fail(Blame::input, "method '", request.method, "': must be capital letters, such as GET");
+  return {};
+}
+
+CURLcode start_curl() {
+  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);  // one thread only, however many begin at once
+  return once;
+}
+
+}  // namespace
+
+struct HttpClient::Handle {
+  CURL* easy = nullptr;
+  Handle() {
+    if (start_curl() == CURLE_OK) easy = curl_easy_init();
+  }
+  ~Handle() { curl_easy_cleanup(easy); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+};
+
+HttpClient::HttpClient() : handle_(std::make_unique<Handle>()) {}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
+
+Result<HttpReply> HttpClient::send(const HttpRequest& request) {
+  CURL* easy = handle_->easy;
+  if (easy == nullptr) return fail(Blame::system, request.method, ' ', request.url, ": libcurl could not be started");
+  TRY(check(request));
+  const Lines lines = TRY(header_lines(request));
+  Reception reception;
+  reception.limit = request.largest_reply;
+  std::array<char, CURL_ERROR_SIZE> reason{};
+  curl_easy_reset(easy);  // keeps the warm connections
+  set_peer(easy, request);
+  set_method(easy, request);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines.get());
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason.data());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reception);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &take_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &reception);
+  const CURLcode code = curl_easy_perform(easy);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);  // it lives on this stack
+  if (reception.too_large)
+    return fail(Blame::system, request.method, ' ', request.url, ": the reply is larger than ", request.largest_reply, " bytes");
+  if (code != CURLE_OK)
+    return fail(Blame::system, request.method, ' ', request.url, ": ", reason[0] != 0 ? reason.data() : curl_easy_strerror(code));
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reception.reply.status);
+  return std::move(reception.reply);
+}
+
+}  // namespace arashi
