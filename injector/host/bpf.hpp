@@ -1,0 +1,54 @@
+// The BPF classifier of the network faults (impair.bpf.c): loads it for one injection and reads its counters back.
+#pragma once
+
+#include "injector/core/fd.hpp"
+#include "injector/core/result.hpp"
+#include "injector/host/impairment.hpp"
+#include "injector/host/qdisc.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace arashi {
+
+// What becomes of a packet that matches.
+struct OnMatch {
+  enum class Act {
+    lose,      // with effects.loss: stolen on egress (the sender's TCP takes it for a loss on the way), dropped on ingress
+    redirect,  // to the device `tap`, as long as the worker beats
+    classify,  // skb->tc_classid = `classid`, TC_ACT_OK: for a classful qdisc's direct-action filter
+  } act = Act::lose;
+  std::int32_t tap = 0;
+  std::uint32_t classid = 0;
+};
+
+struct Counters {
+  std::uint64_t seen = 0, matched = 0, affected = 0;  // packets through the hook; of the traffic; lost, redirected or classified
+};
+
+// A loaded program with its maps; the kernel keeps them as long as a filter or link holds the program.
+class Classifier {
+ public:
+  static Result<Classifier> load(const Impairment& impairment, Hook hook, const OnMatch& act);
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+  ~Classifier();
+  [[nodiscard]] int program() const;       // for the device
+  [[nodiscard]] int back_program() const;  // for the tap's ingress: sends what the worker wrote back on its way
+  void beat(Duration monotonic) const;     // the worker lives; without a beat for 250 ms the program passes everything
+  [[nodiscard]] Result<Counters> counters() const;
+
+ private:
+  struct Held;
+  explicit Classifier(std::unique_ptr<Held> held);
+  std::unique_ptr<Held> held_;
+};
+
+// The counters of an attached program, by its kernel id; Blame::missing when the program is gone.
+Result<Counters> counters_of(std::uint32_t program_id);
+
+// Whether programs of this kind load at all here; the reason if not. Loads an empty one and lets it go.
+Result<void> probe_bpf();
+
+}  // namespace arashi

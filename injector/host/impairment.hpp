@@ -1,0 +1,77 @@
+// What a network fault does to which packets where, and the interface of the backends that can do it.
+#pragma once
+
+#include "injector/core/evidence.hpp"
+#include "injector/core/json_fwd.hpp"
+#include "injector/core/result.hpp"
+#include "injector/core/units.hpp"
+#include "injector/host/host.hpp"
+#include "injector/host/netns.hpp"
+#include "injector/host/traffic.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi {
+
+// netem's terms; the rest of its set (correlation, distribution, Gilbert-Elliott, duplicate, corrupt, reorder, rate) gets its fields here.
+struct Effects {
+  Duration delay{};   // one way, for each direction that is hit
+  Duration jitter{};  // uniform: delay ± jitter; never more than delay
+  double loss = 0;    // fraction; 1 is a partition
+  bool operator==(const Effects&) const = default;
+};
+
+struct Device {
+  std::string name;
+  std::int32_t index = 0;
+  bool operator==(const Device&) const = default;
+};
+
+struct Impairment {
+  std::string id;  // the injection's; every kernel object is named from it
+  Netns netns;
+  std::vector<Device> devices;  // at least one; each direction of each is hit
+  Traffic traffic;
+  Effects effects;
+  std::optional<std::uint64_t> seed;  // for jitter and loss; none: not replayable
+  bool operator==(const Impairment&) const = default;
+};
+
+// Stateless, like a fault. `notes` is what the backend's own prepare wanted to remember (it is in the journal).
+struct Backend {
+  std::string_view name;
+  // Reads only. Blame::unsupported with the reason where it can't do this here; any other blame ends the search for a backend.
+  Result<Json> (*prepare)(const Host&, const Impairment&);
+  Result<Evidence> (*apply)(const Host&, const Impairment&, const Json& notes);
+  Result<void> (*revert)(const Host&, const Impairment&, const Json& notes);  // twice, late, half-applied, never applied: still right
+  Result<Evidence> (*observe)(const Host&, const Impairment&, const Json& notes);
+  std::string (*undo)(const Impairment&);  // in words
+};
+
+// In the order in which `auto` tries them.
+std::span<const Backend* const> backends();
+const Backend* find_backend(std::string_view name);
+
+struct Choice {
+  const Backend* backend = nullptr;
+  Json notes;
+  std::string because;
+};
+// wanted: "auto" or a backend's name. Blame::unsupported with every backend's reason when none can.
+Result<Choice> choose_backend(const Host& host, const Impairment& impairment, std::string_view wanted);
+
+// "netns:4026531840/eth0/egress", one for each device and direction.
+std::vector<std::string> claims_of(const Impairment& impairment);
+
+// Loss or delay as the evidence shows it: requested beside achieved.
+Achieved loss_value(const Impairment& impairment, std::uint64_t matched, std::uint64_t lost);
+
+void to_json(Json& json, const Impairment& impairment);
+void from_json(const Json& json, Impairment& impairment);
+
+}  // namespace arashi

@@ -1,0 +1,34 @@
+// Network namespaces: an identity (the inode), and doing something inside one without moving the threads that live on.
+#pragma once
+
+#include "injector/core/fd.hpp"
+#include "injector/core/json_fwd.hpp"
+#include "injector/core/result.hpp"
+#include "injector/host/host.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace arashi {
+
+struct Netns {
+  std::string path;         // what it was found by: /proc/PID/ns/net or /run/netns/NAME; may be gone while the namespace lives on
+  std::uint64_t inode = 0;  // which one it is
+  bool operator==(const Netns&) const = default;
+};
+
+// The namespace of the calling process.
+Result<Netns> own_netns(const Host& host);
+
+// A descriptor of exactly this namespace: by its path if that still leads there, else by looking through every process and /run/netns.
+// Blame::missing when nothing leads to it any more (then everything that was in it is gone too).
+Result<Fd> open_netns(const Host& host, const Netns& netns);
+
+// Runs `act` on a short-lived thread inside the namespace and waits for it. Sockets opened there stay there.
+Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act);
+
+void to_json(Json& json, const Netns& netns);
+void from_json(const Json& json, Netns& netns);
+
+}  // namespace arashi

@@ -1,0 +1,55 @@
+// Devices, their qdiscs and filters, by rtnetlink.
+#pragma once
+
+#include "injector/core/result.hpp"
+#include "injector/host/impairment.hpp"
+#include "injector/host/netlink.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace arashi {
+
+struct Link {
+  Device device;
+  bool up = false, loopback = false;
+  bool ethernet = false;  // has Ethernet frames (loopback has them too)
+};
+Result<std::vector<Link>> links(netlink::Socket& socket);
+
+// By which device this address is reached; nothing if there is no route.
+Result<std::optional<std::int32_t>> route_device(netlink::Socket& socket, const Cidr& peer);
+
+struct FamilySet {
+  bool v4 = false, v6 = false;
+};
+// Which families have an address other than loopback's (v6: other than link-local too) in the namespace.
+Result<FamilySet> families(netlink::Socket& socket);
+
+struct Qdisc {
+  std::int32_t device = 0;
+  std::string kind;
+  std::uint32_t handle = 0, parent = 0;
+};
+Result<std::vector<Qdisc>> qdiscs(netlink::Socket& socket, std::int32_t device);
+
+struct Filter {
+  std::string kind;
+  std::string name;  // of a bpf filter
+  std::uint32_t handle = 0, program = 0;
+  std::uint16_t priority = 0, protocol = 0;  // protocol in host byte order
+};
+enum class Hook { egress, ingress };  // of clsact
+Result<std::vector<Filter>> filters(netlink::Socket& socket, std::int32_t device, Hook hook);
+
+// Makes clsact if the device has none; EEXIST is not an error. Blame::unsupported where an "ingress" qdisc is in its place.
+Result<void> ensure_clsact(netlink::Socket& socket, std::int32_t device);
+Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // right also when there is none
+
+// A direct-action bpf filter in front of the others. Its name is what it is found by later.
+Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name);
+Result<void> remove_filter(netlink::Socket& socket, std::int32_t device, Hook hook, const Filter& filter);
+
+}  // namespace arashi
