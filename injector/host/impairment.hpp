@@ -2,7 +2,7 @@
 #pragma once
 
 #include "injector/core/evidence.hpp"
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/json.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 #include "injector/host/host.hpp"
