@@ -15,6 +15,16 @@
 #include <string_view>
 #include <vector>
 
+namespace arashi {
+
+// Structs of injector/core that only travel here bring no JSON of their own.
+void to_json(Json& json, const ParamText& value);
+void from_json(const Json& json, ParamText& value);
+void to_json(Json& json, const Capability& value);
+void from_json(const Json& json, Capability& value);
+
+}  // namespace arashi
+
 namespace arashi::protocol {
 
 // A runner and an agent whose numbers differ do not talk; the error names both and says which to update.
@@ -105,8 +115,6 @@ int http_status(Blame blame);
 
 void to_json(Json& json, const FaultText& value);
 void from_json(const Json& json, FaultText& value);
-void to_json(Json& json, const Capability& value);
-void from_json(const Json& json, Capability& value);
 void to_json(Json& json, const About& value);
 void from_json(const Json& json, About& value);
 void to_json(Json& json, const ResolveRequest& value);
