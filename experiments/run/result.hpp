@@ -59,7 +59,10 @@ struct RunResult {
   std::vector<std::pair<State, Duration>> states;  // when each was entered
 };
 
+// What result.json says of itself; a reader refuses another.
+inline constexpr std::string_view result_format = "arashi.dev/result/v1";
+
+// result.json: times in seconds since the run's start; `arashi schema result` documents it, report/ draws from it.
 Json to_json(const RunResult& result);
-Result<RunResult> result_from(const Json& json);
 
 }  // namespace arashi::run
