@@ -1,0 +1,72 @@
+#include "tests/support/namespaces.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+namespace arashi::testing {
+
+namespace {
+
+void must(const Ran& ran, const std::string& what) {
+  if (ran.exit_code != 0) FAIL(what << ": exit " << ran.exit_code << ": " << ran.output);
+}
+
+void ip(const std::string& netns, std::vector<std::string> words) {
+  std::vector<std::string> argv{"ip", "-n", netns};
+  argv.insert(argv.end(), words.begin(), words.end());
+  std::string text;
+  for (const auto& word : argv) text += word + " ";
+  must(run(argv), text);
+}
+
+}  // namespace
+
+std::string unique_name(const std::string& prefix) {
+  static int count = 0;
+  return prefix + "-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+}
+
+Namespace::Namespace(const std::string& prefix) : name_(unique_name(prefix)) {
+  must(testing::run({"ip", "netns", "add", name_}), "ip netns add " + name_);
+  // No router solicitations and neighbour discovery of its own, so that packet counts are the test's.
+  must(run({"sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.router_solicitations=0",
+            "net.ipv6.conf.default.addr_gen_mode=1"}),
+       "sysctl in " + name_);
+  ip(name_, {"link", "set", "lo", "up"});
+}
+
+Namespace::~Namespace() { testing::run({"ip", "netns", "delete", name_}); }
+
+std::uint64_t Namespace::inode() const {
+  struct stat info {};
+  return ::stat(path().c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+Pair::Pair(const std::string& prefix) : left(prefix + "l"), right(prefix + "r") {
+  ip(left.name(), {"link", "add", device, "type", "veth", "peer", "name", device, "netns", right.name()});
+  // Both links before the addresses: else the first IPv6 neighbour waits a second for a solicitation that was lost.
+  for (const auto* end : {&left, &right}) ip(end->name(), {"link", "set", device, "up"});
+  const auto set_up = [](const std::string& netns, const char* v4, const char* v6) {
+    ip(netns, {"address", "add", std::string(v4) + "/24", "dev", device});
+    ip(netns, {"address", "add", std::string(v6) + "/64", "dev", device, "nodad"});
+  };
+  set_up(left.name(), left_v4, left_v6);
+  set_up(right.name(), right_v4, right_v6);
+}
+
+Directory::Directory(const std::filesystem::path& below) {
+  std::string text = (below / "arashi-test-XXXXXX").string();
+  if (::mkdtemp(text.data()) == nullptr) FAIL("make a directory below " << below.string());
+  path_ = text;
+}
+
+Directory::~Directory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace arashi::testing
