@@ -1,0 +1,244 @@
+#include "injector/host/kernel_features.hpp"
+
+#include "injector/core/fd.hpp"
+#include "injector/core/units.hpp"
+#include "injector/host/netlink.hpp"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace arashi {
+
+namespace {
+
+using netlink::Message;
+using netlink::Socket;
+
+constexpr std::int32_t loopback = 1;       // a new namespace has lo and, built into some kernels, tunnel ends behind it
+constexpr std::uint32_t tcx_ingress = 46;  // BPF_TCX_INGRESS; Debian 12's headers are older than Linux 6.6
+constexpr std::uint32_t handle = 0x10000;  // 1:
+
+tcmsg on_loopback(std::uint32_t parent, std::uint32_t own_handle) {
+  tcmsg header{};
+  header.tcm_ifindex = loopback;
+  header.tcm_parent = parent;
+  header.tcm_handle = own_handle;
+  return header;
+}
+
+Result<void> change(Socket& socket, Message message, std::string_view what) {
+  const auto ack = TRY(socket.change(std::move(message)));
+  if (ack) return {};
+  return netlink::ack_fail(ack, what);
+}
+
+template <class Options>
+Result<void> try_root(Socket& socket, std::string_view kind, const Options& options) {
+  Message add(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+  add.header(on_loopback(TC_H_ROOT, handle)).put_text(TCA_KIND, kind).put(TCA_OPTIONS, std::as_bytes(std::span(&options, 1)));
+  TRY(change(socket, std::move(add), "add qdisc " + std::string(kind)));
+  return change(socket, Message(RTM_DELQDISC, 0).header(on_loopback(TC_H_ROOT, handle)), "delete qdisc " + std::string(kind));
+}
+
+Result<void> try_netem(Socket& socket) {
+  tc_netem_qopt options{};
+  options.limit = 1;
+  return try_root(socket, "netem", options);
+}
+
+Result<void> try_prio(Socket& socket) {
+  tc_prio_qopt options{};
+  options.bands = 4;
+  return try_root(socket, "prio", options);
+}
+
+Result<void> try_clsact(Socket& socket) {
+  Message add(RTM_NEWQDISC, NLM_F_CREATE);
+  add.header(on_loopback(TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0))).put_text(TCA_KIND, "clsact");
+  return change(socket, std::move(add), "add qdisc clsact");
+}
+
+Result<Fd> empty_program() {
+  const std::array<bpf_insn, 2> pass_all{bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1}, bpf_insn{.code = BPF_JMP | BPF_EXIT}};
+  const char license[] = "GPL";
+  bpf_attr attr{};
+  attr.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+  attr.insns = reinterpret_cast<std::uintptr_t>(pass_all.data());
+  attr.insn_cnt = pass_all.size();
+  attr.license = reinterpret_cast<std::uintptr_t>(&license[0]);
+  Fd program(static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr)));
+  if (!program) return sys_fail("load a BPF program");
+  return program;
+}
+
+Result<void> try_bpf() {
+  const auto program = empty_program();
+  return program ? Result<void>{} : pass(program.error());
+}
+
+Result<void> try_cls_bpf(Socket& socket) {
+  const auto program = TRY(empty_program());
+  TRY(try_clsact(socket));
+  auto header = on_loopback(TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), 0);
+  header.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));
+  Message add(RTM_NEWTFILTER, NLM_F_CREATE);
+  add.header(header).put_text(TCA_KIND, "bpf");
+  const auto options = add.nest(TCA_OPTIONS);
+  add.put_u32(TCA_BPF_FD, static_cast<std::uint32_t>(program.get())).put_text(TCA_BPF_NAME, "probe");
+  add.put_u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT).end(options);
+  return change(socket, std::move(add), "add a bpf filter");
+}
+
+Result<void> try_mirred(Socket& socket) {
+  tc_mirred options{};
+  options.action = TC_ACT_STOLEN;
+  options.eaction = TCA_EGRESS_REDIR;
+  options.ifindex = loopback;
+  Message add(RTM_NEWACTION, NLM_F_CREATE);
+  add.header(tcamsg{});
+  const auto table = add.nest(TCA_ACT_TAB);
+  const auto first = add.nest(1);
+  add.put_text(TCA_ACT_KIND, "mirred");
+  const auto nested = add.nest(TCA_ACT_OPTIONS);
+  add.put(TCA_MIRRED_PARMS, std::as_bytes(std::span(&options, 1))).end(nested);
+  add.end(first);
+  add.end(table);
+  return change(socket, std::move(add), "add action mirred");
+}
+
+bool some_line_has(const std::filesystem::path& file, std::string_view wanted) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);)
+    if (line.find(wanted) != std::string::npos) return true;
+  return false;
+}
+
+// A kernel that loads ifb makes two devices of it in the host's own namespace, so a module that is not loaded is only looked for.
+Result<void> try_ifb(Socket& socket) {
+  utsname kernel{};
+  uname(&kernel);
+  const auto modules = "/lib/modules/" + std::string(kernel.release) + "/modules.dep";
+  std::error_code ignored;
+  const bool there = std::filesystem::exists("/sys/module/ifb", ignored) || some_line_has("/proc/kallsyms", " ifb_xmit");
+  if (!there && some_line_has(modules, "/ifb.ko")) return {};
+  if (!there) return fail(Blame::unsupported, "module ifb is neither loaded nor listed in '", modules, "'");
+  Message add(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  add.header(ifinfomsg{}).put_text(IFLA_IFNAME, "probe");
+  const auto info = add.nest(IFLA_LINKINFO);
+  add.put_text(IFLA_INFO_KIND, "ifb").end(info);
+  return change(socket, std::move(add), "add a device of kind ifb");
+}
+
+Result<void> try_tcx() {
+  const auto program = TRY(empty_program());
+  bpf_attr attr{};
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(program.get());
+  attr.link_create.target_ifindex = loopback;
+  attr.link_create.attach_type = tcx_ingress;
+  const Fd link(static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr)));
+  if (!link) return sys_fail("attach a program by TCX");
+  return {};
+}
+
+Result<void> try_tun() {
+  const Fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  if (!tap) return sys_fail("open '/dev/net/tun'");
+  ifreq request{};
+  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (ioctl(tap.get(), TUNSETIFF, &request) != 0) return sys_fail("make a TAP device");
+  return {};
+}
+
+// What was made inside is gone with the namespace, whose last holders are the thread and the socket.
+Result<void> in_scratch_netns(const std::function<void(Socket&)>& act) {
+  Result<void> outcome;
+  const auto body = [&] {
+    if (unshare(CLONE_NEWNET) != 0) {
+      outcome = sys_fail("make a scratch network namespace");
+      return;
+    }
+    auto socket = Socket::open();
+    if (socket)
+      act(*socket);
+    else
+      outcome = pass(socket.error());
+  };
+  try {
+    std::thread(body).join();
+  } catch (const std::system_error& error) {
+    return fail(Blame::system, "start a thread: ", error.what());
+  }
+  return outcome;
+}
+
+struct Remembered {
+  std::mutex mutex;
+  std::vector<KernelFeature> features;
+  Duration until{};
+};
+
+Result<void> find_works(const std::vector<KernelFeature>& features, std::string_view name) {
+  for (const auto& feature : features)
+    if (feature.name == name && !feature.works)
+      return fail(Blame::unsupported, "this kernel has no ", name, " (", feature.works.error().message, ")");
+  return {};
+}
+
+}  // namespace
+
+std::vector<KernelFeature> kernel_features() {
+  std::vector<KernelFeature> found;
+  const auto tried = in_scratch_netns([&found](Socket& socket) {
+    found.push_back({"netem", try_netem(socket)});
+    found.push_back({"prio", try_prio(socket)});
+    found.push_back({"clsact", try_clsact(socket)});
+    found.push_back({"cls_bpf", try_cls_bpf(socket)});
+    found.push_back({"mirred", try_mirred(socket)});
+    found.push_back({"ifb", try_ifb(socket)});
+    found.push_back({"tcx", try_tcx()});
+    found.push_back({"tun", try_tun()});
+    found.push_back({"bpf", try_bpf()});
+  });
+  if (tried) return found;
+  found.clear();
+  for (const auto* name : {"netem", "prio", "clsact", "cls_bpf", "mirred", "ifb", "tcx", "tun"})
+    found.push_back({name, because(tried.error(), "not tried")});
+  found.push_back({"bpf", try_bpf()});
+  return found;
+}
+
+Result<void> netem_works(NetemUse use) {
+  static Remembered remembered;
+  constexpr auto good_for = std::chrono::minutes(1);
+  const std::lock_guard lock(remembered.mutex);
+  if (remembered.features.empty() || boot_now() > remembered.until) {
+    remembered.features = kernel_features();
+    remembered.until = boot_now() + good_for;
+  }
+  for (const auto* name : {"netem", "prio", "cls_bpf"}) TRY(find_works(remembered.features, name));
+  if (use == NetemUse::egress_only) return {};
+  for (const auto* name : {"clsact", "ifb", "mirred"}) TRY(find_works(remembered.features, name));
+  return {};
+}
+
+}  // namespace arashi

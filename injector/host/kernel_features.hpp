@@ -1,0 +1,25 @@
+// Tries what the kernel can do, in a network namespace that a short-lived thread makes for the purpose and that is gone when the call
+// returns. The kernel may load a module to answer (sch_netem, cls_bpf, act_mirred), as it would for the real thing.
+#pragma once
+
+#include "injector/core/result.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace arashi {
+
+struct KernelFeature {
+  std::string_view name;  // "netem", "prio", "cls_bpf", "ifb", "mirred", "clsact", "tcx", "tun", "bpf"
+  Result<void> works;     // the error is what the kernel said
+};
+
+// All of them, always in the same order. 2 to 20 ms; the slower the more modules the kernel looks for.
+std::vector<KernelFeature> kernel_features();
+
+// Whether a network namespace's devices can be given netem with our classifier: netem, prio and cls_bpf, and for incoming traffic ifb and
+// mirred. Blame::unsupported with what is missing. Remembered for a minute, as looking for absent modules takes milliseconds.
+enum class NetemUse { egress_only, with_ingress };
+Result<void> netem_works(NetemUse use);
+
+}  // namespace arashi
