@@ -1,0 +1,10 @@
+# cmake -DPARTS="a;b" -DOUTPUT=x.cpp -P embed.cmake: each file becomes a constant named after it (style.css → style_css).
+set(text "#include \"experiments/report/page_parts.hpp\"\n\nnamespace arashi::report {\n")
+foreach(part ${PARTS})
+  get_filename_component(name ${part} NAME)
+  string(REPLACE "." "_" name ${name})
+  file(READ ${part} content)
+  string(APPEND text "extern const std::string_view ${name};\nconst std::string_view ${name} = R\"~part~(${content})~part~\";\n")
+endforeach()
+string(APPEND text "}  // namespace arashi::report\n")
+file(WRITE ${OUTPUT} "${text}")

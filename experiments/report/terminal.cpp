@@ -1,0 +1,106 @@
+#include "experiments/report/report.hpp"
+#include "injector/core/json.hpp"
+#include "injector/core/units.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace arashi::report {
+
+namespace {
+
+struct Look {
+  std::string_view outcome, sign, colour;
+};
+constexpr std::array looks{Look{"held", "HELD", "32"},
+                           Look{"refuted", "REFUTED", "31"},
+                           Look{"refused", "REFUSED", "33"},
+                           Look{"interrupted", "INTERRUPTED", "33"},
+                           Look{"inconclusive", "INCONCLUSIVE", "33"},
+                           Look{"left-behind", "LEFT BEHIND", "1;41;97"}};
+
+std::string fixed(double value, int digits) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
+  return buffer.data();
+}
+
+std::string amount(const Json& value, const std::string& unit) {
+  if (!value.is_number()) return "unknown";
+  const auto number = value.get<double>();
+  if (unit == "ns") return to_text(Duration{std::llround(number / 1e4) * 10'000});
+  if (unit == "fraction") return fixed(number * 100, number < 0.01 ? 3 : 2) + "%";
+  return fixed(number, number == std::floor(number) ? 0 : 2);
+}
+
+std::string headline(const Json& result, bool in_colour) {
+  const auto outcome = result.value("outcome", std::string());
+  std::string sign = outcome;
+  std::string colour = "0";
+  for (const auto& look : looks) {
+    if (look.outcome != outcome) continue;
+    sign = look.sign;
+    colour = look.colour;
+  }
+  std::string text = in_colour ? "\033[" + colour + "m" + sign + "\033[0m" : sign;
+  text += "  " + result.value("experiment", std::string()) + "\n";
+  for (const auto& reason : result.at("reasons")) text += "  " + reason.get<std::string>() + "\n";
+  return text;
+}
+
+std::string times(const Json& result) {
+  constexpr std::array rows{std::pair{"firstInjection", "first injection"}, std::pair{"firstBad", "first bad request"},
+                            std::pair{"decision", "decision to stop"}, std::pair{"lastRevert", "last revert"},
+                            std::pair{"recovered", "recovered"}};
+  std::string text;
+  std::optional<double> before;
+  for (const auto& [key, label] : rows) {
+    const auto& value = result.at("times").at(key);
+    if (!value.is_number()) continue;
+    const auto at = value.get<double>();
+    text += "  " + std::string(label) + std::string(20 - std::string_view(label).size(), ' ') + "+" + fixed(at, 3) + " s";
+    if (before && at >= *before) text += "   (" + fixed(at - *before, 3) + " s later)";
+    text += "\n";
+    before = at;
+  }
+  return text;
+}
+
+std::string faults(const Json& result) {
+  std::string text;
+  for (const auto& fault : result.at("faults")) {
+    text += "  " + fault.at("fault").get<std::string>() + " on " + fault.at("victim").get<std::string>() + ": " +
+            fault.at("step").get<std::string>();
+    if (const auto problem = fault.value("problem", std::string()); !problem.empty()) text += " (" + problem + ")";
+    const auto& evidence = fault.at("evidence");
+    text += evidence.at("bit").get<bool>() ? "\n" : "; it did not bite\n";
+    for (const auto& value : evidence.at("values")) {
+      const auto unit = value.value("unit", std::string());
+      text += "      " + value.value("what", std::string()) + ": ";
+      if (value.at("requested").is_number()) text += "requested " + amount(value.at("requested"), unit) + ", ";
+      text += "achieved " + amount(value.at("achieved"), unit) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string slos(const Json& result) {
+  std::string text;
+  for (const auto& slo : result.at("slos"))
+    text += "  SLO " + slo.at("name").get<std::string>() + ": " + std::to_string(slo.at("bad").get<std::uint64_t>()) + " of " +
+            std::to_string(slo.at("total").get<std::uint64_t>()) + " requests bad, " + fixed(100 * slo.at("budgetSpent").get<double>(), 3) +
+            "% of the error budget spent\n";
+  for (const auto& check : result.at("checks"))
+    text += "  check " + check.at("name").get<std::string>() + " (" + check.at("when").get<std::string>() +
+            "): " + (check.at("passed").get<bool>() ? "passed" : "FAILED " + check.value("detail", std::string())) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string terminal(const Json& result, bool in_colour) {
+  return headline(result, in_colour) + times(result) + slos(result) + faults(result);
+}
+
+}  // namespace arashi::report
