@@ -4,6 +4,7 @@
 #pragma once
 
 #include "injector/core/json_fwd.hpp"
+#include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 
 #include <cstdint>
@@ -19,6 +20,8 @@ enum class Freshness { fresh, stale, empty, error, partial };
 std::string_view name_of(Freshness freshness);
 
 // What one source saw of one SLO in one stretch of time. Slices of an SLO are handed in in order and do not overlap.
+// fresh: counts to rely on. partial: true counts, but some events are missing from them. stale, empty, error: a notice without counts
+// (begin = end = when it was noticed); the next fresh slice begins where the last one ended, so nothing is lost between them.
 struct Slice {
   Duration begin{}, end{};  // the load generator's are 1 s
   std::uint64_t total = 0, bad = 0;
@@ -28,6 +31,7 @@ struct Slice {
 };
 
 enum class OnNoData { charge, abort, hold };
+std::string_view name_of(OnNoData policy);
 
 struct SloTerms {
   std::string name;
@@ -80,7 +84,7 @@ struct SloState {
 struct Verdict {
   Duration at{};
   bool abort = false;
-  bool hold = false;            // start nothing further until data comes
+  bool hold = false;            // start nothing further until data comes; before the first injection: an SLO has no fresh event yet
   std::vector<Reason> reasons;  // why abort, or why hold; the strongest first
   std::vector<SloState> slos;
 };
@@ -94,7 +98,10 @@ class Guard {
   ~Guard();
 
   // Before this the slices only fill L2's windows and the baseline; from here on they are charged to the experiment.
+  // Called again at each further injection: the quick test of its first ten seconds starts anew.
   void injected(Duration at);
+  // The last fault is gone: what comes later still counts against the budget, but is no evidence that the SLO held under the fault.
+  void reverted(Duration at);
   void observe(std::size_t slo, const Slice& slice);
   // The caller asks at least once a second, and at once after observe.
   Verdict evaluate(Duration now) const;
@@ -109,7 +116,8 @@ class Guard {
 struct Input {
   Duration now{};
   bool injected = false;           // injected(now)
-  std::optional<std::size_t> slo;  // observe(*slo, slice); else evaluate(now)
+  bool reverted = false;           // reverted(now)
+  std::optional<std::size_t> slo;  // observe(*slo, slice); else, with none of these, evaluate(now)
   Slice slice;
 };
 Json to_json(const Config& config);
@@ -117,6 +125,7 @@ Json to_json(const Input& input);
 Json to_json(const Verdict& verdict);
 Result<Config> config_from(const Json& json);
 Result<Input> input_from(const Json& json);
+Result<Verdict> verdict_from(const Json& json);
 // Every verdict, one per evaluate input.
 Result<std::vector<Verdict>> replay(const Config& config, const std::vector<Input>& inputs);
 
