@@ -47,6 +47,8 @@ struct Doors {
   std::vector<Fd> cgroups;
   pid_t parent = 0;
   bool dies_with_starter = false;
+  int death_signal = SIGKILL;
+  const std::vector<int>* inherited = nullptr;
 };
 
 [[noreturn]] void give_up(int status, Stage stage) {
@@ -60,7 +62,7 @@ void enter(const Doors& doors) {
   const int status = doors.status.get();
   ::setpgid(0, 0);
   if (doors.dies_with_starter) {
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(status, Stage::parent);
+    if (::prctl(PR_SET_PDEATHSIG, doors.death_signal) != 0) give_up(status, Stage::parent);
     if (::getppid() != doors.parent) ::_exit(127);  // it died before we asked
   }
   for (const auto& cgroup : doors.cgroups)
@@ -71,7 +73,9 @@ void enter(const Doors& doors) {
   if (doors.output && ::dup2(doors.output.get(), STDOUT_FILENO) < 0) give_up(status, Stage::output);
   if (doors.errors && ::dup2(doors.errors.get(), STDERR_FILENO) < 0) give_up(status, Stage::errors);
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+  for (const int fd : *doors.inherited) ::fcntl(fd, F_SETFD, 0);
   ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGINT, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -120,6 +124,8 @@ Result<Doors> open_doors(const Launch& launch, Ends& ends) {
   Doors doors;
   doors.parent = ::getpid();
   doors.dies_with_starter = launch.dies_with_starter;
+  doors.death_signal = launch.death_signal;
+  doors.inherited = &launch.inherited;
   TRY(connect(launch, doors, ends));
   if (!launch.directory.empty()) doors.directory = TRY(open_file(launch.directory, O_PATH | O_DIRECTORY));
   if (!launch.netns.empty()) doors.netns = TRY(open_file(launch.netns, O_RDONLY));

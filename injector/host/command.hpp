@@ -5,6 +5,7 @@
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -21,7 +22,9 @@ struct Launch {
   std::filesystem::path directory;             // working directory; empty: ours
   std::vector<std::filesystem::path> cgroups;  // directories the child is in before it runs its program
   std::filesystem::path netns;                 // network namespace file to enter before; empty: ours
-  bool dies_with_starter = false;              // parent-death signal KILL; follows the *thread* that calls start()
+  bool dies_with_starter = false;              // parent-death signal; follows the *thread* that calls start()
+  int death_signal = SIGKILL;                  // which one
+  std::vector<int> inherited;                  // descriptors it keeps, under their numbers
   bool piped_input = false;                    // else standard input is /dev/null
   bool piped_output = true;                    // standard output through output(); else ours
   bool piped_errors = true;                    // standard error through errors(); else ours
