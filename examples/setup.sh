@@ -44,8 +44,7 @@ install_packages() {  # PACKAGE…
   apt-get install --quiet=2 --option Dpkg::Use-Pty=0 --yes --no-install-recommends "$@"
   for service in "${unwanted[@]}"; do
     [[ -e /lib/systemd/system/$service.service ]] || continue
-    deb-systemd-helper disable "$service.service" >/dev/null
-    update-rc.d "$service" disable
+    update-rc.d "$service" disable  # also its systemd links
   done
 }
 
