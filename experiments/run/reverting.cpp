@@ -93,6 +93,8 @@ void Runner::Inside::advance_reverting(Duration now) {
                                        (nodes[name].problem.empty() ? "" : ": " + nodes[name].problem));
   const bool watch = injected && dirty.empty() && !(decided && result.outcome == Outcome::interrupted);
   if (injected && dirty.empty()) settle_last_revert(now);
+  if (injected) guard.reverted(now);
+  if (injected) guard_inputs.push_back({.now = now, .reverted = true});
   if (!watch || !anything_active_ever()) return close(now);
   for (auto& streak : streaks) streak.restart();
   enter(State::recovering, now);

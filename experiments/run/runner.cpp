@@ -284,11 +284,7 @@ void Runner::Inside::advance_steady(Duration now) {
 
 void Runner::Inside::start_injecting(Duration now) {
   enter(State::injecting, now);
-  if (!course.empty()) {
-    result.times.first_injection = now;
-    guard.injected(now);
-    guard_inputs.push_back({.now = now, .injected = true});
-  }
+  if (!course.empty()) result.times.first_injection = now;
   evaluated = now;
   status_asked = now;
   advance_timeline(now);

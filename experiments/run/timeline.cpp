@@ -37,10 +37,15 @@ bool Runner::Inside::anything_active_ever() const {
 }
 
 void Runner::Inside::start_due(Duration now) {
+  bool any = false;
   for (std::size_t i = 0; i < course.size(); ++i) {
-    const bool due = now >= *result.times.first_injection + result.plan.injections[i].at;
-    if (course[i].phase == Phase::waiting && due && !must_wait(i)) inject(i, now);
+    if (course[i].phase != Phase::waiting || now < *result.times.first_injection + result.plan.injections[i].at || must_wait(i)) continue;
+    inject(i, now);
+    any = true;
   }
+  if (!any) return;
+  guard.injected(now);
+  guard_inputs.push_back({.now = now, .injected = true});
 }
 
 bool Runner::Inside::must_wait(std::size_t index) const {
