@@ -1,0 +1,234 @@
+#include "experiments/load/load.hpp"
+#include "tests/support/http_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+using namespace arashi;
+using namespace std::chrono_literals;
+using testing::Answered;
+using testing::Asked;
+using testing::HttpServer;
+
+namespace {
+
+spec::Load load_to(const std::string& url, double rate, Duration timeout = 5s) {
+  spec::Load load;
+  load.name = "checkout";
+  load.url = url;
+  load.rate = {rate};
+  load.timeout = timeout;
+  return load;
+}
+
+std::unique_ptr<load::Generator> start(const spec::Load& load, Duration latency, Duration epoch = boot_now()) {
+  auto generator = load::Generator::start(load, latency, epoch);
+  REQUIRE_MESSAGE(generator, generator.error().message);
+  return std::move(generator).value();
+}
+
+struct Counted {
+  std::uint64_t total = 0, bad = 0;
+};
+
+Counted take(load::Generator& generator, std::vector<guard::Slice>* all = nullptr) {
+  Counted counted;
+  for (const auto& slice : generator.drain()) {
+    counted.total += slice.total;
+    counted.bad += slice.bad;
+    if (all != nullptr) all->push_back(slice);
+  }
+  return counted;
+}
+
+}  // namespace
+
+TEST_CASE("a healthy target gives good requests at the intended rate, over few connections") {
+  std::atomic<int> asked = 0;
+  HttpServer server([&](const Asked&) {
+    ++asked;
+    return Answered{};
+  });
+  const auto generator = start(load_to(server.url("/buy"), 200), 2s);
+  std::vector<guard::Slice> slices;
+  for (int i = 0; i < 25; ++i) {
+    std::this_thread::sleep_for(100ms);
+    take(*generator, &slices);
+  }
+  generator->stop();
+  take(*generator, &slices);
+  REQUIRE(slices.size() >= 2);
+  CHECK(slices[0].total == 200);
+  CHECK(slices[1].total == 200);
+  CHECK(slices[0].bad == 0);
+  CHECK(slices[0].end - slices[0].begin == 1s);
+  CHECK(slices[1].begin == slices[0].end);
+  CHECK(slices[0].newest == slices[0].end);
+  const auto summary = generator->summary();
+  CHECK(summary.bad == 0);
+  CHECK(summary.rate_achieved == doctest::Approx(200).epsilon(0.02));
+  CHECK(summary.total <= static_cast<std::uint64_t>(asked));
+  CHECK(summary.seconds[0].good == 200);
+  CHECK(summary.seconds[0].p50 > 0ms);
+  CHECK(server.connections() < 100);
+  CHECK_FALSE(summary.first_bad);
+}
+
+TEST_CASE("requests that hang are counted bad while the target stalls, not after it") {
+  std::atomic<bool> stalled = false;
+  HttpServer server([&](const Asked&) { return Answered{.after = stalled ? Duration(20s) : Duration(0)}; });
+  const Duration epoch = boot_now();
+  const auto generator = start(load_to(server.url(), 100, 10s), 500ms, epoch);
+  std::this_thread::sleep_for(1000ms);
+  stalled = true;
+  const Duration stall = boot_now() - epoch;
+  std::vector<guard::Slice> slices;
+  for (int i = 0; i < 27; ++i) {
+    std::this_thread::sleep_for(100ms);
+    take(*generator, &slices);
+  }
+  // 2.7 s into a stall of 20 s: at least one whole second of it is already closed, and all bad.
+  bool whole = false;
+  for (const auto& slice : slices)
+    if (slice.begin > stall) {
+      whole = true;
+      CHECK(slice.total == 100);
+      CHECK(slice.bad == 100);
+    }
+  CHECK(whole);
+  const auto summary = generator->summary();
+  REQUIRE(summary.first_bad);
+  CHECK(*summary.first_bad > stall);
+  CHECK(*summary.first_bad < stall + 500ms + 1s);
+  generator->stop();
+}
+
+TEST_CASE("a request counts once, however late its answer comes") {
+  HttpServer server([](const Asked&) { return Answered{.after = 400ms}; });
+  const auto generator = start(load_to(server.url(), 50), 100ms);
+  Counted counted;
+  for (int i = 0; i < 17; ++i) {
+    std::this_thread::sleep_for(100ms);
+    const auto now = take(*generator);
+    counted.total += now.total;
+    counted.bad += now.bad;
+  }
+  generator->stop();
+  const auto rest = take(*generator);
+  const auto summary = generator->summary();
+  CHECK(counted.total + rest.total == summary.total);
+  CHECK(counted.bad + rest.bad == summary.bad);
+  CHECK(summary.bad == summary.total);
+  CHECK(summary.total <= 50 * 2);
+  CHECK(summary.seconds[0].slow == 50);
+  CHECK(summary.seconds[0].failed == 0);
+  CHECK(summary.seconds[0].p50 >= 390ms);  // the true latency, although it was counted at 100 ms
+}
+
+TEST_CASE("statuses from 400, cut connections and refused connections are failures") {
+  HttpServer server([](const Asked& asked) {
+    if (asked.target == "/missing") return Answered{.status = 404};
+    if (asked.target == "/broken") return Answered{.status = 503};
+    if (asked.target == "/moved") return Answered{.status = 302, .headers = "Location: /elsewhere\r\n"};
+    return Answered{.cut = asked.target == "/cut"};
+  });
+  struct Case {
+    std::string url;
+    bool bad;
+  };
+  const Case cases[] = {{server.url("/missing"), true}, {server.url("/broken"), true},
+                        {server.url("/cut"), true},     {"http://127.0.0.1:" + std::to_string(testing::free_port()) + "/", true},
+                        {server.url("/moved"), false},  {server.url("/"), false}};
+  for (const Case& each : cases) {
+    CAPTURE(each.url);
+    const auto generator = start(load_to(each.url, 50), 0s);
+    std::this_thread::sleep_for(500ms);
+    generator->stop();
+    const auto summary = generator->summary();
+    CHECK(summary.total > 10);
+    CHECK(summary.bad == (each.bad ? summary.total : 0));
+  }
+}
+
+TEST_CASE("with all connections busy a request waits and its age runs") {
+  HttpServer server([](const Asked&) { return Answered{.after = 10s}; });
+  auto load = load_to(server.url(), 50, 5s);
+  load.connections = 2;
+  const auto generator = start(load, 100ms);
+  std::this_thread::sleep_for(1400ms);
+  const auto counted = take(*generator);
+  CHECK(counted.total == 50);
+  CHECK(counted.bad == 50);
+  CHECK(server.connections() == 2);
+  generator->stop();
+  CHECK(generator->summary().seconds[0].started == 2);
+}
+
+TEST_CASE("with no latency threshold a hung request is bad at its timeout") {
+  HttpServer server([](const Asked&) { return Answered{.after = 10s}; });
+  const auto generator = start(load_to(server.url(), 20, 300ms), 0s);
+  std::this_thread::sleep_for(1500ms);
+  const auto counted = take(*generator);
+  CHECK(counted.total == 20);
+  CHECK(counted.bad == 20);
+  generator->stop();
+  CHECK(generator->summary().seconds[0].failed == 20);
+}
+
+TEST_CASE("stopping leaves out what is young and undecided, and can be done twice") {
+  HttpServer server([](const Asked&) { return Answered{.after = 3s}; });
+  const auto generator = start(load_to(server.url(), 100), 2s);
+  std::this_thread::sleep_for(300ms);
+  generator->stop();
+  generator->stop();
+  CHECK(generator->drain().empty());
+  CHECK(generator->summary().total == 0);
+  CHECK(generator->summary().bad == 0);
+}
+
+TEST_CASE("method, headers and body reach the target") {
+  std::mutex mutex;
+  Asked seen;
+  HttpServer server([&](const Asked& asked) {
+    const std::lock_guard lock(mutex);
+    seen = asked;
+    return Answered{};
+  });
+  auto load = load_to(server.url("/transfer?x=1"), 20);
+  load.method = "POST";
+  load.body = R"({"amount": 5})";
+  load.headers = {{"Content-Type", "application/json"}, {"X-Tag", "arashi"}};
+  const auto generator = start(load, 1s);
+  std::this_thread::sleep_for(300ms);
+  generator->stop();
+  const std::lock_guard lock(mutex);
+  CHECK(seen.method == "POST");
+  CHECK(seen.target == "/transfer?x=1");
+  CHECK(seen.body == load.body);
+  CHECK(seen.head.find("Content-Type: application/json") != std::string::npos);
+  CHECK(seen.head.find("X-Tag: arashi") != std::string::npos);
+}
+
+TEST_CASE("what cannot be requested is refused with its reason") {
+  const auto refuse = [](spec::Load load, const std::string& word) {
+    CAPTURE(load.url);
+    const auto generator = load::Generator::start(load, 1s, 0s);
+    REQUIRE_FALSE(generator);
+    CHECK(generator.error().blame == Blame::input);
+    CHECK_MESSAGE(generator.error().message.find(word) != std::string::npos, generator.error().message);
+  };
+  refuse(load_to("10.0.0.1/checkout", 1), "URL");
+  refuse(load_to("", 1), "URL");
+  refuse(load_to("ftp://127.0.0.1/", 1), "http://");
+  refuse(load_to("http://", 1), "URL");
+  refuse(load_to("http://127.0.0.1/", 0), "rate");
+  refuse(load_to("http://127.0.0.1/", 1, 0s), "timeout");
+  auto load = load_to("http://127.0.0.1/", 1);
+  load.headers = {{"X-A", "b\r\nX-Evil: 1"}};
+  refuse(load, "header");
+  load = load_to("http://127.0.0.1/", 1);
+  load.method = "get";
+  refuse(load, "method");
+}
