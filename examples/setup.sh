@@ -41,11 +41,10 @@ install_packages() {  # PACKAGE…
   forbid_services
   export DEBIAN_FRONTEND=noninteractive
   apt-get update --quiet=2
-  apt-get install --quiet=2 --yes --no-install-recommends "$@"
+  apt-get install --quiet=2 --option Dpkg::Use-Pty=0 --yes --no-install-recommends "$@"
   for service in "${unwanted[@]}"; do
-    if [[ -e /lib/systemd/system/$service.service ]] && command -v systemctl >/dev/null; then
-      systemctl disable --quiet "$service" 2>/dev/null || true
-    fi
+    [[ -e /lib/systemd/system/$service.service ]] || continue
+    update-rc.d "$service" disable  # also its systemd links
   done
 }
 

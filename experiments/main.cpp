@@ -10,6 +10,8 @@ namespace {
 using Add = void (*)(CLI::App&, int&);
 constexpr Add subcommands[] = {
     arashi::commands::add_completion,
+    arashi::commands::add_pki,
+    arashi::commands::add_report,
 };
 
 }  // namespace

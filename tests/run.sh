@@ -37,7 +37,8 @@ count_one() {  # NAME COMMAND…
 }
 
 format_is_clean() {
-  git ls-files '*.cpp' '*.hpp' '*.c' | xargs --no-run-if-empty clang-format-14 --dry-run --Werror
+  find injector agent experiments examples tests \( -name '*.cpp' -o -name '*.hpp' -o -name '*.c' \) -print0 |
+    xargs --null clang-format-14 --dry-run --Werror
 }
 
 say "packages"

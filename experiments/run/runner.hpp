@@ -27,6 +27,7 @@ struct InjectDone {
 };
 struct RevertDone {
   std::string agent;
+  std::string id;  // what was asked for: one injection; empty: all of the experiment
   bool ok = false;
   std::string problem;
   std::vector<protocol::RevertOutcome> outcomes;
@@ -34,6 +35,9 @@ struct RevertDone {
 struct StatusSeen {
   std::string agent;
   std::vector<protocol::InjectionStatus> injections;
+};
+struct LeaseOpened {
+  std::string agent;
 };
 struct LeaseFailed {
   std::string agent, problem;
@@ -48,7 +52,8 @@ struct LoadSeen {
 struct StopAsked {
   std::string by;
 };  // ^C, SIGTERM, `arashi halt`
-using Happening = std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseFailed, CheckDone, LoadSeen, StopAsked>;
+using Happening =
+    std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened, LeaseFailed, CheckDone, LoadSeen, StopAsked>;
 
 // ---- what to do; the loop carries them out side by side, none waits for another
 struct StartLoad {};
@@ -63,11 +68,17 @@ struct Inject {
 };
 struct RevertOne {
   std::string agent, id;
-};
+};                    // empty id: all of the experiment on this agent, asked again
 struct RevertAll {};  // abort or end: one parallel fan-out to every agent
-struct AskStatus {};  // evidence of every agent
+struct AskStatus {};  // evidence of every agent; one that has not answered the last time is not asked again
 struct Finish {};     // result() is complete
 using Command = std::variant<StartLoad, StopLoad, RunCheck, OpenLeases, Inject, RevertOne, RevertAll, AskStatus, Finish>;
+
+inline constexpr Duration lease_ttl = std::chrono::seconds(5);  // an agent that hears nothing for so long takes its faults back
+// How much longer than planned an agent may keep a fault whose end this runner does not ask for.
+inline constexpr Duration overtime = std::chrono::seconds(5);
+// So long an agent may take to confirm that everything is reverted; after that something may be left behind.
+inline constexpr Duration revert_bound = lease_ttl + std::chrono::seconds(10);
 
 class Runner {
  public:
@@ -76,6 +87,8 @@ class Runner {
   std::vector<Command> step(const Happening& event, Duration now);
   [[nodiscard]] State state() const;
   [[nodiscard]] const RunResult& result() const;  // grows while it runs: the live view draws from it
+  // Everything the guard was told and asked, in order, for guard.jsonl: replaying it gives the same verdicts.
+  [[nodiscard]] const std::vector<guard::Input>& guard_inputs() const;
 
  private:
   struct Inside;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace arashi {
 
@@ -47,6 +48,13 @@ class Classifier {
 
 // The counters of an attached program, by its kernel id; Blame::missing when the program is gone.
 Result<Counters> counters_of(std::uint32_t program_id);
+
+// Attaches a program in front of the others of a TCX hook; it stays as long as the descriptor is open (Linux 6.6). Acts in the calling
+// thread's namespace. Blame::unsupported where the kernel has no TCX.
+Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook);
+// The kernel ids of the programs there, first to last.
+Result<std::vector<std::uint32_t>> tcx_programs(std::int32_t device, Hook hook);
+Result<std::uint32_t> id_of_program(int program);
 
 // Whether programs of this kind load at all here; the reason if not. Loads an empty one and lets it go.
 Result<void> probe_bpf();

@@ -65,6 +65,12 @@ struct Choice {
 // wanted: "auto" or a backend's name. Blame::unsupported with every backend's reason when none can.
 Result<Choice> choose_backend(const Host& host, const Impairment& impairment, std::string_view wanted);
 
+// The change of a network fault, as it is in the journal: backend, impairment, notes. A fault's apply, revert and observe pass it on.
+Json change_of(const Choice& choice, const Impairment& impairment);
+Result<Evidence> apply_impairment(const Host& host, const Json& change);
+Result<void> revert_impairment(const Host& host, const Json& change);
+Result<Evidence> observe_impairment(const Host& host, const Json& change);
+
 // "netns:4026531840/eth0/egress", one for each device and direction.
 std::vector<std::string> claims_of(const Impairment& impairment);
 

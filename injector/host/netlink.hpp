@@ -4,6 +4,7 @@
 #include "injector/core/fd.hpp"
 #include "injector/core/result.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,6 +33,7 @@ class Message {
   void end(std::size_t nested);                                  // … and closes it
   [[nodiscard]] Bytes bytes() const;                             // with the length filled in
   void number(std::uint32_t sequence);
+  void flags(std::uint16_t flags);
 
  private:
   Message& raw(Bytes value);

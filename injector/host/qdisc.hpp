@@ -16,6 +16,7 @@ struct Link {
   Device device;
   bool up = false, loopback = false;
   bool ethernet = false;  // has Ethernet frames (loopback has them too)
+  bool stacked = false;   // its packets also pass another device of the namespace: a port of a bridge or bond, a VLAN
 };
 Result<std::vector<Link>> links(netlink::Socket& socket);
 
@@ -47,6 +48,9 @@ Result<std::vector<Filter>> filters(netlink::Socket& socket, std::int32_t device
 // Makes clsact if the device has none; EEXIST is not an error. Blame::unsupported where an "ingress" qdisc is in its place.
 Result<void> ensure_clsact(netlink::Socket& socket, std::int32_t device);
 Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // right also when there is none
+
+// A namespace opened for looking and changing. Blame::missing when it is gone.
+Result<netlink::Socket> socket_in(const Host& host, const Netns& netns);
 
 // A direct-action bpf filter in front of the others. Its name is what it is found by later.
 Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name);

@@ -1,0 +1,123 @@
+// What a Runner keeps. Its functions are spread over runner.cpp (states), timeline.cpp (injections and their evidence), reverting.cpp
+// and verdict.cpp.
+#pragma once
+
+#include "experiments/run/runner.hpp"
+#include "experiments/run/streak.hpp"
+
+#include <map>
+
+namespace arashi::run {
+
+enum class Phase { waiting, asked, active, closing, reverting, over };
+
+// One planned injection; in the order of plan.injections and result.faults.
+struct Course {
+  Phase phase = Phase::waiting;
+  Duration since{};    // when the phase began
+  Duration ends_at{};  // when active: when its revert is due
+  Duration retry_at{};
+  int unlisted = 0;  // answers in a row in which its agent did not list it
+};
+
+struct Node {  // an agent
+  bool leased = false;
+  bool clean = false;  // confirmed since RevertAll that nothing of ours is left
+  Duration retry_at{};
+  std::string problem;  // of its last failed revert
+};
+
+struct Awaited {  // checks that are running, by name
+  Duration until{};
+};
+
+// The stages of winding up, in which the state's name no longer changes.
+enum class Closing { no, load, checks };
+
+struct Runner::Inside {
+  Inside(spec::Experiment experiment_, plan::Plan plan, guard::Guard guard_, std::string run_id);
+
+  // events
+  void take(const Tick& tick, Duration now);
+  void take(const SliceSeen& seen, Duration now);
+  void take(const InjectDone& done, Duration now);
+  void take(const RevertDone& done, Duration now);
+  void take(const StatusSeen& seen, Duration now);
+  void take(const LeaseOpened& opened, Duration now);
+  void take(const LeaseFailed& failed, Duration now);
+  void take(const CheckDone& done, Duration now);
+  void take(const LoadSeen& seen, Duration now);
+  void take(const StopAsked& asked, Duration now);
+
+  // time: what is due in the present state
+  void advance(Duration now);
+  void advance_checking(Duration now);
+  void advance_steady(Duration now);
+  void advance_timeline(Duration now);
+  void advance_reverting(Duration now);
+  void advance_recovering(Duration now);
+  void advance_closing(Duration now);
+
+  // states
+  void enter(State next, Duration now);
+  void start_injecting(Duration now);
+  void start_reverting(Duration now);
+  void stop(Outcome why, const std::string& reason, Duration now);  // ends the timeline early: RevertAll first
+  void wind_up(Duration now);                                       // from wherever: leases, load, after checks, Finish
+  void close(Duration now);                                         // load, after checks, Finish
+  void finish(Duration now);
+  void conclude(Outcome why, const std::string& reason);  // the gravest stays, its reason stands first
+
+  // timeline.cpp
+  void start_due(Duration now);
+  void inject(std::size_t index, Duration now);
+  bool must_wait(std::size_t index) const;  // for the end of one that owns the same claim
+  void end_due(Duration now);
+  void revert_one(std::size_t index, Duration now);
+  void retry_reverts(Duration now);
+  void give_up_unanswered(Duration now);
+  void learn(std::size_t index, const protocol::InjectionStatus& status, Duration now);
+  void miss(std::size_t index, Duration now);
+  void mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now);
+  std::optional<std::size_t> find(const std::string& id) const;
+  bool anything_active_ever() const;
+  bool pending_on(const std::string& agent) const;
+  void settle_last_revert(Duration now);
+
+  // checks
+  void run_checks(const std::string& when, Duration now);
+  void run_due_checks(Duration now);
+  void expire_checks(Duration now);
+
+  void evaluate(Duration now);
+  void watch_first_bad(std::size_t slo, const guard::Slice& slice);
+
+  // verdict.cpp
+  void judge();
+  void settle_first_bad();
+
+  void note(Duration now, const std::string& what, const std::string& detail = {});
+  void send(Command command) { commands.push_back(std::move(command)); }
+  bool timeline_runs() const { return state == State::injecting || state == State::observing; }
+
+  spec::Experiment experiment;
+  guard::Guard guard;
+  RunResult result;
+  State state = State::checking;
+  Duration entered{};
+  bool begun = false, leases_asked = false, load_started = false, load_settled = false, decided = false, hold = false;
+  Closing closing = Closing::no;
+  Duration closing_since{};
+  std::vector<Command> commands;
+  std::vector<Course> course;
+  std::map<std::string, Node> nodes;
+  std::vector<Streak> streaks;                     // one per SLO
+  std::vector<std::optional<Duration>> recovered;  // one per SLO
+  std::vector<std::optional<Duration>> first_bad;  // one per SLO, by slices
+  std::map<std::string, Awaited> awaited;          // checks
+  std::map<std::string, Duration> next_check;      // during
+  std::vector<guard::Input> guard_inputs;
+  Duration evaluated{}, status_asked{};
+};
+
+}  // namespace arashi::run

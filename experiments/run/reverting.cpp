@@ -1,0 +1,104 @@
+// Until every agent has confirmed that nothing of this run is left on its machine.
+#include "experiments/run/inside.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace arashi::run {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr Duration between_reverts = seconds(2);         // no answer yet: asked again over another connection
+constexpr Duration after_a_failure = milliseconds(500);  // an answer that says no
+
+}  // namespace
+
+void Runner::Inside::start_reverting(Duration now) {
+  enter(State::reverting, now);
+  // Whoever stops has put it first already.
+  const bool sent =
+      std::any_of(commands.begin(), commands.end(), [](const Command& command) { return std::holds_alternative<RevertAll>(command); });
+  if (!sent) send(RevertAll{});
+  for (auto& [name, node] : nodes) {
+    node.clean = false;
+    node.retry_at = now + between_reverts;
+  }
+  for (auto& one : course)
+    if (one.phase == Phase::waiting) one.phase = Phase::over;
+}
+
+void Runner::Inside::take(const RevertDone& done, Duration now) {
+  const auto node = nodes.find(done.agent);
+  if (node == nodes.end()) return note(now, "unexpected answer", "to revert from " + done.agent);
+  if (!done.ok) {
+    node->second.problem = done.problem;
+    node->second.retry_at = std::min(node->second.retry_at, now + after_a_failure);
+    return note(now, "revert failed", done.agent + ": " + done.problem);
+  }
+  std::set<std::string> stuck;
+  for (const auto& outcome : done.outcomes) {
+    const auto index = find(outcome.id);
+    if (!index) continue;
+    mark_over(*index, outcome.step, outcome.problem, now);
+    if (outcome.step != "stuck") continue;
+    stuck.insert(outcome.id);
+    node->second.problem = outcome.problem;
+  }
+  // What the agent does not list had ended before. One that was asked for and not yet answered is still to come.
+  for (std::size_t i = 0; i < course.size(); ++i) {
+    const auto& fault = result.faults[i];
+    const bool meant = done.id.empty() ? fault.agent == done.agent : fault.id == done.id;
+    const bool stands = fault.active_at && (course[i].phase != Phase::over || fault.step == "stuck");
+    if (meant && stands && !stuck.contains(fault.id)) mark_over(i, "reverted", "", now);
+  }
+  if (!stuck.empty() && timeline_runs())
+    return stop(Outcome::inconclusive, "agent " + done.agent + " could not revert: " + node->second.problem, now);
+  if (done.id.empty() && state == State::reverting) node->second.clean = stuck.empty();
+  if (!stuck.empty()) node->second.retry_at = std::min(node->second.retry_at, now + after_a_failure);
+}
+
+bool Runner::Inside::pending_on(const std::string& agent) const {
+  for (std::size_t i = 0; i < course.size(); ++i)
+    if (result.faults[i].agent == agent && course[i].phase != Phase::over) return true;
+  return false;
+}
+
+// last_revert: when the last confirmation came.
+void Runner::Inside::settle_last_revert(Duration now) {
+  Duration last{};
+  for (const auto& fault : result.faults) last = std::max(last, fault.reverted_at.value_or(Duration{}));
+  result.times.last_revert = last == Duration{} ? now : last;
+}
+
+void Runner::Inside::advance_reverting(Duration now) {
+  if (closing != Closing::no) return advance_closing(now);
+  if (now - evaluated >= seconds(1) && result.times.first_injection) evaluate(now);
+  std::vector<std::string> dirty;
+  for (auto& [name, node] : nodes) {
+    if (node.clean && !pending_on(name)) continue;
+    dirty.push_back(name);
+    if (now < node.retry_at) continue;
+    node.retry_at = now + between_reverts;
+    send(RevertOne{name, ""});
+  }
+  if (!dirty.empty() && now - entered < revert_bound) return;
+  const bool injected =
+      std::any_of(result.faults.begin(), result.faults.end(), [](const FaultResult& fault) { return fault.asked_at.has_value(); });
+  for (const auto& name : injected ? dirty : std::vector<std::string>{})
+    conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) +
+                                       " that everything is reverted; its lease has ended, but look there with `arashi status`" +
+                                       (nodes[name].problem.empty() ? "" : ": " + nodes[name].problem));
+  const bool watch = injected && dirty.empty() && !(decided && result.outcome == Outcome::interrupted);
+  if (injected && dirty.empty()) settle_last_revert(now);
+  if (injected) guard.reverted(now);
+  if (injected) guard_inputs.push_back({.now = now, .reverted = true});
+  if (!watch || !anything_active_ever()) return close(now);
+  for (auto& streak : streaks) streak.restart();
+  enter(State::recovering, now);
+  advance_recovering(now);
+}
+
+}  // namespace arashi::run

@@ -1,0 +1,377 @@
+#include "experiments/run/runner.hpp"
+
+#include "experiments/run/inside.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace arashi::run {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr Duration patience_for_leases = seconds(5);
+constexpr Duration patience_for_data = seconds(15);  // besides what the sources' own period needs
+constexpr Duration patience_for_load = seconds(3);
+constexpr Duration patience_for_checks = seconds(5);  // beyond their own timeout
+constexpr Duration recovered_after = seconds(3);      // so long all must be well in a row
+constexpr Duration late_slices = seconds(5);          // a slice closes when its last request is too old
+
+Duration slowest_scrape(const spec::Experiment& experiment) {
+  Duration most{};
+  for (const auto& slo : experiment.slos)
+    if (slo.prometheus) most = std::max(most, slo.prometheus->scrape);
+  return most;
+}
+
+}  // namespace
+
+Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Guard guard_, std::string run_id)
+    : experiment(std::move(experiment_)), guard(std::move(guard_)) {
+  result.run = std::move(run_id);
+  result.experiment = experiment.name;
+  result.hypothesis = experiment.hypothesis;
+  result.plan = std::move(plan);
+  for (const auto& planned : result.plan.injections) {
+    nodes[planned.agent];
+    course.emplace_back();
+    FaultResult fault{.id = planned.id, .fault = planned.fault, .victim = planned.victim.label, .agent = planned.agent};
+    if (planned.step < experiment.timeline.size()) fault.target = experiment.timeline[planned.step].on;
+    fault.mechanism = planned.how.mechanism;
+    fault.step = "planned";
+    result.faults.push_back(std::move(fault));
+  }
+  for (const auto& slo : experiment.slos) streaks.emplace_back(slo.objective);
+  recovered.resize(experiment.slos.size());
+  first_bad.resize(experiment.slos.size());
+}
+
+Runner::Runner(spec::Experiment experiment, plan::Plan plan, guard::Guard guard, std::string run_id)
+    : inside_(std::make_unique<Inside>(std::move(experiment), std::move(plan), std::move(guard), std::move(run_id))) {}
+Runner::~Runner() = default;
+State Runner::state() const { return inside_->state; }
+const RunResult& Runner::result() const { return inside_->result; }
+const std::vector<guard::Input>& Runner::guard_inputs() const { return inside_->guard_inputs; }
+
+std::vector<Command> Runner::step(const Happening& event, Duration now) {
+  auto& in = *inside_;
+  if (!in.begun) in.enter(State::checking, now);
+  if (in.state == State::done) return {};
+  std::visit([&](const auto& happened) { in.take(happened, now); }, event);
+  in.advance(now);
+  return std::exchange(in.commands, {});
+}
+
+void Runner::Inside::note(Duration now, const std::string& what, const std::string& detail) {
+  result.events.push_back({now, what, detail});
+}
+
+void Runner::Inside::enter(State next, Duration now) {
+  state = next;
+  entered = now;
+  result.states.emplace_back(next, now);
+  note(now, "state", std::string(name_of(next)));
+}
+
+void Runner::Inside::conclude(Outcome why, const std::string& reason) {
+  const auto rank = [](Outcome outcome) {
+    constexpr std::array order{Outcome::held,        Outcome::inconclusive, Outcome::refused,
+                               Outcome::interrupted, Outcome::refuted,      Outcome::left_behind};
+    return std::find(order.begin(), order.end(), outcome) - order.begin();
+  };
+  const bool graver = !decided || rank(why) > rank(result.outcome);
+  if (graver) result.outcome = why;
+  decided = true;
+  result.reasons.insert(graver ? result.reasons.begin() : result.reasons.end(), reason);
+}
+
+// ---- events
+
+void Runner::Inside::take(const Tick& /*tick*/, Duration /*now*/) {}
+
+void Runner::Inside::take(const SliceSeen& seen, Duration now) {
+  if (seen.slo >= streaks.size()) return;
+  guard.observe(seen.slo, seen.slice);
+  guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice});
+  watch_first_bad(seen.slo, seen.slice);
+  if (state >= State::injecting) evaluate(now);
+  Streak& streak = streaks[seen.slo];
+  if (state == State::steady) streak.extend(seen.slice);
+  const bool after_revert = result.times.last_revert && seen.slice.begin >= *result.times.last_revert;
+  if (state != State::recovering || !after_revert || recovered[seen.slo]) return;
+  streak.extend(seen.slice);
+  if (!within_objective(seen.slice.total, seen.slice.bad, streak.objective()) || !streak.within()) return streak.restart();
+  if (streak.covered() >= recovered_after && streak.total() > 0) recovered[seen.slo] = streak.begin();
+}
+
+void Runner::Inside::watch_first_bad(std::size_t slo, const guard::Slice& slice) {
+  const auto& first = result.times.first_injection;
+  if (!first || slice.bad == 0 || slice.end <= *first || first_bad[slo]) return;
+  first_bad[slo] = std::max(slice.begin, *first);
+}
+
+void Runner::Inside::evaluate(Duration now) {
+  auto verdict = guard.evaluate(now);
+  guard_inputs.push_back({.now = now});
+  evaluated = now;
+  result.slos = verdict.slos;
+  if (verdict.hold != hold) {
+    hold = verdict.hold;
+    note(now, hold ? "hold" : "hold ends", verdict.reasons.empty() ? "" : verdict.reasons[0].text);
+  }
+  const bool a_second = result.verdicts.empty() || now - result.verdicts.back().at >= milliseconds(950);
+  const bool news = verdict.abort && !result.abort && (!decided || result.outcome != Outcome::interrupted);
+  if (a_second || news) result.verdicts.push_back(verdict);
+  if (!news) return;
+  std::string reason = "the guard gave no reason";
+  if (!verdict.reasons.empty()) reason = verdict.reasons[0].slo + ": " + verdict.reasons[0].text;
+  result.abort = std::move(verdict);
+  if (!result.times.decision) result.times.decision = now;
+  if (!timeline_runs()) return conclude(Outcome::refuted, reason);
+  stop(Outcome::refuted, reason, now);
+}
+
+void Runner::Inside::take(const LeaseOpened& opened, Duration now) {
+  nodes[opened.agent].leased = true;
+  note(now, "lease opened", opened.agent);
+}
+
+void Runner::Inside::take(const LeaseFailed& failed, Duration now) {
+  note(now, failed.expired ? "lease lost" : "lease not renewed", failed.agent + ": " + failed.problem);
+  if (state == State::steady && !nodes[failed.agent].leased) {
+    conclude(Outcome::refused, "agent " + failed.agent + " gives no lease: " + failed.problem);
+    return wind_up(now);
+  }
+  if (!failed.expired) return;
+  if (state == State::steady) {
+    conclude(Outcome::refused, "agent " + failed.agent + " was lost before anything was injected: " + failed.problem);
+    return wind_up(now);
+  }
+  if (timeline_runs())
+    stop(Outcome::inconclusive,
+         "agent " + failed.agent + " was out of reach for " + to_text(lease_ttl) +
+             " and has by its lease taken its faults back: " + failed.problem,
+         now);
+}
+
+void Runner::Inside::take(const LoadSeen& seen, Duration /*now*/) {
+  result.loads = seen.loads;
+  if (closing == Closing::load) load_settled = true;
+}
+
+void Runner::Inside::take(const StopAsked& asked, Duration now) {
+  note(now, "stop asked", asked.by);
+  const std::string reason = "stopped by " + asked.by;
+  if (timeline_runs()) return stop(Outcome::interrupted, reason, now);
+  if (closing == Closing::checks) {
+    awaited.clear();
+    conclude(Outcome::interrupted, reason + " before the checks afterwards had ended");
+  }
+  if (state == State::reverting || closing != Closing::no) return;  // it stops already
+  if (!decided) conclude(Outcome::interrupted, reason);
+  if (state == State::recovering) return close(now);
+  wind_up(now);
+}
+
+// ---- checks
+
+void Runner::Inside::take(const CheckDone& done, Duration now) {
+  const auto& check = done.result;
+  const auto waiting = awaited.find(check.name);
+  note(now, check.passed ? "check passed" : "check failed", check.name + " (" + check.when + "): " + check.detail);
+  result.checks.push_back(check);
+  if (waiting == awaited.end()) return;
+  awaited.erase(waiting);
+  if (check.passed) return;
+  const std::string reason = "check '" + check.name + "' failed " + check.when + " the experiment: " + check.detail;
+  if (check.when == "before") return conclude(Outcome::refused, reason);
+  if (!timeline_runs()) return conclude(Outcome::refuted, reason);
+  result.times.decision = now;
+  stop(Outcome::refuted, reason, now);
+}
+
+void Runner::Inside::run_checks(const std::string& when, Duration now) {
+  for (const auto& check : experiment.checks) {
+    const bool wanted = when == "before" ? check.before : check.after;
+    if (!wanted) continue;
+    awaited[check.name] = {now + check.timeout + patience_for_checks};
+    send(RunCheck{check.name, when});
+  }
+}
+
+void Runner::Inside::run_due_checks(Duration now) {
+  for (const auto& check : experiment.checks) {
+    if (check.during == Duration{} || awaited.contains(check.name)) continue;
+    const auto due = next_check.try_emplace(check.name, now).first;
+    if (now < due->second) continue;
+    due->second = now + check.during;
+    awaited[check.name] = {now + check.timeout + patience_for_checks};
+    send(RunCheck{check.name, "during"});
+  }
+}
+
+// One that never answers has failed: not knowing is not passing.
+void Runner::Inside::expire_checks(Duration now) {
+  std::vector<std::string> silent;
+  for (const auto& [name, waiting] : awaited)
+    if (now >= waiting.until) silent.push_back(name);
+  const char* when = state == State::checking ? "before" : timeline_runs() ? "during" : "after";
+  for (const auto& name : silent) take(CheckDone{{.name = name, .when = when, .at = now, .detail = "it did not end in time"}}, now);
+}
+
+// ---- time
+
+void Runner::Inside::advance(Duration now) {
+  expire_checks(now);
+  switch (state) {
+    case State::checking:
+      return advance_checking(now);
+    case State::steady:
+      return advance_steady(now);
+    case State::injecting:
+    case State::observing:
+      return advance_timeline(now);
+    case State::reverting:
+      return advance_reverting(now);
+    case State::recovering:
+      return advance_recovering(now);
+    case State::done:
+      return;
+  }
+}
+
+void Runner::Inside::advance_checking(Duration now) {
+  if (!begun) {
+    begun = true;
+    for (const auto& refusal : result.plan.refusals) conclude(Outcome::refused, refusal);
+    if (decided) return wind_up(now);
+    run_checks("before", now);
+  }
+  if (closing != Closing::no) return advance_closing(now);
+  if (decided && awaited.empty()) return wind_up(now);
+  if (!awaited.empty()) return;
+  enter(State::steady, now);
+  leases_asked = true;
+  load_started = !experiment.loads.empty();
+  if (load_started) send(StartLoad{});
+  send(OpenLeases{});
+  advance_steady(now);
+}
+
+void Runner::Inside::advance_steady(Duration now) {
+  if (closing != Closing::no) return advance_closing(now);
+  const auto refuse = [&](const std::string& reason) {
+    conclude(Outcome::refused, reason);
+    wind_up(now);
+  };
+  const auto silent = std::find_if(nodes.begin(), nodes.end(), [](const auto& node) { return !node.second.leased; });
+  if (silent != nodes.end() && now - entered >= patience_for_leases)
+    return refuse("agent " + silent->first + " gave no lease within " + to_text(patience_for_leases));
+  bool steady = silent == nodes.end();
+  for (std::size_t i = 0; i < streaks.size(); ++i) {
+    const auto& streak = streaks[i];
+    const bool enough = streak.covered() >= experiment.steady_for && streak.total() > 0;
+    if (enough && !streak.within()) return refuse("no steady state: " + experiment.slos[i].name + ": " + streak.measured());
+    steady = steady && enough;
+    const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_scrape(experiment);
+    if (!enough && now - entered >= patience)
+      return refuse("no steady state within " + to_text(patience) + ": " + experiment.slos[i].name + ": " + streak.measured());
+  }
+  if (steady) start_injecting(now);
+}
+
+void Runner::Inside::start_injecting(Duration now) {
+  enter(State::injecting, now);
+  if (!course.empty()) result.times.first_injection = now;
+  evaluated = now;
+  status_asked = now;
+  advance_timeline(now);
+}
+
+void Runner::Inside::advance_timeline(Duration now) {
+  if (now - evaluated >= seconds(1)) evaluate(now);  // first: an abort must find nothing before it
+  if (!timeline_runs()) return;
+  give_up_unanswered(now);
+  if (!timeline_runs()) return;
+  retry_reverts(now);
+  if (!timeline_runs()) return;
+  end_due(now);
+  if (!hold) start_due(now);
+  run_due_checks(now);
+  if (now - status_asked >= seconds(1)) {
+    status_asked = now;
+    send(AskStatus{});
+  }
+  const auto is = [&](Phase phase) { return [phase](const Course& one) { return one.phase == phase; }; };
+  const bool all_started = std::none_of(course.begin(), course.end(), is(Phase::waiting));
+  if (state == State::injecting && all_started) enter(State::observing, now);
+  if (std::all_of(course.begin(), course.end(), is(Phase::over))) start_reverting(now);
+}
+
+void Runner::Inside::stop(Outcome why, const std::string& reason, Duration now) {
+  commands.insert(commands.begin(), RevertAll{});  // nothing goes before it
+  conclude(why, reason);
+  note(now, "stop", reason);
+  start_reverting(now);
+}
+
+void Runner::Inside::wind_up(Duration now) {
+  if (leases_asked && (state == State::steady || timeline_runs())) return start_reverting(now);
+  close(now);
+}
+
+void Runner::Inside::advance_recovering(Duration now) {
+  if (closing != Closing::no) return advance_closing(now);
+  if (now - evaluated >= seconds(1)) evaluate(now);
+  const Duration limit = *result.times.last_revert + experiment.recovery_within;
+  Duration latest = *result.times.last_revert;
+  bool all = true;
+  for (std::size_t i = 0; i < recovered.size(); ++i) {
+    all = all && recovered[i].has_value();
+    if (recovered[i]) latest = std::max(latest, *recovered[i]);
+  }
+  if (all) {
+    result.times.recovered = latest;
+    note(now, "recovered",
+         to_text(std::chrono::duration_cast<milliseconds>(latest - *result.times.last_revert)) + " after the last revert");
+    if (latest > limit) conclude(Outcome::refuted, "it recovered later than within " + to_text(experiment.recovery_within));
+    return close(now);
+  }
+  if (now < limit + recovered_after + late_slices + 2 * slowest_scrape(experiment)) return;
+  for (std::size_t i = 0; i < recovered.size(); ++i)
+    if (!recovered[i])
+      conclude(Outcome::refuted, experiment.slos[i].name + " did not recover within " + to_text(experiment.recovery_within) +
+                                     " of the last revert: " + streaks[i].measured());
+  close(now);
+}
+
+// ---- winding up
+
+void Runner::Inside::close(Duration now) {
+  closing = Closing::load;
+  closing_since = now;
+  if (load_started) send(StopLoad{});
+  load_settled = !load_started;
+  advance_closing(now);
+}
+
+void Runner::Inside::advance_closing(Duration now) {
+  if (closing == Closing::load && (load_settled || now - closing_since >= patience_for_load)) {
+    closing = Closing::checks;
+    awaited.clear();  // what a stopped timeline no longer waits for
+    const bool broke_something = result.times.first_injection.has_value();
+    if (broke_something && !(decided && result.outcome == Outcome::interrupted)) run_checks("after", now);
+  }
+  if (closing == Closing::checks && awaited.empty()) finish(now);
+}
+
+void Runner::Inside::finish(Duration now) {
+  judge();
+  enter(State::done, now);
+  note(now, "verdict", std::string(name_of(result.outcome)) + (result.reasons.empty() ? "" : ": " + result.reasons[0]));
+  send(Finish{});
+}
+
+}  // namespace arashi::run

@@ -1,0 +1,84 @@
+// The rule by which a run that nothing stopped is judged; README.md has it in words.
+#include "experiments/run/inside.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+namespace arashi::run {
+
+namespace {
+
+std::string percent(double fraction) {
+  std::ostringstream text;
+  text.precision(3);
+  text << fraction * 100 << "%";
+  return text.str();
+}
+
+// So many events without a bad one would have shown, at the strength the guard asks for, that the burn rate is below 14.4.
+double events_needed(const guard::SloState& state, double objective) {
+  const double null = std::min(14.4 * (1 - objective), 0.5);
+  return std::ceil(state.log_held_threshold / -std::log1p(-null));
+}
+
+std::string did_not_bite(const FaultResult& fault) {
+  const std::string who = fault.fault + " on " + fault.victim;
+  const std::string detail = fault.evidence.detail.empty() ? "" : " (" + fault.evidence.detail + ")";
+  if (!fault.active_at) return who + " was never injected";
+  if (!fault.evidence.in_place) return who + " could not be read back from the machine" + detail;
+  if (fault.evidence.bit) return "";
+  std::ostringstream text;
+  text << who << " stood but affected nothing: " << fault.evidence.affected << " of " << fault.evidence.seen << " events" << detail;
+  return text.str();
+}
+
+}  // namespace
+
+void Runner::Inside::judge() {
+  settle_first_bad();
+  if (decided && result.outcome == Outcome::refused && anything_active_ever())
+    result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
+  const bool open = !decided || result.outcome == Outcome::inconclusive;
+  std::size_t bit = 0;
+  for (const auto& fault : result.faults) {
+    const std::string why = did_not_bite(fault);
+    bit += why.empty() ? 1 : 0;
+    if (open && !why.empty() && (!decided || fault.active_at)) conclude(Outcome::inconclusive, why);
+    if (open && fault.step == "drifted") conclude(Outcome::inconclusive, fault.fault + " on " + fault.victim + ": " + fault.problem);
+  }
+  if (decided && result.outcome == Outcome::refuted && bit == 0 && result.times.first_injection)
+    result.reasons.emplace_back("no fault was seen to have affected anything: the cause may be another");
+  std::ostringstream kept;
+  for (std::size_t i = 0; open && i < experiment.slos.size() && i < result.slos.size() && result.times.first_injection; ++i) {
+    const auto& slo = result.slos[i];
+    const double needed = events_needed(slo, experiment.slos[i].objective);
+    std::ostringstream few;
+    few << slo.name << ": only " << slo.total << " events since the first injection, too few to tell (" << std::max(1.0, needed)
+        << " needed)";
+    const bool enough = slo.total > 0 && (slo.log_held >= slo.log_held_threshold || static_cast<double>(slo.total) >= needed);
+    if (!enough) conclude(Outcome::inconclusive, few.str());
+    kept << (i == 0 ? "" : ", ") << slo.name << " spent " << percent(slo.budget_spent) << " of its budget ("
+         << percent(experiment.guard.budget.fraction) << " allowed)";
+  }
+  if (decided) return;
+  std::string reason = "steady, and nothing was injected";
+  if (!result.faults.empty())
+    reason = std::to_string(bit) + (bit == 1 ? " fault bit" : " faults bit") + (kept.str().empty() ? "" : "; ") + kept.str();
+  conclude(Outcome::held, reason);
+}
+
+// The load generator knows the moment; a slice only its second.
+void Runner::Inside::settle_first_bad() {
+  for (std::size_t i = 0; i < first_bad.size(); ++i) {
+    auto first = first_bad[i];
+    for (const auto& load : result.loads) {
+      const bool precise = load.name == experiment.slos[i].load && load.first_bad && result.times.first_injection &&
+                           *load.first_bad >= *result.times.first_injection;
+      if (precise) first = *load.first_bad;
+    }
+    if (first && (!result.times.first_bad || *first < *result.times.first_bad)) result.times.first_bad = first;
+  }
+}
+
+}  // namespace arashi::run

@@ -1,0 +1,15 @@
+#include "injector/host/impairment.hpp"
+
+#include <array>
+
+namespace arashi {
+
+extern const Backend bpf_backend;
+
+// Losses need no delay line: bpf is exact, and leaves the device's qdisc alone. Delay goes to the kernel where it can do it.
+std::span<const Backend* const> backends() {
+  static constexpr std::array table{&bpf_backend};
+  return table;
+}
+
+}  // namespace arashi

@@ -1,0 +1,222 @@
+#include "injector/host/bpf.hpp"
+
+#include "injector/core/crc.hpp"
+#include "injector/host/impair_rules.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include "impair.skel.h"
+#pragma GCC diagnostic pop
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <span>
+
+namespace arashi {
+
+namespace {
+
+// Debian 12's headers end before TCX (Linux 6.6).
+constexpr int tcx_ingress = 46;
+constexpr int tcx_egress = 47;
+constexpr std::uint32_t before_all = 1U << 3U;  // BPF_F_BEFORE without a relative: the first
+
+int tcx_type(Hook hook) { return hook == Hook::egress ? tcx_egress : tcx_ingress; }
+
+long bpf_call(int command, bpf_attr& attr) { return syscall(SYS_bpf, command, &attr, sizeof attr); }
+
+std::uint8_t act_of(OnMatch::Act act) {
+  if (act == OnMatch::Act::redirect) return ARASHI_REDIRECT;
+  return act == OnMatch::Act::classify ? ARASHI_CLASSIFY : ARASHI_LOSE;
+}
+
+std::uint8_t protocol_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::tcp:
+      return ARASHI_TCP;
+    case Protocol::udp:
+      return ARASHI_UDP;
+    case Protocol::icmp:
+      return ARASHI_ICMP;
+    case Protocol::any:
+      break;
+  }
+  return ARASHI_ANY;
+}
+
+std::int32_t device_of(const Impairment& impairment) { return impairment.devices.empty() ? 0 : impairment.devices.front().index; }
+
+arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& act) {
+  const auto& traffic = impairment.traffic;
+  arashi_rules rules{};
+  rules.loss = static_cast<__u64>(std::llround(std::ldexp(impairment.effects.loss, 32)));
+  rules.seed = impairment.seed.value_or(0);
+  rules.seeded = impairment.seed.has_value() ? 1 : 0;
+  rules.mark = crc32c(impairment.id) | 1U;
+  rules.tap = static_cast<__u32>(act.tap);
+  rules.device = static_cast<__u32>(device_of(impairment));
+  rules.classid = act.classid;
+  rules.control_port = traffic.control_port;
+  rules.act = act_of(act.act);
+  rules.egress = hook == Hook::egress ? 1 : 0;
+  rules.protocol = protocol_of(traffic.protocol);
+  rules.all_peers = traffic.peers.empty() && traffic.except.empty() && traffic.control_peers.empty() ? 1 : 0;
+  rules.control_peers = traffic.control_peers.empty() ? 0 : 1;
+  rules.some_ports = traffic.ports.empty() ? 0 : 1;
+  rules.some_local = traffic.local_ports.empty() ? 0 : 1;
+  return rules;
+}
+
+template <class Words>
+void set_ports(Words& words, const std::vector<PortRange>& ranges) {
+  for (const auto& range : ranges)
+    for (unsigned port = range.first; port <= range.last; ++port) words[port >> 6U] |= 1ULL << (port & 63U);
+}
+
+Result<void> fill_peers(int table, const Traffic& traffic) {
+  for (const auto& rule : peer_rules(traffic)) {
+    arashi_peer key{};
+    key.prefix = rule.block.prefix;
+    std::copy(rule.block.address.begin(), rule.block.address.end(), std::begin(key.address));
+    const auto verdict = static_cast<std::uint8_t>(rule.verdict);
+    if (bpf_map_update_elem(table, &key, &verdict, BPF_ANY) != 0) return sys_fail("put ", to_text(rule.block), " into the peer table");
+  }
+  return {};
+}
+
+Result<Counters> sum_counters(int table) {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return fail(Blame::system, "the number of CPUs is not known");
+  std::vector<arashi_counters> each(static_cast<std::size_t>(cpus));
+  const std::uint32_t zero = 0;
+  if (bpf_map_lookup_elem(table, &zero, each.data()) != 0) return sys_fail("read the fault's counters");
+  Counters sum;
+  for (const auto& one : each) {
+    sum.seen += one.seen;
+    sum.matched += one.matched;
+    sum.affected += one.affected;
+  }
+  return sum;
+}
+
+Unexpected<Error> load_fail(const char* what) {
+  const int code = errno;
+  const auto blame = code == EPERM ? Blame::refused : code == ENOSYS || code == EINVAL ? Blame::unsupported : Blame::system;
+  const char* remedy = code == EPERM ? "; CAP_BPF and CAP_NET_ADMIN (or root) are needed" : "";
+  return fail(blame, what, ": ", std::strerror(code), remedy);
+}
+
+int say_nothing(libbpf_print_level /*level*/, const char* /*format*/, va_list /*args*/) { return 0; }
+
+}  // namespace
+
+struct Classifier::Held {
+  impair* skeleton = nullptr;
+  Held() = default;
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  Held(Held&&) = delete;
+  Held& operator=(Held&&) = delete;
+  ~Held() { impair__destroy(skeleton); }
+};
+
+Classifier::Classifier(std::unique_ptr<Held> held) : held_(std::move(held)) {}
+Classifier::Classifier(Classifier&&) noexcept = default;
+Classifier& Classifier::operator=(Classifier&&) noexcept = default;
+Classifier::~Classifier() = default;
+
+Result<Classifier> Classifier::load(const Impairment& impairment, Hook hook, const OnMatch& act) {
+  libbpf_set_print(say_nothing);
+  auto held = std::make_unique<Held>();
+  held->skeleton = impair__open();
+  if (held->skeleton == nullptr) return load_fail("open the classifier");
+  auto* skeleton = held->skeleton;
+  skeleton->rodata->rules = rules_of(impairment, hook, act);
+  set_ports(skeleton->rodata->remote_ports, impairment.traffic.ports);
+  set_ports(skeleton->rodata->local_ports, impairment.traffic.local_ports);
+  bpf_program__set_autoload(skeleton->progs.arashi_back, act.act == OnMatch::Act::redirect);
+  if (impair__load(skeleton) != 0) return load_fail("load the classifier into the kernel");
+  if (skeleton->rodata->rules.all_peers == 0) TRY(fill_peers(bpf_map__fd(skeleton->maps.peers), impairment.traffic));
+  return Classifier(std::move(held));
+}
+
+int Classifier::program() const { return bpf_program__fd(held_->skeleton->progs.arashi_hook); }
+
+int Classifier::back_program() const { return bpf_program__fd(held_->skeleton->progs.arashi_back); }
+
+void Classifier::beat(Duration monotonic) const {
+  std::atomic_ref(held_->skeleton->bss->beat).store(static_cast<__u64>(monotonic.count()), std::memory_order_relaxed);
+}
+
+Result<Counters> Classifier::counters() const { return sum_counters(bpf_map__fd(held_->skeleton->maps.counters)); }
+
+Result<Counters> counters_of(std::uint32_t program_id) {
+  const Fd program(bpf_prog_get_fd_by_id(program_id));
+  if (!program) return fail(Blame::missing, "BPF program ", program_id, " is gone");
+  std::array<std::uint32_t, 8> maps{};
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof info;
+  info.nr_map_ids = maps.size();
+  info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
+  if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) return sys_fail("read BPF program ", program_id);
+  for (std::size_t i = 0; i < std::min<std::size_t>(info.nr_map_ids, maps.size()); ++i) {
+    const Fd map(bpf_map_get_fd_by_id(maps.at(i)));
+    bpf_map_info map_info{};
+    std::uint32_t map_length = sizeof map_info;
+    if (map && bpf_obj_get_info_by_fd(map.get(), &map_info, &map_length) == 0 && std::string_view(map_info.name) == "counters")
+      return sum_counters(map.get());
+  }
+  return fail(Blame::missing, "BPF program ", program_id, " has no counters of ours");
+}
+
+Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook) {
+  bpf_attr attr{};
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(program);
+  attr.link_create.target_ifindex = static_cast<std::uint32_t>(device);
+  attr.link_create.attach_type = static_cast<std::uint32_t>(tcx_type(hook));
+  attr.link_create.flags = before_all;
+  Fd link(static_cast<int>(bpf_call(BPF_LINK_CREATE, attr)));
+  if (link) return link;
+  if (errno == EINVAL) return fail(Blame::unsupported, "this kernel has no TCX (Linux 6.6)");
+  return sys_fail("attach a TCX program to device ", device);
+}
+
+Result<std::vector<std::uint32_t>> tcx_programs(std::int32_t device, Hook hook) {
+  std::vector<std::uint32_t> ids(64);
+  bpf_attr attr{};
+  attr.query.target_fd = static_cast<std::uint32_t>(device);  // target_ifindex shares its place
+  attr.query.attach_type = static_cast<std::uint32_t>(tcx_type(hook));
+  attr.query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+  attr.query.prog_cnt = static_cast<std::uint32_t>(ids.size());
+  if (bpf_call(BPF_PROG_QUERY, attr) != 0) {
+    if (errno == EINVAL) return fail(Blame::unsupported, "this kernel has no TCX (Linux 6.6)");
+    return sys_fail("list the TCX programs of device ", device);
+  }
+  ids.resize(std::min<std::size_t>(ids.size(), attr.query.prog_cnt));
+  return ids;
+}
+
+Result<std::uint32_t> id_of_program(int program) {
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof info;
+  if (bpf_obj_get_info_by_fd(program, &info, &length) != 0) return sys_fail("read a BPF program's id");
+  return info.id;
+}
+
+Result<void> probe_bpf() {
+  libbpf_set_print(say_nothing);
+  constexpr std::array<bpf_insn, 2> pass_all{bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1},
+                                             bpf_insn{.code = BPF_JMP | BPF_EXIT}};
+  const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "arashi_probe", "GPL", pass_all.data(), pass_all.size(), nullptr));
+  if (!program) return load_fail("load a BPF program");
+  return {};
+}
+
+}  // namespace arashi

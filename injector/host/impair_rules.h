@@ -1,0 +1,40 @@
+/* What the network faults' BPF program and its loader agree on. C, as both include it. */
+#pragma once
+
+#include <linux/types.h>
+
+enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_CLASSIFY };
+enum arashi_verdict { ARASHI_PASS, ARASHI_HIT, ARASHI_CONTROL };
+enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP };
+
+struct arashi_rules {
+  __u64 loss;         /* of 2^32 packets */
+  __u64 seed;         /* of the losses, if seeded */
+  __u32 mark;         /* of packets that come back from the tap */
+  __u32 tap;          /* ifindex to redirect to */
+  __u32 device;       /* ifindex that the packets belong to */
+  __u32 classid;      /* for ARASHI_CLASSIFY */
+  __u16 control_port; /* TCP port that is never hit, 0: none */
+  __u8 act;           /* enum arashi_act */
+  __u8 egress;        /* else ingress */
+  __u8 protocol;      /* enum arashi_protocol */
+  __u8 seeded;
+  __u8 all_peers;      /* no lookup needed */
+  __u8 control_peers;  /* some table entries are ARASHI_CONTROL */
+  __u8 some_ports;     /* remote_ports holds what to hit */
+  __u8 some_local;     /* local_ports likewise */
+};
+
+struct arashi_peer { /* key of the longest-prefix table; v4 is v4-mapped v6 */
+  __u32 prefix;
+  __u8 address[16];
+};
+
+struct arashi_counters {
+  __u64 seen, matched, affected;
+};
+
+/* A worker that has not beaten for so long is dead or stopped: its traffic passes by itself. */
+#define ARASHI_PATIENCE_NS 250000000ULL
+#define ARASHI_PORT_WORDS 1024 /* 65536 bits */
+#define ARASHI_MOST_PEERS 16384

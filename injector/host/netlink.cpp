@@ -1,0 +1,236 @@
+#include "injector/host/netlink.hpp"
+
+#include "injector/host/netns.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace arashi::netlink {
+
+namespace {
+
+constexpr std::size_t align(std::size_t length) { return (length + 3U) & ~std::size_t{3}; }
+
+// Cuts the first attribute off: its type and value. Nothing at the end or when the lengths lie.
+struct Attribute {
+  std::uint16_t type;
+  Bytes value;
+};
+std::optional<Attribute> next(Bytes& rest) {
+  nlattr head{};
+  if (rest.size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, rest.data(), sizeof head);
+  if (head.nla_len < sizeof head || head.nla_len > rest.size()) return std::nullopt;
+  const auto value = rest.subspan(sizeof head, head.nla_len - sizeof head);
+  rest = rest.subspan(std::min(rest.size(), align(head.nla_len)));
+  return Attribute{static_cast<std::uint16_t>(head.nla_type & NLA_TYPE_MASK), value};
+}
+
+std::string extended_text(Bytes error_message, bool capped) {
+  // struct nlmsgerr, then (unless capped) the request's payload, then attributes (NLM_F_ACK_TLVS)
+  nlmsgerr head{};
+  if (error_message.size() < sizeof head) return {};
+  std::memcpy(&head, error_message.data(), sizeof head);
+  std::size_t skip = sizeof head;
+  if (!capped) skip += align(head.msg.nlmsg_len) - sizeof(nlmsghdr);
+  if (skip > error_message.size()) return {};
+  return std::string(text(find(error_message.subspan(skip), NLMSGERR_ATTR_MSG)));
+}
+
+}  // namespace
+
+Message::Message(std::uint16_t type, std::uint16_t flags) {
+  nlmsghdr head{};
+  head.nlmsg_type = type;
+  head.nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST);
+  raw(std::as_bytes(std::span(&head, 1)));
+}
+
+Message& Message::raw(Bytes value) {
+  bytes_.insert(bytes_.end(), value.begin(), value.end());
+  bytes_.resize(align(bytes_.size()));
+  return *this;
+}
+
+Message& Message::put(std::uint16_t type, Bytes value) {
+  nlattr head{};
+  head.nla_len = static_cast<std::uint16_t>(sizeof head + value.size());
+  head.nla_type = type;
+  raw(std::as_bytes(std::span(&head, 1)));
+  return raw(value);
+}
+
+Message& Message::put_u32(std::uint16_t type, std::uint32_t value) { return put(type, std::as_bytes(std::span(&value, 1))); }
+
+Message& Message::put_text(std::uint16_t type, std::string_view value) {
+  const std::string terminated(value);
+  return put(type, std::as_bytes(std::span(terminated.c_str(), terminated.size() + 1)));
+}
+
+std::size_t Message::nest(std::uint16_t type) {
+  const auto start = bytes_.size();
+  put(static_cast<std::uint16_t>(type | NLA_F_NESTED), {});
+  return start;
+}
+
+void Message::end(std::size_t nested) {
+  const auto length = static_cast<std::uint16_t>(bytes_.size() - nested);
+  std::memcpy(&bytes_.at(nested), &length, sizeof length);
+}
+
+Bytes Message::bytes() const {
+  const auto length = static_cast<std::uint32_t>(bytes_.size());
+  std::memcpy(bytes_.data(), &length, sizeof length);
+  return bytes_;
+}
+
+void Message::number(std::uint32_t sequence) { std::memcpy(&bytes_.at(offsetof(nlmsghdr, nlmsg_seq)), &sequence, sizeof sequence); }
+
+void Message::flags(std::uint16_t flags) { std::memcpy(&bytes_.at(offsetof(nlmsghdr, nlmsg_flags)), &flags, sizeof flags); }
+
+std::optional<Bytes> Reply::find(std::size_t skip, std::uint16_t type) const {
+  const auto start = align(skip);
+  if (start > payload_.size()) return std::nullopt;
+  return netlink::find(Bytes(payload_).subspan(start), type);
+}
+
+std::optional<Bytes> find(Bytes attributes, std::uint16_t type) {
+  while (const auto attribute = next(attributes))
+    if (attribute->type == type) return attribute->value;
+  return std::nullopt;
+}
+
+std::string_view text(std::optional<Bytes> value) {
+  if (!value) return {};
+  const auto* start = reinterpret_cast<const char*>(value->data());
+  return {start, strnlen(start, value->size())};
+}
+
+std::optional<std::uint32_t> u32(std::optional<Bytes> value) {
+  std::uint32_t number = 0;
+  if (!value || value->size() < sizeof number) return std::nullopt;
+  std::memcpy(&number, value->data(), sizeof number);
+  return number;
+}
+
+Unexpected<Error> ack_fail(const Ack& ack, std::string_view what) {
+  auto blame = Blame::system;
+  if (ack.code == ENOENT || ack.code == ENODEV) blame = Blame::missing;
+  if (ack.code == EEXIST || ack.code == EBUSY || ack.code == EPERM) blame = Blame::refused;
+  if (ack.code == EOPNOTSUPP) blame = Blame::unsupported;
+  const std::string said = ack.said.empty() ? "" : " (" + ack.said + ")";
+  return fail(blame, what, ": ", std::strerror(ack.code), said);
+}
+
+Result<Socket> Socket::open() {
+  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!fd) return sys_fail("open a netlink socket");
+  const int on = 1;
+  // Both are for better messages and stricter dumps; kernels without them work as well.
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  const timeval patience{5, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return Socket(std::move(fd));
+}
+
+Result<Socket> Socket::open(const Fd& netns) {
+  Result<Socket> socket = fail(Blame::system, "not opened");
+  TRY(inside(netns, [&socket]() -> Result<void> {
+    socket = open();
+    return socket ? Result<void>{} : pass(socket.error());
+  }));
+  return socket;
+}
+
+Result<void> Socket::send(Message& message) {
+  message.number(++sequence_);
+  const auto bytes = message.bytes();
+  if (::send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) return sys_fail("send to netlink");
+  return {};
+}
+
+Result<std::vector<std::byte>> Socket::receive() {
+  std::vector<std::byte> buffer(std::size_t{64} << 10U);
+  for (;;) {
+    const auto got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return sys_fail("receive from netlink");
+    buffer.resize(static_cast<std::size_t>(got));
+    return buffer;
+  }
+}
+
+namespace {
+
+struct Part {
+  nlmsghdr head;
+  Bytes payload;
+};
+std::optional<Part> cut_message(Bytes& rest) {
+  Part part{};
+  if (rest.size() < sizeof part.head) return std::nullopt;
+  std::memcpy(&part.head, rest.data(), sizeof part.head);
+  if (part.head.nlmsg_len < sizeof part.head || part.head.nlmsg_len > rest.size()) return std::nullopt;
+  part.payload = rest.subspan(sizeof part.head, part.head.nlmsg_len - sizeof part.head);
+  rest = rest.subspan(std::min(rest.size(), align(part.head.nlmsg_len)));
+  return part;
+}
+
+Ack ack_of(const Part& part) {
+  int code = 0;
+  if (part.payload.size() >= sizeof code) std::memcpy(&code, part.payload.data(), sizeof code);
+  return {-code, extended_text(part.payload, (part.head.nlmsg_flags & NLM_F_CAPPED) != 0)};
+}
+
+}  // namespace
+
+Result<Ack> Socket::change(Message message) {
+  std::uint16_t flags = 0;
+  std::memcpy(&flags, message.bytes().data() + offsetof(nlmsghdr, nlmsg_flags), sizeof flags);
+  message.flags(static_cast<std::uint16_t>(flags | NLM_F_ACK));
+  TRY(send(message));
+  for (;;) {
+    const auto bytes = TRY(receive());
+    Bytes rest = bytes;
+    while (const auto part = cut_message(rest))
+      if (part->head.nlmsg_seq == sequence_ && part->head.nlmsg_type == NLMSG_ERROR) return ack_of(*part);
+  }
+}
+
+Result<std::vector<Reply>> Socket::dump(Message message) {
+  message.flags(NLM_F_REQUEST | NLM_F_DUMP);
+  TRY(send(message));
+  std::vector<Reply> replies;
+  for (;;) {
+    const auto bytes = TRY(receive());
+    Bytes rest = bytes;
+    while (const auto part = cut_message(rest)) {
+      if (part->head.nlmsg_seq != sequence_) continue;
+      if (part->head.nlmsg_type == NLMSG_DONE) return replies;
+      if (part->head.nlmsg_type == NLMSG_ERROR) return ack_fail(ack_of(*part), "netlink dump");
+      replies.emplace_back(part->head.nlmsg_type, std::vector(part->payload.begin(), part->payload.end()));
+    }
+  }
+}
+
+Result<std::optional<Reply>> Socket::get(Message message, Ack* ack) {
+  message.flags(NLM_F_REQUEST);
+  TRY(send(message));
+  for (;;) {
+    const auto bytes = TRY(receive());
+    Bytes rest = bytes;
+    while (const auto part = cut_message(rest)) {
+      if (part->head.nlmsg_seq != sequence_) continue;
+      if (part->head.nlmsg_type != NLMSG_ERROR)
+        return std::optional<Reply>(Reply(part->head.nlmsg_type, std::vector(part->payload.begin(), part->payload.end())));
+      if (ack != nullptr) *ack = ack_of(*part);
+      return std::optional<Reply>{};
+    }
+  }
+}
+
+}  // namespace arashi::netlink

@@ -1,0 +1,77 @@
+#include "injector/host/netns.hpp"
+
+#include "injector/core/json.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+namespace arashi {
+
+namespace {
+
+Fd open_if_same(const std::filesystem::path& path, std::uint64_t inode) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat found {};
+  if (!fd || fstat(fd.get(), &found) != 0 || found.st_ino != inode) return {};
+  return fd;
+}
+
+bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
+
+// Its finder died, but the namespace may live on in another process or by a name.
+Fd search(const Host& host, std::uint64_t inode) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(host.netns, error))
+    if (auto fd = open_if_same(entry.path(), inode)) return fd;
+  for (const auto& entry : std::filesystem::directory_iterator(host.proc, error)) {
+    if (!is_number(entry.path().filename().string())) continue;
+    if (auto fd = open_if_same(entry.path() / "ns/net", inode)) return fd;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Netns> own_netns(const Host& host) {
+  const auto path = host.proc / "self/ns/net";
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return sys_fail("read '", path.string(), "'");
+  return Netns{path.string(), found.st_ino};
+}
+
+Result<Fd> open_netns(const Host& host, const Netns& netns) {
+  if (auto fd = open_if_same(netns.path, netns.inode)) return fd;
+  if (auto fd = search(host, netns.inode)) return fd;
+  return fail(Blame::missing, "network namespace ", netns.inode, " ('", netns.path, "') is gone");
+}
+
+Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act) {
+  Result<void> outcome;
+  const auto body = [&] {
+    if (setns(netns.get(), CLONE_NEWNET) != 0)
+      outcome = sys_fail("enter the network namespace");
+    else
+      outcome = act();
+  };
+  try {
+    std::thread(body).join();
+  } catch (const std::system_error& error) {
+    return fail(Blame::system, "start a thread: ", error.what());
+  }
+  return outcome;
+}
+
+void to_json(Json& json, const Netns& netns) { json = Json{{"path", netns.path}, {"inode", netns.inode}}; }
+
+void from_json(const Json& json, Netns& netns) {
+  netns.path = json.at("path").get<std::string>();
+  netns.inode = json.at("inode").get<std::uint64_t>();
+}
+
+}  // namespace arashi

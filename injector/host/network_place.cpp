@@ -1,0 +1,122 @@
+#include "injector/host/network_place.hpp"
+
+#include "injector/core/json.hpp"
+#include "injector/core/params.hpp"
+#include "injector/host/qdisc.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace arashi {
+
+namespace {
+
+Result<Netns> netns_of(const Host& host, const Victim& victim) {
+  const auto own = TRY(own_netns(host));
+  if (victim.kind == "node") return own;
+  if (victim.netns == 0)
+    return fail(Blame::refused, victim.label, " has no network namespace of its own: its processes live in several; aim at one of them");
+  if (victim.netns == own.inode && victim.kind != "netns")
+    return fail(
+        Blame::refused, victim.label,
+        " shares this machine's own network namespace, so the fault would hit every process in it; if that is meant, aim at the node");
+  return Netns{victim.netns_path, victim.netns};
+}
+
+bool is_loopback(const Cidr& cidr) {
+  static const Cidr v4 = *parse_cidr("127.0.0.0/8");
+  static const Cidr v6 = *parse_cidr("::1");
+  return v4.contains(cidr) || v6.contains(cidr);
+}
+
+// Loopback means another machine's or namespace's loopback elsewhere, so it is only exempt at home.
+Result<void> exempt_control_path(const Host& host, bool at_home, Traffic& traffic) {
+  if (at_home) traffic.control_port = host.control.agent_port;
+  for (const auto& text : host.control.runner_addresses) {
+    const auto runner = TRY(parse_cidr(text));
+    if (!at_home && is_loopback(runner)) continue;
+    traffic.control_peers.push_back(runner);
+    if (std::ranges::find(traffic.peers, runner) != traffic.peers.end())
+      return fail(Blame::refused, "peer ", to_text(runner), " is the runner itself: this fault would cut off the one who ends it");
+  }
+  return {};
+}
+
+Result<void> check_families(netlink::Socket& socket, const Traffic& traffic) {
+  const auto has = TRY(families(socket));
+  for (const auto& peer : traffic.peers) {
+    if (is_loopback(peer)) continue;
+    if (peer.v4() && !has.v4) return fail(Blame::input, "peer ", to_text(peer), " is IPv4, but the target has no IPv4 address");
+    const bool all_v6 = peer.prefix == 0;
+    if (!peer.v4() && !all_v6 && !has.v6) return fail(Blame::input, "peer ", to_text(peer), " is IPv6, but the target has no IPv6 address");
+  }
+  return {};
+}
+
+std::string names_of(const std::vector<Link>& present) {
+  std::string text;
+  for (const auto& link : present) text += (text.empty() ? "" : ", ") + link.device.name;
+  return text;
+}
+
+Result<std::vector<Device>> named_device(const std::vector<Link>& present, const std::string& name) {
+  for (const auto& link : present) {
+    if (link.device.name != name) continue;
+    if (!link.up) return fail(Blame::missing, "device '", name, "' is down");
+    return std::vector<Device>{link.device};
+  }
+  return fail(Blame::missing, "there is no device '", name, "' in the target's network namespace; it has ", names_of(present));
+}
+
+Result<std::vector<Device>> all_devices(const std::vector<Link>& present) {
+  std::vector<Device> devices;
+  for (const auto& link : present)
+    if (link.up && !link.loopback && !link.stacked) devices.push_back(link.device);
+  if (devices.empty())
+    return fail(Blame::missing, "no device but loopback is up in the target's network namespace (", names_of(present), ")");
+  return devices;
+}
+
+Result<std::vector<Device>> routed_devices(netlink::Socket& socket, const std::vector<Link>& present, const std::vector<Cidr>& peers) {
+  std::set<std::int32_t> wanted;
+  for (const auto& peer : peers) {
+    const auto device = TRY(route_device(socket, peer));
+    if (!device) return fail(Blame::input, "the target has no route to peer ", to_text(peer));
+    wanted.insert(*device);
+  }
+  std::vector<Device> devices;
+  for (const auto& link : present) {
+    if (!wanted.contains(link.device.index)) continue;
+    if (link.loopback) return fail(Blame::input, "a peer is reached by loopback: if that is meant, say device: ", link.device.name);
+    devices.push_back(link.device);
+  }
+  return devices;
+}
+
+Result<std::vector<Device>> choose_devices(netlink::Socket& socket, const Traffic& traffic, const std::optional<std::string>& named) {
+  const auto present = TRY(links(socket));
+  if (named) return named_device(present, *named);
+  const auto is_block = [](const Cidr& peer) { return peer.prefix < 128; };
+  // A block may be spread over several devices; the filter asks for the peer anyway.
+  if (traffic.peers.empty() || std::ranges::any_of(traffic.peers, is_block)) return all_devices(present);
+  return routed_devices(socket, present, traffic.peers);
+}
+
+}  // namespace
+
+Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params) {
+  Impairment impairment;
+  impairment.id = id;
+  impairment.netns = TRY(netns_of(host, victim));
+  impairment.traffic = TRY(traffic_from_params(params));
+  const bool at_home = impairment.netns.inode == TRY(own_netns(host)).inode;
+  TRY(exempt_control_path(host, at_home, impairment.traffic));
+  auto socket = TRY(socket_in(host, impairment.netns));
+  TRY(check_families(socket, impairment.traffic));
+  impairment.devices = TRY(choose_devices(socket, impairment.traffic, text_param(params, "device")));
+  if (const auto seed = number_param(params, "seed")) impairment.seed = static_cast<std::uint64_t>(*seed);
+  return impairment;
+}
+
+}  // namespace arashi

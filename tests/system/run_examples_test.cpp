@@ -1,0 +1,183 @@
+// Every example on the demo platform, run by the real `arashi`. What is asserted is seen by other programs: curl, ping, redis-cli, /proc.
+#include "tests/system/demo_platform.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+
+namespace arashi::testing {
+
+namespace {
+
+constexpr const char* gateway = "http://10.87.0.10/transfer";
+
+using Times = std::vector<std::optional<double>>;
+
+std::ptrdiff_t between(const Times& times, double least, double most) {
+  return std::ranges::count_if(times, [&](const auto& took) { return took && *took >= least && *took < most; });
+}
+
+void check_left_as_found(const Snapshot& before, Run& run) {
+  CHECK(eventually([&] { return difference(before, Platform::snapshot(run.ids())).empty(); }));
+  CHECK(difference(before, Platform::snapshot(run.ids())) == "");
+  CHECK(demo("sum").exit_code == 0);
+  for (const auto& step : run.steps()) CHECK((step == "reverted" || step == "intended"));
+}
+
+double time_of(const Json& result, const char* name) {
+  const Json& at = result["times"][name];
+  INFO(name);
+  REQUIRE(at.is_number());
+  return at;
+}
+
+}  // namespace
+
+TEST_CASE("held: transfers survive a slow ledger, and the slowness is seen from outside") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<std::optional<double>> transfers([] { return time_of_transfer(gateway); });
+  Run run({example("held.yaml")});
+  CHECK(run.wait() == 0);
+  const Times times = transfers.all();
+  CHECK(between(times, 0.040, 0.5) > 40);  // 15 s of 50 ms ± 10 ms, asked ten times a second
+  CHECK(between(times, 0, 0.030) > 10);    // before and after
+  CHECK(time_of_transfer(gateway).value_or(9) < 0.030);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  REQUIRE(run.result["faults"].size() == 3);
+  for (const auto& fault : run.result["faults"]) {
+    CHECK(fault["evidence"]["in_place"] == true);
+    CHECK(fault["evidence"]["bit"] == true);
+    CHECK(fault["mechanism"] != "");
+  }
+  REQUIRE(run.result["checks"].size() == 2);
+  for (const auto& check : run.result["checks"]) CHECK(check["passed"] == true);
+  CHECK(std::filesystem::file_size(run.folder / "report.html") > 10'000);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("refuted: the guard aborts, everything is reverted, and the report has the times") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<std::vector<std::int32_t>> pids([] {
+    auto all = pids_of_pod("wallet-1");
+    for (const char* name : {"wallet-2", "wallet-3"})
+      for (const auto pid : pids_of_pod(name)) all.push_back(pid);
+    return all;
+  });
+  Run run({example("refuted.yaml")});
+  CHECK(run.wait() == 1);
+  std::set<std::int32_t> wallets;
+  for (const auto& seen : pids.all()) wallets.insert(seen.begin(), seen.end());
+  CHECK(wallets.size() > 3);  // the killed one came back as another process
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "refuted");
+  CHECK(run.result["abort"]["abort"] == true);
+  CHECK(run.result["abort"]["reasons"][0]["slo"] == "transfers");
+  CHECK(time_of(run.result, "firstInjection") <= time_of(run.result, "firstBad"));
+  CHECK(time_of(run.result, "firstBad") <= time_of(run.result, "decision"));
+  CHECK(time_of(run.result, "decision") <= time_of(run.result, "lastRevert"));
+  CHECK(time_of(run.result, "lastRevert") <= time_of(run.result, "recovered"));
+  CHECK(time_of(run.result, "lastRevert") - time_of(run.result, "decision") < 1);
+  CHECK(time_of(run.result, "decision") < 30);  // long before the timeline's 60 s
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("refused: where the steady state does not hold nothing is injected") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("refused-steady.yaml")});
+  CHECK(run.wait() == 3);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "refused");
+  CHECK(run.result["times"]["firstInjection"].is_null());
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("refused: where limits would be broken nothing is injected, and the reason names the limit") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("refused-limits.yaml")});
+  CHECK(run.wait() == 3);
+  CHECK(run.output.find("limits") != std::string::npos);
+  CHECK(run.output.find("3") != std::string::npos);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("inconclusive: a fault that bit nobody is no proof") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("inconclusive.yaml")});
+  CHECK(run.wait() == 5);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "inconclusive");
+  REQUIRE(run.result["faults"].size() == 3);
+  for (const auto& fault : run.result["faults"]) CHECK(fault["evidence"]["bit"] == false);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("pause: a frozen wallet does not answer, and does again afterwards") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  const auto pids = pids_of_pod("wallet-1");
+  Watch<int> frozen([] {
+    return ::arashi::testing::run(
+               {"curl", "--silent", "--max-time", "0.3", "--noproxy", "*", "--output", "/dev/null", "http://10.87.0.21:8080/metrics"})
+        .exit_code;
+  });
+  Run run({example("pause.yaml")});
+  CHECK(run.wait() == 0);
+  const auto seen = frozen.all();
+  CHECK(std::ranges::count(seen, 28) >= 3);  // curl's "timed out"
+  CHECK(std::ranges::count(seen, 0) >= 3);
+  CHECK(seen.back() == 0);
+  CHECK(pids_of_pod("wallet-1") == pids);  // paused and not killed
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("partition: the gateway cannot reach one wallet and can reach the others") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  const auto ping = [](const char* address) {
+    return [address] { return ::arashi::testing::run_in(pod("gateway"), {"ping", "-c", "1", "-W", "0.3", address}).exit_code; };
+  };
+  Watch<int> cut(ping("10.87.0.21")), open(ping("10.87.0.22"));
+  Run run({example("partition.yaml")});
+  CHECK(run.wait() == 0);
+  const auto lost = cut.all(), kept = open.all();
+  CHECK(std::ranges::count(lost, 1) >= 8);
+  CHECK(std::ranges::count(kept, 1) == 0);
+  CHECK(lost.back() == 0);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("command: a user's own fault is done and undone") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  const auto setting = [] { return run_in(pod("ledger"), {"redis-cli", "config", "get", "min-replicas-to-write"}).output; };
+  const std::string found = setting();
+  Watch<std::string> settings(setting);
+  Run run({example("command.yaml")});
+  CHECK(run.wait() == 1);
+  CHECK(std::ranges::count_if(settings.all(), [&](const auto& now) { return now != found; }) > 2);
+  CHECK(setting() == found);
+  CHECK(run.result["outcome"] == "refuted");
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("prometheus: the SLO is judged by Prometheus' counts") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  REQUIRE(std::filesystem::exists(pod("monitor")));
+  Run run({example("prometheus.yaml")});
+  CHECK(run.wait() == 0);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  CHECK(run.result["slos"][0]["total"].get<double>() > 300);  // 50/s for 10 s and more
+  check_left_as_found(before, run);
+}
+
+}  // namespace arashi::testing
