@@ -28,6 +28,7 @@ inline constexpr std::size_t largest_spec = std::size_t{1} << 20U;  // bytes
 // Refuses: over 1 MiB, over 10,000 nodes after alias expansion (alias bombs), over 64 levels.
 Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults);
 
+using arashi::to_text;  // the units' ones are not hidden by this:
 // "FILE:LINE:COLUMN: PATH: MESSAGE"
 std::string to_text(const std::string& file, const Problem& problem);
 

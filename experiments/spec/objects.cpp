@@ -1,0 +1,228 @@
+#include "experiments/spec/objects.hpp"
+
+#include <array>
+
+namespace arashi::spec {
+namespace {
+
+constexpr bool required = true;
+constexpr bool optional = false;
+constexpr bool zero = true;
+constexpr std::string_view not_yet_kubernetes =
+    "needs the Kubernetes runner, which is not supported yet in this version; known kinds are process, netns, cgroup, unit, node";
+
+constexpr std::array<std::string_view, 1> versions{"arashi.dev/v1"};
+constexpr std::array<std::string_view, 1> kinds{"Experiment"};
+constexpr std::array<std::string_view, 7> methods{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+constexpr std::array<std::string_view, 3> moments{"before", "during", "after"};
+
+// Tables read like the page of a manual: name, type, what for, example.
+constexpr Key metadata_keys[] = {
+    {"name", Type::name, "the experiment's name: a-z, 0-9 and '-'", "checkout-survives-a-slow-ledger", required},
+    {"labels", Type::pairs, "free labels, kept in the result", "{team: payments}"},
+    {"namespace", Type::name, "of the Kubernetes resource; without a meaning on one machine", "chaos"},
+    {"annotations", Type::pairs, "of the Kubernetes resource; without a meaning here", "{ticket: PAY-7}"},
+};
+
+constexpr Key target_keys[] = {
+    {"process", Type::special, "processes of this machine, by name, pid, port, user, netns, cgroup (all given must fit)", "{name: wallet}"},
+    {"netns", Type::special, "network namespaces, by name (a glob), path or pid", "{name: pay-ledger-*}"},
+    {"cgroup", Type::special, "cgroups, by path below the root (a glob)", "{path: pay/ledger-*}"},
+    {"unit", Type::special, "systemd units, by name (a glob)", "{name: nginx.service}"},
+    {"node", Type::special, "the machine itself", "{}"},
+    {"pick", Type::special, "how many of those found: all, one, {count: N} or {percent: N}, with a seed to draw the same again", "one",
+     optional, "all"},
+    {.name = "pods", .type = Type::special, .summary = "", .example = "", .unsupported = not_yet_kubernetes},
+    {.name = "container",
+     .type = Type::special,
+     .summary = "",
+     .example = "",
+     .unsupported = "is not supported yet in this version; select its cgroup, network namespace or process instead; known kinds are "
+                    "process, netns, cgroup, unit, node"},
+};
+
+constexpr Key count_keys[] = {
+    {"count", Type::integer, "so many", "2"},
+    {"percent", Type::special, "so much of the group, rounded up", "50"},
+    {"seed", Type::special, "a whole number: draws the same victims again", "7"},
+};
+
+constexpr Key prometheus_keys[] = {
+    {"url", Type::url, "the server's base address, without /api/v1", "http://127.0.0.1:9090", required},
+    {"bad", Type::text, "PromQL of the bad events: a counter, or a sum of counters", "sum(http_requests_total{code=~\"5..\"})", required},
+    {"total", Type::text, "PromQL of all events", "sum(http_requests_total)", required},
+    {"every", Type::duration, "how often it is asked", "1s", optional, "1s"},
+    {"scrape", Type::duration, "how often the server scrapes; older samples than 2.5 of these are stale", "15s", optional, "15s"},
+    {"headers", Type::pairs, "sent along", "{X-Scope-OrgID: pay}"},
+};
+
+constexpr Key slo_keys[] = {
+    {"objective", Type::percent, "the share of events that must be good", "99.9%", required},
+    {"window", Type::duration, "over how long", "30d", optional, "30d"},
+    {"load", Type::name, "measured by this load", "checkout"},
+    {"latency", Type::duration, "a request of the load that is older is bad", "300ms"},
+    {"prometheus", Type::object, "measured by a Prometheus server", "", optional, "", &prometheus_object},
+    {.name = "from",
+     .type = Type::special,
+     .summary = "",
+     .example = "",
+     .unsupported = "reading OpenSLO files is not supported yet in this version; write objective, window and load or prometheus here"},
+};
+
+constexpr Key load_keys[] = {
+    {"url", Type::url, "where the requests go", "http://10.0.0.1/checkout", required},
+    {"rate", Type::rate, "how many are started, whatever the answers do (open loop)", "200/s", required},
+    {.name = "method", .type = Type::choice, .summary = "HTTP method", .example = "POST", .fallback = "GET", .choices = methods},
+    {"headers", Type::pairs, "sent along", "{Content-Type: application/json}"},
+    {"body", Type::text, "sent along", "'{\"amount\": 1}'"},
+    {"timeout", Type::duration, "a request that takes longer is cut off and bad", "5s", optional, "5s"},
+    {"connections", Type::integer, "most at once; absent: rate times timeout, at most 1000", "100"},
+};
+
+constexpr Key hold_keys[] = {
+    {"hold", Type::duration, "start nothing further and wait this long for data, then abort", "10s", required},
+};
+
+constexpr Key guard_keys[] = {
+    {"budget", Type::percent, "of each SLO's whole budget: what this experiment may spend", "2%", optional, "2%"},
+    {"onNoData", Type::special, "while nothing is known: charge (as if all were bad), abort, or {hold: 10s}", "charge", optional, "charge"},
+};
+
+constexpr Key expect_keys[] = {
+    {"exit", Type::special, "the command's exit code", "0", optional, "0"},
+    {"status", Type::special, "the HTTP status", "200", optional, "200"},
+};
+
+constexpr Key check_keys[] = {
+    {"command", Type::texts, "a program and its arguments, run in the spec's folder", "[demo/ledger-sum]"},
+    {"http", Type::url, "an address that is fetched", "http://127.0.0.1:8080/healthz"},
+    {"expect", Type::object, "what makes it pass", "{exit: 0}", optional, "", &expect_object},
+    {.name = "when",
+     .type = Type::choices,
+     .summary = "before, during and/or after the faults",
+     .example = "[before, after]",
+     .fallback = "[before, after]",
+     .choices = moments},
+    {"every", Type::duration, "during the faults, so often", "5s"},
+    {"timeout", Type::duration, "longer is failed", "10s", optional, "10s"},
+};
+
+constexpr Key steady_keys[] = {
+    {.name = "for",
+     .type = Type::duration,
+     .summary = "the SLOs and checks hold this long before the first fault, or nothing starts",
+     .example = "10s",
+     .required = required,
+     .zero = zero},
+};
+
+constexpr Key step_keys[] = {
+    {.name = "at", .type = Type::duration, .summary = "when, from the first fault on", .example = "30s", .fallback = "0s", .zero = zero},
+    {"for", Type::duration, "how long; then it is undone", "60s", required},
+    {"fault", Type::text, "which fault (arashi faults lists them)", "network.impair", required},
+    {"on", Type::name, "which target", "ledger", required},
+    {"with", Type::special, "the fault's parameters", "{delay: 200ms}"},
+};
+
+constexpr Key recovery_keys[] = {
+    {"within", Type::duration, "the SLOs hold again this soon after the last fault was undone", "30s", required},
+};
+
+constexpr Key window_keys[] = {
+    {"days", Type::special, "mon-fri, or a list", "mon-fri", optional, "mon-sun"},
+    {"hours", Type::special, "from-to, local time; 22:00-06:00 goes over midnight", "10:00-16:00", optional, "00:00-24:00"},
+    {"timezone", Type::special, "an IANA name", "Asia/Tokyo", required},
+};
+
+constexpr Key limits_keys[] = {
+    {"targets", Type::integer, "most victims in all", "3"},
+    {"share", Type::percent, "most of any target group", "50%", optional, "100%"},
+    {"duration", Type::duration, "the longest timeline", "5m", optional, "1h"},
+    {"window", Type::object, "when it may run at all", "", optional, "", &window_object},
+};
+
+constexpr Key spec_keys[] = {
+    {"hypothesis", Type::text, "what you expect to hold, as a sentence", "Checkout keeps its SLO while half of the ledger is slow."},
+    {"targets", Type::named, "what may be hit, by name", "", optional, "", &target_object},
+    {"slos", Type::named, "what must hold, by name", "", optional, "", &slo_object},
+    {"load", Type::named, "traffic that is made while it runs, by name", "", optional, "", &load_object},
+    {"guard", Type::object, "when it is stopped", "{budget: 2%}", optional, "", &guard_object},
+    {"checks", Type::named, "what must be true besides the SLOs, by name", "", optional, "", &check_object},
+    {"steadyState", Type::object, "what must hold before", "{for: 10s}", optional, "", &steady_object},
+    {"timeline", Type::list, "which fault, when, on what", "", required, "", &step_object},
+    {"recovery", Type::object, "what must hold after", "{within: 30s}", optional, "", &recovery_object},
+    {"limits", Type::object, "how much may be hit, how long, and when", "{targets: 3, share: 50%}", optional, "", &limits_object},
+};
+
+constexpr Key root_keys[] = {
+    {.name = "apiVersion",
+     .type = Type::choice,
+     .summary = "the format's version",
+     .example = "arashi.dev/v1",
+     .required = required,
+     .choices = versions},
+    {.name = "kind", .type = Type::choice, .summary = "what this is", .example = "Experiment", .required = required, .choices = kinds},
+    {"metadata", Type::object, "its name", "{name: checkout-survives-a-slow-ledger}", required, "", &metadata_object},
+    {"spec", Type::object, "the experiment itself", "", required, "", &spec_object},
+};
+
+}  // namespace
+
+constexpr Object metadata_object{"metadata", "who it is", metadata_keys};
+constexpr Object target_object{"target", "what may be hit: one kind of thing, and how many of those found", target_keys};
+constexpr Object count_object{"pick", "so many of those found", count_keys};
+constexpr Object prometheus_object{"prometheus", "a Prometheus server and the two queries that make an SLI", prometheus_keys};
+constexpr Object slo_object{"slo", "what must hold, and what measures it: a load or Prometheus", slo_keys};
+constexpr Object load_object{"load", "HTTP requests at a fixed rate", load_keys};
+constexpr Object hold_object{"hold", "wait for data", hold_keys};
+constexpr Object guard_object{"guard", "when the experiment is stopped", guard_keys};
+constexpr Object expect_object{"expect", "what makes a check pass", expect_keys};
+constexpr Object check_object{"check", "a command or an address that tells whether something is true", check_keys};
+constexpr Object steady_object{"steadyState", "what must hold before the first fault", steady_keys};
+constexpr Object step_object{"step", "one fault on one target for a while", step_keys};
+constexpr Object recovery_object{"recovery", "what must hold after the last fault", recovery_keys};
+constexpr Object window_object{"window", "days and hours", window_keys};
+constexpr Object limits_object{"limits", "what this experiment may never exceed", limits_keys};
+constexpr Object spec_object{"spec", "the experiment itself", spec_keys};
+constexpr Object root_object{"experiment", "an Arashi experiment", root_keys};
+
+std::vector<const Object*> all_objects() {
+  return {&root_object,       &metadata_object, &spec_object,     &target_object, &count_object, &slo_object,
+          &prometheus_object, &load_object,     &guard_object,    &hold_object,   &check_object, &expect_object,
+          &steady_object,     &step_object,     &recovery_object, &limits_object, &window_object};
+}
+
+std::string_view name_of(Type type) {
+  switch (type) {
+    case Type::text:
+    case Type::name:
+    case Type::special:
+      return "text";
+    case Type::duration:
+      return "duration";
+    case Type::percent:
+      return "percentage";
+    case Type::rate:
+      return "rate";
+    case Type::integer:
+      return "whole number";
+    case Type::url:
+      return "URL";
+    case Type::choice:
+    case Type::choices:
+      return "choice";
+    case Type::texts:
+      return "list of texts";
+    case Type::pairs:
+      return "mapping of texts";
+    case Type::object:
+      return "mapping";
+    case Type::named:
+      return "mapping of names";
+    case Type::list:
+      return "list";
+  }
+  return "?";
+}
+
+}  // namespace arashi::spec

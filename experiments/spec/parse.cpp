@@ -1,0 +1,216 @@
+#include "experiments/spec/parse.hpp"
+
+#include "experiments/spec/reader.hpp"
+#include "experiments/spec/references.hpp"
+#include "experiments/spec/sections.hpp"
+#include "experiments/spec/text.hpp"
+#include "experiments/spec/tree.hpp"
+#include "injector/core/json.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <tuple>
+
+namespace arashi::spec {
+namespace {
+
+using Faults = std::vector<protocol::FaultText>;
+
+Target read_target(const std::string& name, const Fields& fields) {
+  return {.name = name, .selector = read_selector(fields), .pick = read_pick(fields), .where = fields.where()};
+}
+
+PrometheusSource read_prometheus(const Fields& fields) {
+  PrometheusSource source;
+  fields.text("url", source.url);
+  fields.text("bad", source.bad);
+  fields.text("total", source.total);
+  fields.duration("every", source.every);
+  fields.duration("scrape", source.scrape);
+  fields.pairs("headers", source.headers);
+  while (source.url.ends_with('/')) source.url.pop_back();
+  return source;
+}
+
+Slo read_slo(const std::string& name, const Fields& fields) {
+  Slo slo{.name = name, .where = fields.where()};
+  Percent objective;
+  fields.percent("objective", objective);
+  if (objective.fraction >= 1)
+    fields.report.complain(fields.path("objective"), "is 100%: that leaves no budget, so nothing may be broken; such as 99.9%");
+  if (objective.fraction < 1) slo.objective = objective.fraction;
+  fields.duration("window", slo.window);
+  fields.text("load", slo.load);
+  fields.duration("latency", slo.latency);
+  fields.object("prometheus", [&](const Fields& source) { slo.prometheus = read_prometheus(source); });
+  if (!fields.has("load") && !fields.has("prometheus") && !fields.has("from"))
+    fields.complain("says not what measures it: 'load' (the name of a load) or 'prometheus' is needed");
+  return slo;
+}
+
+Load read_load(const std::string& name, const Fields& fields) {
+  Load load{.name = name, .where = fields.where()};
+  fields.text("url", load.url);
+  fields.text("method", load.method);
+  fields.text("body", load.body);
+  fields.pairs("headers", load.headers);
+  fields.rate("rate", load.rate);
+  fields.duration("timeout", load.timeout);
+  fields.integer("connections", load.connections);
+  constexpr double most = 1e6;
+  if (load.rate.per_second > most)
+    fields.report.complain(fields.path("rate"), "is " + to_text(load.rate) + ": at most 1000000/s is possible");
+  return load;
+}
+
+Guard read_guard(const Fields& fields) {
+  Guard guard{.where = fields.where()};
+  fields.percent("budget", guard.budget);
+  read_no_data(fields, guard);
+  return guard;
+}
+
+void read_moments(const Fields& fields, Check& check) {
+  std::vector<std::string> when;
+  fields.texts("when", when);
+  fields.duration("every", check.during);
+  const auto holds = [&](std::string_view moment) { return std::ranges::find(when, moment) != when.end(); };
+  check.before = holds("before") || (!fields.has("when") && !fields.has("every"));
+  check.after = holds("after") || (!fields.has("when") && !fields.has("every"));
+  if (holds("during") && !fields.has("every")) check.during = std::chrono::seconds(5);
+  if (fields.has("every") && fields.has("when") && !holds("during"))
+    fields.report.complain(fields.path("every"), "is for a check 'during' the faults: add during to 'when', or take 'every' away");
+}
+
+Check read_check(const std::string& name, const Fields& fields) {
+  Check check{.name = name, .where = fields.where()};
+  const Tree* command = fields.find("command");
+  if (command != nullptr && command->kind == Tree::Kind::scalar)
+    fields.report.complain(fields.path("command"), "is one text: write the program and its arguments as a list, such as [sh, -c, \"…\"]");
+  else
+    fields.texts("command", check.command);
+  fields.text("http", check.url);
+  read_expect(fields, check);
+  read_moments(fields, check);
+  fields.duration("timeout", check.timeout);
+  if (fields.has("command") == fields.has("http"))
+    fields.complain(fields.has("http") ? "has both 'command' and 'http': make two checks" : "needs 'command' or 'http': what is asked?");
+  return check;
+}
+
+Step read_step(const Fields& fields, const Faults& faults) {
+  Step step{.where = fields.where()};
+  fields.duration("at", step.at);
+  fields.duration("for", step.length);
+  fields.text("fault", step.fault);
+  fields.text("on", step.on);
+  const auto fault = std::ranges::find(faults, step.fault, &protocol::FaultText::name);
+  step.params = fault == faults.end() ? std::make_shared<Json>(Json::object()) : read_params(fields, *fault);
+  return step;
+}
+
+Limits read_limits(const Fields& fields) {
+  Limits limits;
+  fields.integer("targets", limits.targets);
+  fields.percent("share", limits.share);
+  fields.duration("duration", limits.duration);
+  fields.object("window", [&](const Fields& window) { limits.window = read_hours(window); });
+  return limits;
+}
+
+void read_spec_object(const Fields& fields, const Faults& faults, Experiment& out) {
+  fields.text("hypothesis", out.hypothesis);
+  fields.named("targets", [&](const std::string& name, const Fields& target) { out.targets.push_back(read_target(name, target)); });
+  fields.named("slos", [&](const std::string& name, const Fields& slo) { out.slos.push_back(read_slo(name, slo)); });
+  fields.named("load", [&](const std::string& name, const Fields& load) { out.loads.push_back(read_load(name, load)); });
+  fields.object("guard", [&](const Fields& guard) { out.guard = read_guard(guard); });
+  fields.named("checks", [&](const std::string& name, const Fields& check) { out.checks.push_back(read_check(name, check)); });
+  fields.object("steadyState", [&](const Fields& steady) { steady.duration("for", out.steady_for); });
+  fields.list("timeline", [&](const Fields& step) { out.timeline.push_back(read_step(step, faults)); });
+  fields.object("recovery", [&](const Fields& recovery) { recovery.duration("within", out.recovery_within); });
+  fields.object("limits", [&](const Fields& limits) { out.limits = read_limits(limits); });
+}
+
+void read_root(const Tree& tree, const Faults& faults, Report& report, Experiment& out) {
+  const Fields root(report, tree, "", root_object);
+  std::string checked;
+  root.text("apiVersion", checked);
+  root.text("kind", checked);
+  root.object("metadata", [&](const Fields& metadata) {
+    metadata.text("name", out.name);
+    metadata.pairs("labels", out.labels);
+    std::string unused_here;
+    metadata.text("namespace", unused_here);
+    std::map<std::string, std::string> unused_pairs;
+    metadata.pairs("annotations", unused_pairs);
+  });
+  root.object("spec", [&](const Fields& spec) { read_spec_object(spec, faults, out); });
+}
+
+// Where a byte stands that no text holds: a control character, or not UTF-8.
+std::optional<Problem> find_foreign_byte(std::string_view text) {
+  Where where{1, 1};
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = utf8_length(text.substr(i));
+    const bool control = byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t';
+    if (length == 0 || control || byte == 0x7f) {
+      char hex[8];
+      std::snprintf(hex, sizeof hex, "0x%02x", byte);
+      return Problem{
+          where, "",
+          std::string("the byte ") + hex + (length == 0 ? " is not UTF-8" : " is not text") + ": a spec is YAML or JSON in UTF-8"};
+    }
+    where = byte == '\n' ? Where{where.line + 1, 1} : Where{where.line, where.column + 1};
+    i += length;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool Problem::operator<(const Problem& other) const {
+  return std::tie(where.line, where.column, path, message) < std::tie(other.where.line, other.where.column, other.path, other.message);
+}
+
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults) {
+  Parsed parsed;
+  const auto refuse = [&](Where where, std::string message) {
+    parsed.problems.push_back({where, "", std::move(message)});
+    return parsed;
+  };
+  if (text.size() > largest_spec)
+    return refuse({1, 1}, "is " + std::to_string(text.size()) + " bytes long, at most " + to_text(Bytes{largest_spec}) + " is read");
+  if (auto foreign = find_foreign_byte(text)) return refuse(foreign->where, foreign->message);
+  auto read = read_tree(text);
+  if (const auto* problem = std::get_if<TreeProblem>(&read)) return refuse(problem->where, problem->message);
+  const Tree& tree = std::get<Tree>(read);
+  if (tree.kind == Tree::Kind::null) return refuse({1, 1}, "is empty: an experiment is expected; see 'arashi schema' and the examples");
+  Report report;
+  Experiment& experiment = parsed.experiment;
+  read_root(tree, faults, report, experiment);
+  check_references(experiment, faults, report);
+  std::ranges::stable_sort(experiment.timeline, {}, &Step::at);
+  experiment.text = text;
+  parsed.problems = report.take();
+  return parsed;
+}
+
+std::string to_text(const std::string& file, const Problem& problem) {
+  return file + ":" + std::to_string(problem.where.line) + ":" + std::to_string(problem.where.column) + ": " +
+         (problem.path.empty() ? "" : problem.path + ": ") + problem.message;
+}
+
+Duration timeline_length(const Experiment& experiment) {
+  Duration longest{0};
+  for (const Step& step : experiment.timeline) longest = std::max(longest, step.at + step.length);
+  return longest;
+}
+
+const Target* find_target(const Experiment& experiment, const std::string& name) {
+  const auto found = std::ranges::find(experiment.targets, name, &Target::name);
+  return found == experiment.targets.end() ? nullptr : &*found;
+}
+
+}  // namespace arashi::spec

@@ -1,0 +1,106 @@
+#include "experiments/spec/references.hpp"
+
+#include "injector/core/suggest.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace arashi::spec {
+namespace {
+
+// The burn rate at which the guard and Google's fast page stop: 2 % of a 30 day budget in an hour.
+constexpr double fastest_burn = 14.4;
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+template <class Named>
+std::vector<std::string_view> names_of(const std::vector<Named>& things) {
+  std::vector<std::string_view> names;
+  for (const auto& thing : things) names.push_back(thing.name);
+  return names;
+}
+
+template <class Named>
+const Named* find_named(const std::vector<Named>& things, const std::string& name) {
+  const auto found = std::ranges::find(things, name, &Named::name);
+  return found == things.end() ? nullptr : &*found;
+}
+
+std::string unknown(std::string_view what, const std::string& name, const std::vector<std::string_view>& known) {
+  std::string message = "there is no " + std::string(what) + " '" + name + "'";
+  return message + (known.empty() ? "; none is declared" : suggestion(name, known));
+}
+
+void check_burn(const Slo& slo, const std::string& path, Report& report) {
+  const double budget = 1 - slo.objective;
+  if (slo.objective <= 0 || budget * fastest_burn < 1) return;
+  report.complain(path + ".objective", "is " + to_text(Percent{slo.objective}) + ": the burn rate at which the guard stops, " +
+                                           number(fastest_burn) + ", can never be reached, a total outage burns " + number(1 / budget) +
+                                           " times too fast; an objective above " +
+                                           to_text(Percent{std::ceil((1 - 1 / fastest_burn) * 1e4) / 1e4}) + " is needed");
+}
+
+// Less than one bad event allowed: the guard would stop at the first, whatever caused it.
+void check_allowance(const Slo& slo, const Load& load, const Guard& guard, const std::string& path, Report& report) {
+  const double events = load.rate.per_second * seconds(slo.window);
+  const double allowed = events * (1 - slo.objective) * guard.budget.fraction;
+  if (!(slo.objective > 0) || !(load.rate.per_second > 0) || allowed >= 1) return;
+  report.complain(path, "leaves no room for a single bad request: " + to_text(load.rate) + " over " + to_text(slo.window) + " are " +
+                            number(events) + " requests, of which " + to_text(Percent{1 - slo.objective}) + " may be bad, and " +
+                            to_text(guard.budget) + " of these (guard.budget) are " + number(allowed) +
+                            "; raise the load's rate, the window or guard.budget");
+}
+
+void check_load_slo(const Slo& slo, const Experiment& experiment, const std::string& path, Report& report) {
+  const Load* load = find_named(experiment.loads, slo.load);
+  if (load == nullptr) return report.complain(path + ".load", unknown("load", slo.load, names_of(experiment.loads)));
+  if (slo.latency > load->timeout)
+    report.complain(path + ".latency", "is " + to_text(slo.latency) + ", more than the timeout of load '" + load->name + "' (" +
+                                           to_text(load->timeout) + "): a request is cut off before it can be too slow");
+  check_allowance(slo, *load, experiment.guard, path, report);
+}
+
+void check_slo(const Slo& slo, const Experiment& experiment, Report& report) {
+  const std::string path = "spec.slos." + slo.name;
+  check_burn(slo, path, report);
+  if (!slo.load.empty()) check_load_slo(slo, experiment, path, report);
+  if (!slo.load.empty() && slo.prometheus) report.complain(path, "has both 'load' and 'prometheus': one of them measures it");
+  if (slo.latency > Duration{0} && slo.load.empty())
+    report.complain(path + ".latency",
+                    "needs 'load': only the load generator knows how old a request is; for Prometheus put it into the 'bad' query");
+}
+
+void check_kind(const Step& step, const protocol::FaultText& fault, const Target& target, const std::string& path, Report& report) {
+  const auto& kinds = fault.target_kinds;
+  if (target.selector.kind.empty() || std::ranges::find(kinds, target.selector.kind) != kinds.end()) return;
+  std::string taken;
+  for (const auto& kind : kinds) taken += (taken.empty() ? "" : ", ") + kind;
+  report.complain(path + ".on", "'" + step.on + "' is a " + target.selector.kind + ", and " + fault.name + " takes " + taken);
+}
+
+void check_step(const Step& step, const std::string& path, const Experiment& experiment, const std::vector<protocol::FaultText>& faults,
+                Report& report) {
+  const Target* target = find_target(experiment, step.on);
+  const auto* fault = find_named(faults, step.fault);
+  if (!step.on.empty() && target == nullptr) report.complain(path + ".on", unknown("target", step.on, names_of(experiment.targets)));
+  if (!step.fault.empty() && fault == nullptr) report.complain(path + ".fault", unknown("fault", step.fault, names_of(faults)));
+  if (target != nullptr && fault != nullptr) check_kind(step, *fault, *target, path, report);
+  if (step.at + step.length > experiment.limits.duration)
+    report.complain(path,
+                    "ends at " + to_text(step.at + step.length) + ", after limits.duration (" + to_text(experiment.limits.duration) + ")");
+}
+
+}  // namespace
+
+void check_references(const Experiment& experiment, const std::vector<protocol::FaultText>& faults, Report& report) {
+  for (const Slo& slo : experiment.slos) check_slo(slo, experiment, report);
+  for (std::size_t i = 0; i < experiment.timeline.size(); ++i)
+    check_step(experiment.timeline[i], "spec.timeline[" + std::to_string(i) + "]", experiment, faults, report);
+}
+
+}  // namespace arashi::spec

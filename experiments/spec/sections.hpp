@@ -1,0 +1,16 @@
+// The parts of the document that have a form of their own. Each reads one value and complains at its place.
+#pragma once
+
+#include "experiments/spec/reader.hpp"
+
+namespace arashi::spec {
+
+Selector read_selector(const Fields& target);
+Pick read_pick(const Fields& target);
+void read_no_data(const Fields& guard, Guard& out);
+void read_expect(const Fields& check, Check& out);
+Hours read_hours(const Fields& window);
+// The canonical `with` of a step, checked against the fault's declarations.
+std::shared_ptr<const Json> read_params(const Fields& step, const protocol::FaultText& fault);
+
+}  // namespace arashi::spec
