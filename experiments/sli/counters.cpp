@@ -1,0 +1,122 @@
+#include "experiments/sli/counters.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace arashi::sli {
+namespace {
+
+std::string labelled(const std::string& expression, const std::string& part) {
+  return "label_replace((" + expression + "),\"arashi_part\",\"" + part + "\",\"\",\"\")";
+}
+
+std::string times(const Expression& expression, const std::string& prefix) {
+  std::string query;
+  for (std::size_t i = 0; i < expression.selectors.size(); ++i)
+    query += " or " + labelled("max(timestamp(" + expression.selectors[i] + "))", prefix + std::to_string(i));
+  return query;
+}
+
+std::uint64_t whole(double count) { return static_cast<std::uint64_t>(std::llround(std::clamp(count, 0.0, 9e15))); }
+
+}  // namespace
+
+Counters::Counters(Expression bad, Expression total, Duration stale_after)
+    : bad_(std::move(bad)), total_(std::move(total)), stale_after_(stale_after) {}
+
+std::string Counters::query() const {
+  return labelled(bad_.text, "bad") + " or " + labelled(total_.text, "total") + times(bad_, "bad_at") + times(total_, "total_at");
+}
+
+guard::Slice Counters::notice(guard::Freshness state, Duration now, Duration newest, std::string problem) {
+  return {.begin = now, .end = now, .state = state, .newest = newest, .problem = std::move(problem)};
+}
+
+Result<Counters::Values> Counters::values(const Reply& reply, const std::string& part, const Expression& expression) const {
+  Values result;
+  for (const Sample& sample : reply.samples) {
+    if (sample.part != part) continue;
+    if (!(std::isfinite(sample.value) && sample.value >= 0))
+      return fail(Blame::system, "'", expression.text, "' is ", sample.value, " for ", sample.series);
+    result[sample.series] = sample.value;
+  }
+  if (!expression.summed && result.size() > 1)
+    return fail(Blame::input, "'", expression.text, "' gives ", result.size(), " series where one is wanted; write sum(...)");
+  return result;
+}
+
+// The oldest of the newest samples of all selectors; those without any sample are left out.
+Result<Duration> Counters::newest(const Reply& reply, const std::string& part, double zero) const {
+  double oldest = std::numeric_limits<double>::infinity();
+  for (const Sample& sample : reply.samples)
+    if (sample.part.starts_with(part)) oldest = std::min(oldest, sample.value - zero);
+  if (!(std::fabs(oldest) < 1e9)) return fail(Blame::missing, "no sample time");
+  return Duration(static_cast<std::int64_t>(oldest * 1e9));
+}
+
+Result<Counters::Reading> Counters::read(const Reply& reply, Duration now, double zero) const {
+  if (!reply.warnings.empty()) return fail(Blame::system, "the answer may be partial: ", reply.warnings.front());
+  Reading reading;
+  reading.bad = TRY(values(reply, "bad", bad_));
+  reading.total = TRY(values(reply, "total", total_));
+  if (reading.total.empty()) return fail(Blame::missing, "no series for '", total_.text, "'");
+  reading.newest = TRY(newest(reply, "total_at", zero));
+  // No error series is no error yet; but one that stands still while the total goes on is a source that died.
+  const auto newest_bad = newest(reply, "bad_at", zero);
+  if (newest_bad) reading.newest = std::min(reading.newest, *newest_bad);
+  reading.newest = std::min(reading.newest, now);
+  return reading;
+}
+
+// A series seen for the first time after the first poll began at 0. A counter that fell has begun anew at 0; of a sum nobody knows.
+Counters::Growth Counters::grow(Values& known, const Values& seen, const Expression& expression) {
+  Growth growth;
+  for (const auto& [series, value] : seen) {
+    const auto [before, born] = known.try_emplace(series, 0);
+    const bool fell = value < before->second;
+    growth.count += born || fell ? value : value - before->second;
+    growth.unknown = growth.unknown || (fell && !expression.summed && !expression.selector);
+    before->second = value;
+  }
+  return growth;
+}
+
+guard::Slice Counters::slice(const Reading& reading) {
+  const Growth bad = grow(known_bad_, reading.bad, bad_);
+  const Growth total = grow(known_total_, reading.total, total_);
+  guard::Slice slice{.begin = last_, .end = reading.newest, .newest = reading.newest};
+  if (bad.unknown || total.unknown) {
+    slice.state = guard::Freshness::partial;
+    slice.problem = "a counter in '" + (bad.unknown ? bad_ : total_).text + "' began anew; write sum(counter) to have each series counted";
+    return slice;
+  }
+  slice.bad = whole(bad.count);
+  slice.total = std::max(slice.bad, whole(total.count));
+  return slice;
+}
+
+std::vector<guard::Slice> Counters::poll(const Result<Reply>& reply, Duration now, double zero) {
+  if (!reply) return {notice(guard::Freshness::error, now, last_, reply.error().message)};
+  const auto reading = read(*reply, now, zero);
+  if (!reading) {
+    const bool none = reading.error().blame == Blame::missing;
+    return {notice(none ? guard::Freshness::empty : guard::Freshness::error, now, last_, reading.error().message)};
+  }
+  std::vector<guard::Slice> result;
+  if (!begun_) {
+    known_bad_ = reading->bad;
+    known_total_ = reading->total;
+    last_ = reading->newest;
+    begun_ = true;
+  } else if (reading->newest > last_) {
+    result.push_back(slice(*reading));
+    last_ = reading->newest;
+  }
+  if (now - last_ > stale_after_)
+    result.push_back(notice(guard::Freshness::stale, now, last_,
+                            "the newest sample is " + std::to_string(static_cast<long>(seconds(now - last_))) + " s old"));
+  return result;
+}
+
+}  // namespace arashi::sli

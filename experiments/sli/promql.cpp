@@ -1,0 +1,125 @@
+#include "experiments/sli/promql.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace arashi::sli {
+namespace {
+
+bool begins_name(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' || c == ':'; }
+bool in_name(char c) { return begins_name(c) || std::isdigit(static_cast<unsigned char>(c)) != 0; }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  return text;
+}
+
+bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  Result<std::vector<std::string>> selectors() {
+    while (at_ < text_.size()) TRY(next());
+    return std::move(found_);
+  }
+
+ private:
+  [[nodiscard]] char here() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  void blanks() {
+    while (std::isspace(static_cast<unsigned char>(here())) != 0) ++at_;
+  }
+
+  Result<void> next() {
+    const char c = here();
+    if (c == '[') return fail(Blame::input, "a range such as [5m] is not wanted: give a counter or sum(counter), it is read at each poll");
+    if (c == '"' || c == '\'' || c == '`') return quoted();
+    if (c == '{') return selector(at_);
+    if (std::isdigit(static_cast<unsigned char>(c)) != 0) {  // a number or a duration such as 5m
+      while (in_name(here()) || here() == '.') ++at_;
+      return {};
+    }
+    if (begins_name(c)) return word();
+    ++at_;
+    return {};
+  }
+
+  Result<void> quoted() {
+    const char quote = text_[at_++];
+    while (at_ < text_.size() && text_[at_] != quote) at_ += text_[at_] == '\\' && quote != '`' ? 2 : 1;
+    if (at_ >= text_.size()) return fail(Blame::input, "a text is not closed with ", quote);
+    ++at_;
+    return {};
+  }
+
+  Result<void> selector(std::size_t begin) {
+    if (here() == '{') {
+      while (here() != '}') {
+        if (at_ >= text_.size()) return fail(Blame::input, "a { is not closed");
+        if (here() == '"' || here() == '\'' || here() == '`') {
+          TRY(quoted());
+        } else {
+          ++at_;
+        }
+      }
+      ++at_;
+    }
+    found_.emplace_back(text_.substr(begin, at_ - begin));
+    return {};
+  }
+
+  Result<void> word() {
+    const std::size_t begin = at_;
+    while (in_name(here())) ++at_;
+    const std::string_view name = text_.substr(begin, at_ - begin);
+    const std::size_t end = at_;
+    blanks();
+    if (one_of(name, {"by", "without", "on", "ignoring", "group_left", "group_right"})) {
+      if (here() == '(') at_ = std::min(text_.find(')', at_), text_.size() - 1) + 1;  // label names
+      return {};
+    }
+    if (one_of(name, {"and", "or", "unless", "bool", "offset", "atan2", "inf", "Inf", "nan", "NaN"})) return {};
+    if (here() == '(' || one_of(after_name(), {"by", "without"})) return {};  // a function or an aggregation
+    if (here() != '{') at_ = end;
+    return selector(begin);
+  }
+
+  [[nodiscard]] std::string_view after_name() const {
+    std::size_t end = at_;
+    while (end < text_.size() && in_name(text_[end])) ++end;
+    return text_.substr(at_, end - at_);
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::vector<std::string> found_;
+};
+
+}  // namespace
+
+Result<Expression> analyse(std::string_view promql) {
+  const std::string_view text = trimmed(promql);
+  Expression expression;
+  expression.text = text;
+  auto selectors = Scanner(text).selectors();
+  if (!selectors) return because(selectors.error(), "PromQL '", text, "'");
+  expression.selectors = std::move(selectors).value();
+  if (expression.selectors.empty()) return fail(Blame::input, "PromQL '", text, "': it reads no series");
+  const std::string& only = expression.selectors.front();
+  expression.selector = expression.selectors.size() == 1 && text == only;
+  if (expression.selectors.size() == 1 && text.starts_with("sum") && text.ends_with(")")) {
+    const std::string_view inner = trimmed(text.substr(3));
+    if (inner.starts_with("(") && trimmed(inner.substr(1, inner.size() - 2)) == only) {
+      expression.summed = true;
+      expression.text = only;
+    }
+  }
+  return expression;
+}
+
+}  // namespace arashi::sli

@@ -1,0 +1,161 @@
+#include "experiments/sli/counters.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace arashi;
+using namespace arashi::sli;
+using namespace std::chrono_literals;
+using guard::Freshness;
+
+namespace {
+
+Expression expression(const std::string& text) {
+  auto result = analyse(text);
+  REQUIRE_MESSAGE(result, result.error().message);
+  return *result;
+}
+
+Counters sums(const std::string& bad = "sum(errors)", const std::string& total = "sum(requests)") {
+  return {expression(bad), expression(total), 40s};
+}
+
+constexpr double zero = 1000;  // the server's time at ours 0
+
+struct Poll {
+  Reply reply;
+  Poll& add(const std::string& part, const std::string& series, double value) {
+    reply.samples.push_back({part, series, value});
+    return *this;
+  }
+  Poll& at(double seconds) {
+    add("total_at0", "{}", zero + seconds);
+    return *this;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("counters are differenced between distinct sample times") {
+  auto counters = sums();
+  CHECK(counters.poll(Poll().add("total", "a", 100).add("bad", "a", 5).at(10).reply, 11s, zero).empty());
+  CHECK(counters.poll(Poll().add("total", "a", 100).add("bad", "a", 5).at(10).reply, 12s, zero).empty());
+  const auto slices = counters.poll(Poll().add("total", "a", 150).add("bad", "a", 7).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].begin == 10s);
+  CHECK(slices[0].end == 25s);
+  CHECK(slices[0].newest == 25s);
+  CHECK(slices[0].total == 50);
+  CHECK(slices[0].bad == 2);
+  CHECK(slices[0].state == Freshness::fresh);
+}
+
+TEST_CASE("an error series that is born late began at 0") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 100).at(10).reply, 11s, zero);
+  const auto slices = counters.poll(Poll().add("total", "a", 7000).add("bad", "a", 6000).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].bad == 6000);
+  CHECK(slices[0].total == 6900);
+}
+
+TEST_CASE("no error series at all is no error") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 100).at(10).reply, 11s, zero);
+  const auto slices = counters.poll(Poll().add("total", "a", 200).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].bad == 0);
+  CHECK(slices[0].total == 100);
+}
+
+TEST_CASE("each series of a sum is differenced by itself: a restarted pod does not look like a burst") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 1000).add("total", "b", 1000).add("bad", "a", 50).add("bad", "b", 50).at(10).reply, 11s, zero);
+  const auto slices =
+      counters.poll(Poll().add("total", "a", 1100).add("total", "b", 30).add("bad", "a", 51).add("bad", "b", 2).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].total == 130);
+  CHECK(slices[0].bad == 3);
+  CHECK(slices[0].state == Freshness::fresh);
+}
+
+TEST_CASE("a series that was away is differenced with what it last was") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 1000).add("total", "b", 500).at(10).reply, 11s, zero);
+  counters.poll(Poll().add("total", "a", 1100).at(25).reply, 26s, zero);
+  const auto slices = counters.poll(Poll().add("total", "a", 1200).add("total", "b", 510).at(40).reply, 41s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].total == 110);
+}
+
+TEST_CASE("a fall of what cannot be read series by series is a partial slice") {
+  auto counters = sums("sum(errors) or vector(0)", "sum(requests) + sum(probes)");
+  counters.poll(Poll().add("total", "{}", 1000).add("bad", "{}", 3).at(10).reply, 11s, zero);
+  const auto slices = counters.poll(Poll().add("total", "{}", 900).add("bad", "{}", 3).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::partial);
+  CHECK(slices[0].total == 0);
+  CHECK(slices[0].begin == 10s);
+  CHECK(slices[0].end == 25s);
+}
+
+TEST_CASE("what is no data says so, and the next good poll covers the time between") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 100).at(10).reply, 11s, zero);
+  const auto state_of = [&](const Result<Reply>& reply, const std::string& word) {
+    const auto slices = counters.poll(reply, 20s, zero);
+    REQUIRE(slices.size() == 1);
+    CHECK(slices[0].total == 0);
+    CHECK(slices[0].begin == slices[0].end);
+    CHECK(slices[0].newest == 10s);
+    CHECK_MESSAGE(slices[0].problem.find(word) != std::string::npos, slices[0].problem);
+    return slices[0].state;
+  };
+  CHECK(state_of(fail(Blame::system, "connection refused"), "refused") == Freshness::error);
+  CHECK(state_of(Reply{}, "no series") == Freshness::empty);
+  CHECK(state_of(Poll().add("total", "a", std::nan("")).at(15).reply, "nan") == Freshness::error);
+  CHECK(state_of(Poll().add("total", "a", INFINITY).at(15).reply, "inf") == Freshness::error);
+  CHECK(state_of(Poll().add("total", "a", 120).reply, "time") == Freshness::empty);
+  auto partial = Poll().add("total", "a", 120).at(15).reply;
+  partial.warnings = {"one store did not answer"};
+  CHECK(state_of(partial, "one store") == Freshness::error);
+  const auto slices = counters.poll(Poll().add("total", "a", 200).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].begin == 10s);
+  CHECK(slices[0].total == 100);
+}
+
+TEST_CASE("samples that stand still are stale") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 100).at(10).reply, 11s, zero);
+  CHECK(counters.poll(Poll().add("total", "a", 100).at(10).reply, 49s, zero).empty());
+  const auto slices = counters.poll(Poll().add("total", "a", 100).at(10).reply, 51s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::stale);
+}
+
+TEST_CASE("errors that stand still while the total goes on hold the freshness back") {
+  auto counters = sums();
+  const auto poll = [&](double total_at, double bad_at, double total) {
+    return Poll().add("total", "a", total).add("bad", "a", 1).at(total_at).add("bad_at0", "{}", zero + bad_at).reply;
+  };
+  counters.poll(poll(10, 10, 100), 11s, zero);
+  CHECK(counters.poll(poll(25, 10, 200), 26s, zero).empty());
+}
+
+TEST_CASE("several series where one is wanted is a mistake in the experiment, not a choice") {
+  auto counters = sums("errors", "requests");
+  const auto slices = counters.poll(Poll().add("total", "a", 1).add("total", "b", 1).at(10).reply, 11s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::error);
+  CHECK(slices[0].problem.find("sum(") != std::string::npos);
+}
+
+TEST_CASE("a sample from the future hides no blindness") {
+  auto counters = sums();
+  counters.poll(Poll().add("total", "a", 100).at(10).reply, 11s, zero);
+  const auto slices = counters.poll(Poll().add("total", "a", 150).at(60).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].newest == 26s);
+}
