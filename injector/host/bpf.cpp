@@ -157,7 +157,10 @@ void Classifier::beat(Duration monotonic) const {
 
 Result<Counters> Classifier::counters() const { return sum_counters(bpf_map__fd(held_->skeleton->maps.counters)); }
 
-Result<Counters> counters_of(std::uint32_t program_id) {
+namespace {
+
+// A map of an attached program, found by its name.
+Result<Fd> map_of(std::uint32_t program_id, std::string_view name) {
   const Fd program(bpf_prog_get_fd_by_id(program_id));
   if (!program) return fail(Blame::missing, "BPF program ", program_id, " is gone");
   std::array<std::uint32_t, 8> maps{};
@@ -167,13 +170,24 @@ Result<Counters> counters_of(std::uint32_t program_id) {
   info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
   if (bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) return sys_fail("read BPF program ", program_id);
   for (std::size_t i = 0; i < std::min<std::size_t>(info.nr_map_ids, maps.size()); ++i) {
-    const Fd map(bpf_map_get_fd_by_id(maps.at(i)));
+    Fd map(bpf_map_get_fd_by_id(maps.at(i)));
     bpf_map_info map_info{};
     std::uint32_t map_length = sizeof map_info;
-    if (map && bpf_obj_get_info_by_fd(map.get(), &map_info, &map_length) == 0 && std::string_view(map_info.name) == "counters")
-      return sum_counters(map.get());
+    if (map && bpf_obj_get_info_by_fd(map.get(), &map_info, &map_length) == 0 && std::string_view(map_info.name) == name) return map;
   }
-  return fail(Blame::missing, "BPF program ", program_id, " has no counters of ours");
+  return fail(Blame::missing, "BPF program ", program_id, " has no map '", name, "'");
+}
+
+}  // namespace
+
+Result<Counters> counters_of(std::uint32_t program_id) { return sum_counters(TRY(map_of(program_id, "counters")).get()); }
+
+Result<Duration> beat_of(std::uint32_t program_id) {
+  const auto map = TRY(map_of(program_id, "impair.bss"));
+  impair::impair__bss variables{};
+  const std::uint32_t zero = 0;
+  if (bpf_map_lookup_elem(map.get(), &zero, &variables) != 0) return sys_fail("read the worker's last beat");
+  return Duration(static_cast<Duration::rep>(variables.beat));
 }
 
 Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook) {

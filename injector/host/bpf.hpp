@@ -49,6 +49,10 @@ class Classifier {
 // The counters of an attached program, by its kernel id; Blame::missing when the program is gone.
 Result<Counters> counters_of(std::uint32_t program_id);
 
+// When the worker of an attached redirecting program beat last (CLOCK_MONOTONIC).
+Result<Duration> beat_of(std::uint32_t program_id);
+inline constexpr Duration longest_silence = std::chrono::milliseconds(250);  // then the program passes everything by itself
+
 // Attaches a program in front of the others of a TCX hook; it stays as long as the descriptor is open (Linux 6.6). Acts in the calling
 // thread's namespace. Blame::unsupported where the kernel has no TCX.
 Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook);

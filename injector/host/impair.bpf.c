@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 // Decides for each packet of a device whether a network fault hits it, and what becomes of it.
-// Never hit: what is not IP (ARP), IPv6 neighbour discovery (the link stays; a fault is further away), the control path.
+// Never hit: the control path, and what keeps the link itself going, as a fault is further away: ARP and all else that is not IP, neighbour
+// discovery, group membership (IGMP, MLD).
 #include "impair_rules.h"
 
 #include <linux/bpf.h>
@@ -144,6 +145,11 @@ static __always_inline int ports_match(const struct packet *packet) {
   return !rules.some_local || has_bit(local_ports, local);
 }
 
+static __always_inline int is_of_the_link(const struct packet *packet) {
+  if (packet->protocol == IPPROTO_ICMPV6) return (packet->icmp_type >= 130 && packet->icmp_type <= 137) || packet->icmp_type == 143;
+  return packet->protocol == IPPROTO_IGMP;
+}
+
 static __always_inline int is_hit(struct __sk_buff *skb) {
   struct packet packet = {};
   if (skb->protocol == bpf_htons(ETH_P_IP)) {
@@ -153,7 +159,7 @@ static __always_inline int is_hit(struct __sk_buff *skb) {
   } else {
     return 0;
   }
-  if (packet.protocol == IPPROTO_ICMPV6 && packet.icmp_type >= 133 && packet.icmp_type <= 137) return 0;
+  if (is_of_the_link(&packet)) return 0;
   if (!protocol_matches(&packet) || !ports_match(&packet) || is_control_port(&packet)) return 0;
   if (rules.all_peers) return 1;
   if (verdict_of(rules.egress ? &packet.destination : &packet.source) != ARASHI_HIT) return 0;

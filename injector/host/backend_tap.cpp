@@ -1,0 +1,151 @@
+// Delay without netem: a TCX program hands the matched packets to a tap device, and a worker (agent/workers/tap.cpp) holds them and sends
+// them on. Device, programs and links belong to the worker alone, so they go with it; a worker that is stopped misses its beat, and the
+// program then passes everything by itself. Revert is the end of the worker.
+#include "injector/core/json.hpp"
+#include "injector/host/bpf.hpp"
+#include "injector/host/impairment.hpp"
+#include "injector/host/qdisc.hpp"
+#include "injector/host/tap.hpp"
+#include "injector/host/worker.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+
+namespace arashi {
+
+extern const Backend tap_backend;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration patience = 10s;  // attaching waits for the kernel's RCU, some 20 ms each, more under load
+constexpr std::size_t most_devices = 16;
+
+Result<void> check_devices(netlink::Socket& socket, const Impairment& impairment) {
+  if (impairment.devices.size() > most_devices)
+    return fail(Blame::unsupported, impairment.devices.size(), " devices are too many for it (at most ", most_devices,
+                "): name the device");
+  for (const auto& link : TRY(links(socket))) {
+    if (std::ranges::find(impairment.devices, link.device) == impairment.devices.end()) continue;
+    if (link.loopback) return fail(Blame::unsupported, "the kernel takes no packet for 127.0.0.1 back on ", link.device.name);
+    if (!link.ethernet) return fail(Blame::unsupported, link.device.name, " does not carry Ethernet frames");
+  }
+  return {};
+}
+
+Result<void> check_tcx(const Fd& netns, const Impairment& impairment) {
+  return inside(netns, [&impairment]() -> Result<void> {
+    TRY(tcx_programs(impairment.devices.front().index, Hook::egress));
+    return {};
+  });
+}
+
+Result<Json> prepare(const Host& host, const Impairment& impairment) {
+  TRY(probe_tun());
+  TRY(probe_bpf());
+  const auto netns = TRY(open_netns(host, impairment.netns));
+  auto socket = TRY(netlink::Socket::open(netns));
+  TRY(check_devices(socket, impairment));
+  TRY(check_tcx(netns, impairment));
+  return Json::object();
+}
+
+// A line of the worker is the object itself or wrapped under its kind.
+Json unwrapped(const Json& line, const char* kind) {
+  if (!line.is_object()) return Json::object();
+  const auto inner = line.find(kind);
+  return inner == line.end() ? line : *inner;
+}
+
+struct Seen {
+  Counters counters;
+  std::size_t programs = 0, beating = 0;
+};
+
+Seen look(const Json& programs) {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  const Duration now = std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+  Seen seen;
+  for (const auto& program : programs) {
+    ++seen.programs;
+    const auto counters = counters_of(program.get<std::uint32_t>());
+    const auto beat = beat_of(program.get<std::uint32_t>());
+    if (!counters || !beat) continue;  // gone with its worker
+    if (now - *beat < longest_silence) ++seen.beating;
+    seen.counters.seen += counters->seen;
+    seen.counters.matched += counters->matched;
+    seen.counters.affected += counters->affected;
+  }
+  return seen;
+}
+
+void add_delay(Evidence& evidence, const Impairment& impairment, const Json& stats) {
+  Achieved delay{
+      .what = "delay", .unit = "ns", .requested = static_cast<double>(impairment.effects.delay.count()), .achieved = {}, .note = {}};
+  const auto mean = stats.find("meanNs");
+  if (mean != stats.end() && mean->is_number()) {
+    delay.achieved = mean->get<double>();
+    delay.note =
+        "mean of " + std::to_string(stats.value("delivered", 0ULL)) + " packets, at most " + to_text(Duration(stats.value("mostNs", 0LL)));
+  }
+  evidence.values.push_back(std::move(delay));
+}
+
+Evidence evidence_of(const Impairment& impairment, const Json& stats) {
+  const auto programs = stats.value("programs", Json::array());
+  const auto seen = look(programs);
+  Evidence evidence;
+  evidence.in_place = seen.programs > 0 && seen.beating == seen.programs;
+  evidence.seen = seen.counters.seen;
+  evidence.affected = seen.counters.affected;
+  evidence.bit = seen.counters.affected > 0;
+  if (impairment.effects.delay > Duration{}) add_delay(evidence, impairment, stats);
+  if (impairment.effects.loss > 0) evidence.values.push_back(loss_value(impairment, stats.value("taken", 0ULL), stats.value("lost", 0ULL)));
+  evidence.detail = std::to_string(seen.beating) + " of " + std::to_string(seen.programs) + " programs and taps alive; " +
+                    std::to_string(seen.counters.affected) + " of " + std::to_string(seen.counters.seen) + " packets taken";
+  const auto dropped = stats.value("overflow", 0ULL) + stats.value("refused", 0ULL);
+  if (dropped > 0) evidence.detail += "; " + std::to_string(dropped) + " more dropped for want of memory or by the kernel";
+  return evidence;
+}
+
+Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
+  const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", Json(impairment), patience)), "ready");
+  auto evidence = evidence_of(impairment, ready);
+  if (!evidence.in_place) return fail(Blame::system, "the tap worker is ready but its programs are not: ", evidence.detail);
+  return evidence;
+}
+
+Result<void> revert(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+  // Without workers of our own (recover), theirs have died with their holder, and what they had with them.
+  return host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
+}
+
+Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+  if (host.workers == nullptr) return fail(Blame::missing, "no worker of '", impairment.id, "' is known here");
+  const auto state = host.workers->state(impairment.id);
+  const auto stats = unwrapped(TRY(host.workers->stats(impairment.id)), "stats");
+  auto evidence = evidence_of(impairment, stats);
+  if (!state.alive) {
+    evidence.in_place = false;
+    evidence.detail = "the tap worker is gone (exit " + std::to_string(state.exit_code) + "): its traffic passes undelayed";
+  } else if (!evidence.in_place) {
+    evidence.detail += ": the tap worker (pid " + std::to_string(state.pid) + ") is stopped or starved, its traffic passes undelayed";
+  }
+  return evidence;
+}
+
+std::string undo(const Impairment& impairment) {
+  std::string text;
+  for (const auto& device : impairment.devices) text += (text.empty() ? "" : ", ") + device.name;
+  return "end the worker of " + impairment.id + "; its tap devices and TCX programs on " + text + " go with it";
+}
+
+}  // namespace
+
+const Backend tap_backend{.name = "tap", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo};
+
+}  // namespace arashi

@@ -1,0 +1,25 @@
+// TAP devices: what the kernel sends to one can be read, what is written to it the kernel receives. Gone when the descriptor is closed.
+#pragma once
+
+#include "injector/core/fd.hpp"
+#include "injector/core/result.hpp"
+#include "injector/host/impairment.hpp"
+#include "injector/host/netlink.hpp"
+
+#include <string>
+
+namespace arashi {
+
+struct Tap {
+  Fd fd;  // non-blocking; each frame has a virtio_net_hdr in front, so that large segments and unfinished checksums stay as they are
+  Device device;
+};
+
+// In the calling thread's namespace, up, with no addresses, no ARP and no multicast: nothing goes through it but what is redirected to it.
+// Blame::unsupported where there is no /dev/net/tun.
+Result<Tap> open_tap(const std::string& name);
+
+// Whether /dev/net/tun can be opened; with the remedy if not. Makes nothing.
+Result<void> probe_tun();
+
+}  // namespace arashi
