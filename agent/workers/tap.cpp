@@ -1,0 +1,229 @@
+#include "agent/workers/tap.hpp"
+
+#include "agent/workers/delay_line.hpp"
+#include "injector/core/json.hpp"
+#include "injector/host/bpf.hpp"
+#include "injector/host/netns.hpp"
+#include "injector/host/tap.hpp"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <string>
+
+namespace arashi {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between a packet's way through the stack and our reading it, and back again: about this long, taken off the time that it is held.
+constexpr Duration path_time = 50us;
+constexpr Duration spin_time = 60us;  // the last part of a wait is spent awake: a sleeper wakes up to that much late
+constexpr Duration beat_every = 50ms;
+constexpr Duration stats_every = 200ms;
+constexpr int burst = 64;  // frames read in one go, so that due ones need not wait
+constexpr std::size_t memory_limit = std::size_t{256} << 20U;
+
+Duration monotonic() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec);
+}
+
+// One direction of one device: its classifier, its tap, and what is held.
+struct Lane {
+  Classifier classifier;
+  Tap tap;
+  std::vector<Fd> links;
+  DelayLine line;
+  std::uint32_t program = 0;
+  std::uint64_t refused = 0;  // frames that the kernel did not take back
+};
+
+std::string tap_name(const Impairment& impairment, std::size_t number) {
+  return "ar" + impairment.id.substr(0, 8) + "-" + std::to_string(number);
+}
+
+Effects shortened(Effects effects) {
+  effects.delay = std::max(Duration{}, effects.delay - path_time);
+  effects.jitter = std::min(effects.jitter, effects.delay);
+  return effects;
+}
+
+Result<Lane> open_lane(const Impairment& impairment, const Device& device, Hook hook, std::size_t number) {
+  auto tap = TRY(open_tap(tap_name(impairment, number)));
+  Impairment one = impairment;
+  one.devices = {device};
+  auto classifier = TRY(Classifier::load(one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
+  classifier.beat(monotonic());
+  const auto seed = impairment.seed ? std::optional(*impairment.seed + number) : std::nullopt;
+  Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(shortened(impairment.effects), seed, memory_limit)};
+  // The way back first: a packet that is taken must find it.
+  lane.links.push_back(TRY(attach_tcx(lane.classifier.back_program(), lane.tap.device.index, Hook::ingress)));
+  lane.links.push_back(TRY(attach_tcx(lane.classifier.program(), device.index, hook)));
+  lane.program = TRY(id_of_program(lane.classifier.program()));
+  const auto there = TRY(tcx_programs(device.index, hook));
+  if (std::ranges::find(there, lane.program) == there.end())
+    return fail(Blame::system, "the program is not on ", device.name, " after attaching it");
+  return lane;
+}
+
+Result<std::vector<Lane>> open_lanes(const Impairment& impairment) {
+  std::vector<Lane> lanes;
+  for (const auto& device : impairment.devices)
+    for (const auto hook : {Hook::egress, Hook::ingress})
+      if (hook == Hook::egress ? impairment.traffic.egress : impairment.traffic.ingress)
+        lanes.push_back(TRY(open_lane(impairment, device, hook, lanes.size())));
+  return lanes;
+}
+
+void say(int output, const Json& line) {
+  const auto text = to_text(line) + "\n";
+  // Whoever reads may be slow or gone; the packets matter more.
+  [[maybe_unused]] const auto written = ::write(output, text.data(), text.size());
+}
+
+Json stats_of(const std::vector<Lane>& lanes) {
+  DelayCounts sum;
+  std::uint64_t refused = 0;
+  for (const auto& lane : lanes) {
+    const auto& counts = lane.line.counts();
+    sum.taken += counts.taken;
+    sum.lost += counts.lost;
+    sum.overflow += counts.overflow;
+    sum.delivered += counts.delivered;
+    sum.held_sum += counts.held_sum;
+    sum.held_most = std::max(sum.held_most, counts.held_most);
+    sum.held_now += counts.held_now;
+    refused += lane.refused;
+  }
+  Json stats{{"taken", sum.taken},
+             {"lost", sum.lost},
+             {"overflow", sum.overflow},
+             {"refused", refused},
+             {"delivered", sum.delivered},
+             {"holding", sum.held_now},
+             {"mostNs", (sum.held_most + path_time).count()}};
+  stats["meanNs"] = sum.delivered == 0 ? Json() : Json(sum.held_sum.count() / static_cast<std::int64_t>(sum.delivered) + path_time.count());
+  stats["programs"] = Json::array();
+  for (const auto& lane : lanes) stats["programs"].push_back(lane.program);
+  return stats;
+}
+
+class Loop {
+ public:
+  Loop(std::vector<Lane> lanes, int input, int output) : lanes_(std::move(lanes)), input_(input), output_(output) {
+    for (const auto& lane : lanes_) waits_.push_back({.fd = lane.tap.fd.get(), .events = POLLIN, .revents = 0});
+    waits_.push_back({.fd = input_, .events = POLLIN, .revents = 0});
+  }
+
+  void run() {
+    while (!ended_) {
+      const auto now = monotonic();
+      keep_beating(now);
+      bool busy = false;
+      for (auto& lane : lanes_) busy = send_due(lane) || busy;
+      for (auto& lane : lanes_) busy = read_burst(lane) || busy;
+      if (!busy) wait();
+    }
+  }
+
+ private:
+  void keep_beating(Duration now) {
+    if (now >= next_beat_) {
+      for (const auto& lane : lanes_) lane.classifier.beat(now);
+      next_beat_ = now + beat_every;
+    }
+    if (now < next_stats_) return;
+    next_stats_ = now + stats_every;
+    auto stats = stats_of(lanes_);
+    if (stats == said_) return;
+    say(output_, Json{{"stats", stats}});
+    said_ = std::move(stats);
+  }
+
+  static bool send_due(Lane& lane) {
+    bool sent = false;
+    for (int i = 0; i < burst; ++i) {
+      const auto due = lane.line.next_due();
+      const auto now = monotonic();
+      if (!due || *due > now) return sent;
+      const auto frame = lane.line.front();
+      if (::write(lane.tap.fd.get(), frame.data(), frame.size()) < 0) ++lane.refused;
+      lane.line.release(now);
+      sent = true;
+    }
+    return sent;
+  }
+
+  static bool read_burst(Lane& lane) {
+    for (int i = 0; i < burst; ++i) {
+      const auto room = lane.line.room();
+      const auto got = ::read(lane.tap.fd.get(), room.data(), room.size());
+      if (got <= 0) return i > 0;
+      lane.line.accept(static_cast<std::size_t>(got), monotonic());
+    }
+    return true;
+  }
+
+  // Until a frame is nearly due, a frame comes, it is time to beat, or our holder is gone.
+  void wait() {
+    auto until = next_beat_;
+    for (const auto& lane : lanes_)
+      if (const auto due = lane.line.next_due()) until = std::min(until, *due - spin_time);
+    const auto left = until - monotonic();
+    if (left <= Duration{}) return;
+    const auto whole = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec timeout{whole.count(), (left - whole).count()};
+    if (ppoll(waits_.data(), waits_.size(), &timeout, nullptr) <= 0) return;
+    if (waits_.back().revents == 0) return;
+    char ignored = 0;
+    if (::read(input_, &ignored, 1) <= 0) ended_ = true;
+  }
+
+  std::vector<Lane> lanes_;
+  int input_, output_;
+  std::vector<pollfd> waits_;
+  Duration next_beat_{}, next_stats_{};
+  Json said_;
+  bool ended_ = false;
+};
+
+Result<Impairment> read_config(const Json& config) {
+  try {
+    return config.get<Impairment>();
+  } catch (const Json::exception& error) {
+    return fail(Blame::input, "not the tap engine's configuration: ", error.what());
+  }
+}
+
+Result<std::vector<Lane>> set_up(const Json& config) {
+  const auto impairment = TRY(read_config(config));
+  const auto netns = TRY(open_netns(Host{}, impairment.netns));
+  if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace '", impairment.netns.path, "'");
+  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  return open_lanes(impairment);
+}
+
+}  // namespace
+
+int tap_engine(const Json& config, int input, int output) {
+  auto lanes = set_up(config);
+  if (!lanes) {
+    say(output, Json{{"error", lanes.error().message}});
+    return 1;
+  }
+  Json taps = Json::array();
+  for (const auto& lane : *lanes) taps.push_back(lane.tap.device.name);
+  say(output, Json{{"ready", {{"programs", stats_of(*lanes)["programs"]}, {"taps", taps}}}});
+  Loop(std::move(*lanes), input, output).run();
+  return 0;
+}
+
+}  // namespace arashi
