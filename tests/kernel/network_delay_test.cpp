@@ -1,0 +1,162 @@
+// Delay and jitter by the tap backend, seen by ping, nc and iperf3.
+#include "agent/workers/tap.hpp"
+#include "tests/support/forked_workers.hpp"
+#include "tests/support/network.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdlib>
+
+using namespace arashi;
+using namespace arashi::test;
+
+namespace {
+
+struct Site {
+  Wire wire;
+  ForkedWorkers workers{tap_engine};
+  Host host;
+  Site() { host.workers = &workers; }
+  [[nodiscard]] std::int32_t worker(const Injected& fault) const {
+    return workers.pid(fault.prepared.change["impairment"]["id"].get<std::string>());
+  }
+};
+
+std::string tc_state(const Wire& wire) {
+  return wire.here("tc -j qdisc show").text + wire.here("tc -j filter show dev eth0 egress").text + wire.here("ip -o link").text +
+         wire.here("bpftool net show").text;
+}
+
+void check_delay(const std::string& address, const std::string& direction, double factor) {
+  const Site site;
+  const Injected fault(site.host, "network.impair", site.wire.victim(),
+                       Json{{"delay", "30ms"}, {"direction", direction}, {"peers", {address}}, {"backend", "tap"}});
+  CHECK(fault.prepared.mechanism == "tap");
+  CHECK(fault.applied.in_place);
+  const auto pings = ping(site.wire, "-i 0.02 -c 50 -W 2 " + address);
+  CHECK(pings.received == 50);
+  CHECK(pings.least > 30 * factor - 0.3);
+  CHECK(pings.mean < 30 * factor + 3);
+  shell("sleep 0.3");
+  const auto evidence = fault.observe();
+  CHECK(evidence.in_place);
+  CHECK(evidence.bit);
+  CHECK(evidence.affected >= 50);
+  REQUIRE(evidence.values.size() == 1);
+  CHECK(evidence.values[0].achieved.value_or(0) > 29e6);
+  CHECK(evidence.values[0].achieved.value_or(0) < 33e6);
+  CHECK(ping(site.wire, "-i 0.01 -c 20 " + std::string(Wire::other_v4)).most < 25);
+  fault.revert();
+  CHECK(ping(site.wire, "-i 0.01 -c 20 " + address).most < 25);
+}
+
+}  // namespace
+
+TEST_CASE("delay on egress, IPv4, only for the peer") { check_delay(Wire::there_v4, "egress", 1); }
+TEST_CASE("delay on ingress, IPv4, only for the peer") { check_delay(Wire::there_v4, "ingress", 1); }
+TEST_CASE("delay both ways, IPv4") { check_delay(Wire::there_v4, "both", 2); }
+TEST_CASE("delay on egress, IPv6, only for the peer") { check_delay(Wire::there_v6, "egress", 1); }
+TEST_CASE("delay on ingress, IPv6, only for the peer") { check_delay(Wire::there_v6, "ingress", 1); }
+
+TEST_CASE("jitter is even around the delay, and loss comes with it") {
+  const Site site;
+  const Injected fault(site.host, "network.impair", site.wire.victim(),
+                       Json{{"delay", "20ms"}, {"jitter", "10ms"}, {"loss", "10%"}, {"backend", "tap"}});
+  const auto pings = ping(site.wire, "-i 0.005 -c 600 -W 1 10.77.0.2");
+  CHECK(pings.mean > 19);
+  CHECK(pings.mean < 22);
+  CHECK(pings.deviation > 5.0);  // an even spread of ±10 ms has 5.77 ms
+  CHECK(pings.deviation < 7.0);
+  CHECK(pings.least > 9.5);
+  CHECK(pings.received < 600 - 20);  // five standard deviations around 60 lost
+  CHECK(pings.received > 600 - 100);
+}
+
+TEST_CASE("a delayed port leaves the other port, and TCP's data arrives whole") {
+  const Site site;
+  REQUIRE(site.wire.there("sh -c 'for p in 7001 7002; do timeout 30 nc -lk -N $p </dev/null >/dev/null 2>&1 & done'").exit == 0);
+  shell("sleep 0.3");
+  const Injected fault(site.host, "network.impair", site.wire.victim(),
+                       Json{{"delay", "200ms"}, {"protocol", "tcp"}, {"ports", {"7001"}}, {"backend", "tap"}});
+  const auto seconds_to = [&](int port) {
+    const auto said = site.wire.here("sh -c \"date +%s%N; nc -z -w 2 10.77.0.2 " + std::to_string(port) + " && date +%s%N\"");
+    long long first = 0;
+    long long second = 0;
+    REQUIRE(sscanf(said.text.c_str(), "%lld %lld", &first, &second) == 2);
+    return static_cast<double>(second - first) / 1e9;
+  };
+  CHECK(seconds_to(7001) > 0.19);
+  CHECK(seconds_to(7002) < 0.15);
+  CHECK(ping(site.wire, "-i 0.01 -c 10 10.77.0.2").most < 100);
+}
+
+TEST_CASE("bulk TCP flows through the tap, both directions, and gets there whole") {
+  const Site site;
+  REQUIRE(site.wire.there("sh -c 'timeout 30 iperf3 -s -D'").exit == 0);
+  const Injected fault(site.host, "network.impair", site.wire.victim(), Json{{"delay", "1ms"}, {"direction", "both"}, {"backend", "tap"}});
+  shell("sleep 0.3");
+  for (const char* reverse : {"", " -R"}) {
+    const auto said = site.wire.here("iperf3 -c 10.77.0.2 -t 1 -J" + std::string(reverse) + " | jq .end.sum_received.bits_per_second");
+    CHECK_MESSAGE(std::atof(said.text.c_str()) > 50e6, reverse, said.text);
+  }
+}
+
+TEST_CASE("kill -9 of the worker: pings go on undelayed, and nothing is left") {
+  const Site site;
+  const auto before = tc_state(site.wire);
+  const Injected fault(site.host, "network.impair", site.wire.victim(), Json{{"delay", "50ms"}, {"direction", "both"}, {"backend", "tap"}});
+  CHECK(ping(site.wire, "-i 0.01 -c 5 10.77.0.2").least > 95);
+  kill(site.worker(fault), SIGKILL);
+  shell("sleep 0.3");
+  const auto after = ping(site.wire, "-i 0.01 -c 50 10.77.0.2");
+  CHECK(after.received == 50);
+  CHECK(after.mean < 10);
+  CHECK_FALSE(fault.observe().in_place);
+  CHECK(fault.observe().detail.find("137") != std::string::npos);
+  fault.revert();
+  CHECK(tc_state(site.wire) == before);
+}
+
+TEST_CASE("a stopped worker is no black hole: pings go on after a quarter of a second, and it is reported") {
+  const Site site;
+  const Injected fault(site.host, "network.impair", site.wire.victim(), Json{{"delay", "50ms"}, {"backend", "tap"}});
+  CHECK(ping(site.wire, "-i 0.01 -c 5 10.77.0.2").least > 48);
+  kill(site.worker(fault), SIGSTOP);
+  shell("sleep 0.35");
+  const auto stopped = ping(site.wire, "-i 0.01 -c 50 10.77.0.2");
+  CHECK(stopped.received == 50);
+  CHECK(stopped.mean < 10);
+  CHECK_FALSE(fault.observe().in_place);
+  kill(site.worker(fault), SIGCONT);
+  shell("sleep 0.3");
+  CHECK(ping(site.wire, "-i 0.01 -c 5 10.77.0.2").least > 48);
+  CHECK(fault.observe().in_place);
+}
+
+TEST_CASE("a qdisc and a clsact filter of someone else stay in force under a delay, and unchanged") {
+  const Site site;
+  REQUIRE(site.wire.here("tc qdisc add dev eth0 root handle 1: htb default 10").exit == 0);
+  REQUIRE(site.wire.here("tc class add dev eth0 parent 1: classid 1:10 htb rate 1gbit").exit == 0);
+  REQUIRE(site.wire.here("tc qdisc add dev eth0 clsact").exit == 0);
+  const auto before = tc_state(site.wire);
+  {
+    const Injected fault(site.host, "network.impair", site.wire.victim(), Json{{"delay", "20ms"}, {"backend", "tap"}});
+    const Injected cut(site.host, "network.partition", site.wire.victim(), Json{{"peers", {"10.77.0.3"}}, {"direction", "egress"}});
+    CHECK(ping(site.wire, "-i 0.01 -c 5 10.77.0.2").least > 19);
+    CHECK(site.wire.here("ping -q -c 2 -i 0.1 -W 1 10.77.0.3").exit == 1);  // a clsact filter behind the tap
+  }
+  CHECK(tc_state(site.wire) == before);
+}
+
+TEST_CASE("the seed makes the losses of the tap backend the same each time") {
+  const Site site;
+  const auto run = [&] {
+    const Injected fault(site.host, "network.impair", site.wire.victim(),
+                         Json{{"delay", "2ms"}, {"loss", "30%"}, {"seed", 7}, {"protocol", "icmp"}, {"backend", "tap"}});
+    return site.wire.here("ping -c 60 -i 0.005 -W 1 10.77.0.2 | grep -o 'icmp_seq=[0-9]*'").text;
+  };
+  const auto first = run();
+  CHECK(first.size() > 100);
+  CHECK(first == run());
+}

@@ -1,0 +1,38 @@
+// Workers for tests of one engine: each is a fork of the test itself, so that no other binary is needed and its pid is known.
+#pragma once
+
+#include "injector/core/fd.hpp"
+#include "injector/core/json.hpp"
+#include "injector/host/worker.hpp"
+
+#include <map>
+#include <string>
+
+namespace arashi::test {
+
+class ForkedWorkers : public Workers {
+ public:
+  using Engine = int (*)(const Json& config, int input, int output);
+  explicit ForkedWorkers(Engine engine) : engine_(engine) {}
+  ~ForkedWorkers() override;
+  Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) override;
+  Result<Json> stats(std::string_view id) override;
+  WorkerState state(std::string_view id) override;
+  Result<void> stop(std::string_view id) override;
+  [[nodiscard]] std::int32_t pid(std::string_view id) const;
+
+ private:
+  struct Child {
+    std::int32_t pid = 0;
+    Fd input, output;
+    std::string pending;
+    Json newest;
+    bool reaped = false;
+    int status = 0;
+  };
+  static bool next_line(Child& child, int timeout_ms);
+  Engine engine_;
+  std::map<std::string, Child, std::less<>> children_;
+};
+
+}  // namespace arashi::test
