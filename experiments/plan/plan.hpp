@@ -17,7 +17,9 @@ struct Group {  // a target, resolved
   std::string agent;           // which agent found them (one machine: "local")
   std::vector<Victim> found;   // all that match
   std::vector<Victim> picked;  // those to be hit
-  std::uint64_t seed = 0;      // the one used
+  // With several agents: which of them found each of `found` and `picked`. Empty: all are on `agent`.
+  std::vector<std::string> found_on, picked_on;
+  std::uint64_t seed = 0;  // the one used
 };
 
 struct Planned {         // one injection to come
@@ -34,6 +36,7 @@ struct Cost {  // if every request of the whole timeline were bad
   std::string slo;
   double budget_share = 0;  // of the whole window's budget; may exceed 1
   double stop_at = 0;       // the share at which the guard stops
+  Duration until_stop{};    // how long a total outage takes to spend that much
 };
 
 struct Plan {

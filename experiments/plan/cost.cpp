@@ -1,0 +1,43 @@
+#include "experiments/plan/cost.hpp"
+
+#include <cmath>
+
+namespace arashi::plan {
+namespace {
+
+// The share of its budget that a total outage of this length spends.
+double share_of(const spec::Slo& slo, Duration outage) { return seconds(outage) / seconds(slo.window) / (1 - slo.objective); }
+
+std::string rounded(double share) { return to_text(Percent{std::round(share * 1e4) / 1e4}); }
+
+}  // namespace
+
+std::vector<Cost> worst_case(const spec::Experiment& experiment) {
+  std::vector<Cost> costs;
+  const Duration faulty = spec::timeline_length(experiment);
+  const Duration length = faulty > Duration{0} ? faulty + experiment.recovery_within : Duration{0};
+  for (const spec::Slo& slo : experiment.slos) {
+    const double stop_at = experiment.guard.budget.fraction;
+    const double until = stop_at * (1 - slo.objective) * static_cast<double>(slo.window.count());
+    costs.push_back(
+        {.slo = slo.name, .budget_share = share_of(slo, length), .stop_at = stop_at, .until_stop = Duration{std::llround(until)}});
+  }
+  return costs;
+}
+
+void check_lag(const spec::Experiment& experiment, Plan& plan) {
+  if (experiment.timeline.empty()) return;
+  if (experiment.slos.empty())
+    plan.warnings.emplace_back("no SLO watches this experiment: only failing checks, limits.duration and you can stop it");
+  for (const spec::Slo& slo : experiment.slos) {
+    if (!slo.prometheus) continue;
+    const Duration lag = slo.prometheus->scrape + slo.prometheus->every + std::chrono::seconds(1);
+    const double spent = share_of(slo, lag);
+    if (spent > experiment.guard.budget.fraction)
+      plan.warnings.push_back("SLO '" + slo.name + "': its data may be " + to_text(lag) + " old, in which a total outage spends " +
+                              rounded(spent) + " of the budget, more than guard.budget (" + to_text(experiment.guard.budget) +
+                              "): the guard will stop early, charging what it cannot see; scrape more often, or measure it with a load");
+  }
+}
+
+}  // namespace arashi::plan
