@@ -1,0 +1,227 @@
+// Bad input and bad machines: the real binaries say what is wrong, with the right exit code, and nothing is injected or lost.
+#include "tests/system/demo_platform.hpp"
+
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <set>
+
+namespace arashi::testing {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* arashi = BIN_DIR "/arashi";
+constexpr const char* agent = BIN_DIR "/arashi-agent";
+
+void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
+
+// An experiment on a process or namespace of the test's own, without a load: what is asked here comes before that or does not need it.
+std::string experiment(const std::string& target, const std::string& step) {
+  return "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: bad-input}\nspec:\n  targets:\n    it: " + target +
+         "\n  steadyState: {for: 2s}\n  timeline:\n    - {at: 0s, for: 2s, on: it, " + step +
+         "}\n  recovery: {within: 2s}\n  limits: {duration: 1m}\n";
+}
+
+// "&a [x, x, …]", and eight times a list of nine aliases of the one before: 9^9 nodes if it were expanded.
+std::string alias_bomb() {
+  std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 9; ++j) text += (j > 0 ? ", *a" : "*a") + std::to_string(i - 1);
+    text += "]\n";
+  }
+  return text;
+}
+
+struct Bad {
+  std::string what;
+  fs::path file;
+  std::string must_say;
+};
+
+std::vector<Bad> bad_files(const fs::path& folder) {
+  const auto file = [&](const char* name, const std::string& text) {
+    write(folder / name, text);
+    return folder / name;
+  };
+  fs::create_directory(folder / "directory.yaml");
+  const fs::path large = file("large.yaml", "apiVersion: arashi.dev/v1\n");
+  fs::resize_file(large, 100'000'000);
+  return {{"a spec of 100 MB", large, "large"},
+          {"an alias bomb", file("bomb.yaml", alias_bomb()), "alias"},
+          {"a directory", folder / "directory.yaml", "directory"},
+          {"no such file", folder / "nowhere.yaml", "nowhere.yaml"},
+          {"an empty file", file("empty.yaml", ""), "empty"},
+          {"not YAML", file("broken.yaml", "spec: [1, 2\nkind: {"), "broken.yaml:"},
+          {"binary", file("binary.yaml", std::string("\x7f\x45LF\0\1\2\xff\xfe", 9)), "binary.yaml"},
+          {"a deep nest", file("deep.yaml", std::string(100'000, '[')), "deep"},
+          {"an unknown key", file("key.yaml", experiment("{process: {nmae: x}}", "fault: process.kill")), "name"},
+          {"a missing unit", file("unit.yaml", experiment("{node: {}}", "fault: network.impair, with: {delay: 50}")), "50ms"},
+          {"an unknown fault", file("fault.yaml", experiment("{node: {}}", "fault: network.impare")), "network.impair"},
+          {"an unknown target", file("target.yaml", experiment("{node: {}}", "fault: process.kill, on: that")), "that"}};
+}
+
+// Answers every request on its socket with one text, as an agent of another release would.
+class FakeAgent {
+ public:
+  FakeAgent(fs::path socket, std::string body) : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener_.get(), 8) == 0);
+    thread_ = std::jthread([this, body = std::move(body)] { serve(body); });
+  }
+  ~FakeAgent() { ::shutdown(listener_.get(), SHUT_RDWR); }
+  FakeAgent(const FakeAgent&) = delete;
+  FakeAgent& operator=(const FakeAgent&) = delete;
+
+ private:
+  void serve(const std::string& body) {
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + body;
+    while (true) {
+      const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!peer) return;
+      char request[4096];
+      if (::recv(peer.get(), request, sizeof request, 0) > 0) ::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+  }
+
+  Fd listener_;
+  std::jthread thread_;
+};
+
+// A file system of 64 kB; gone with the guard.
+class SmallDisk {
+ public:
+  SmallDisk() { REQUIRE(::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k") == 0); }
+  ~SmallDisk() { ::umount2(directory_.path().c_str(), MNT_DETACH); }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  [[nodiscard]] const fs::path& path() const { return directory_.path(); }
+  void fill() const { write(path() / "ballast", std::string(100'000, 'x')); }
+
+ private:
+  Directory directory_;
+};
+
+// A copy that everybody may read and run, wherever the source tree is.
+std::string copy_for_everybody(const fs::path& folder, const char* binary) {
+  const fs::path copy = folder / fs::path(binary).filename();
+  fs::copy_file(binary, copy);
+  fs::permissions(folder, fs::perms(0755));
+  fs::permissions(copy, fs::perms(0755));
+  return copy;
+}
+
+}  // namespace
+
+TEST_CASE("what is no spec is refused with exit code 2, and the message says why") {
+  const Directory folder;
+  for (const auto& bad : bad_files(folder.path()))
+    for (const char* command : {"check", "plan", "run"}) {
+      const Ran ran = run({"sh", "-c", "cd \"$1\" && exec \"$2\" \"$3\" \"$4\"", "sh", folder.path(), arashi, command, bad.file});
+      INFO(command << " " << bad.what << ": " << ran.output.substr(0, 2000));
+      CHECK(ran.exit_code == 2);
+      CHECK(ran.output.find(bad.must_say) != std::string::npos);
+      CHECK(ran.output.size() < 20'000);
+    }
+  CHECK(!fs::exists(folder.path() / "arashi-runs"));
+}
+
+TEST_CASE("bad usage ends with exit code 2 and says how it is meant") {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {}, {"rum"}, {"run"}, {"run", "a", "b"}, {"run", "--agents", "http://10.0.0.1", example("held.yaml")}, {"report", "/nowhere"}}) {
+    std::vector<std::string> argv{arashi};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const Ran ran = run(argv);
+    INFO(ran.output);
+    CHECK(ran.exit_code == 2);
+    CHECK(!ran.output.empty());
+  }
+}
+
+TEST_CASE("a target that dies between plan and injection is never a pass") {
+  const Directory folder;
+  auto victim = sleeper();
+  write(folder.path() / "dies.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause"));
+  Run run({folder.path() / "dies.yaml"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // planned, and in the steady state of 2 s
+  victim.end();
+  const int code = run.wait();
+  CHECK((code == 3 || code == 5));
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["faults"][0]["activeAt"].is_null());
+  CHECK(run.result["faults"][0]["problem"] != "");
+}
+
+TEST_CASE("an agent of another version is refused by name, with both versions and which to update") {
+  const Directory folder;
+  const fs::path socket = folder.path() / "agent.sock";
+  const FakeAgent other(socket, R"({"protocol": 99, "release": "9.9.9", "something": "new"})");
+  for (const char* command : {"plan", "run"}) {
+    const Ran ran = run({"sh", "-c", "cd \"$1\" && exec \"$2\" \"$3\" --agents \"$4\" \"$5\"", "sh", folder.path(), arashi, command,
+                         "unix:" + socket.string(), example("held.yaml")});
+    INFO(ran.output);
+    CHECK(ran.exit_code == 3);
+    CHECK(ran.output.find("protocol 99") != std::string::npos);
+    CHECK(ran.output.find("update the runner") != std::string::npos);
+  }
+}
+
+TEST_CASE("with a full disk under the journal nothing is injected") {
+  const SmallDisk disk;
+  const Directory folder;
+  auto victim = sleeper();
+  const std::string socket = folder.path() / "agent.sock";
+  auto daemon = spawn({.argv = {agent, "run", "--run-dir", disk.path(), "--state-dir", folder.path() / "state", "--socket", socket},
+                       .errors_into_output = true});
+  REQUIRE(eventually([&] { return fs::exists(socket); }));
+  disk.fill();
+  write(folder.path() / "full.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause"));
+  Watch<char> state([&] { return process_state(victim.pid()); }, std::chrono::milliseconds(20));
+  Run run({"--agents", "unix:" + socket, folder.path() / "full.yaml"});
+  const int code = run.wait();
+  CHECK(code != 0);
+  CHECK(run.output.find("o space left") != std::string::npos);
+  for (const char letter : state.all()) CHECK(letter == 'S');
+  daemon.signal(SIGTERM);
+  CHECK(daemon.wait(boot_now() + std::chrono::seconds(5)));
+}
+
+TEST_CASE("without root it says so, and what to do") {
+  const Directory folder;
+  const std::string copy = copy_for_everybody(folder.path(), arashi);
+  copy_for_everybody(folder.path(), agent);
+  write(folder.path() / "mine.yaml", experiment("{netns: {name: no-such-namespace}}", "fault: network.impair, with: {delay: 1ms}"));
+  const Ran ran = run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "run", folder.path() / "mine.yaml"});
+  INFO(ran.output);
+  CHECK((ran.exit_code == 2 || ran.exit_code == 3));
+  CHECK(ran.output.find("root") != std::string::npos);
+}
+
+TEST_CASE("without a capability the plan names it and nothing is injected") {
+  const Pair network;
+  const Directory folder;
+  write(folder.path() / "net.yaml",
+        experiment("{netns: {name: " + network.left.name() + "}}", "fault: network.impair, with: {delay: 20ms}"));
+  const Ran ran = run({"setpriv", "--bounding-set=-net_admin,-bpf,-sys_admin", "--inh-caps=-net_admin,-bpf,-sys_admin", arashi, "plan",
+                       folder.path() / "net.yaml"},
+                      std::chrono::seconds(20));
+  INFO(ran.output);
+  CHECK(ran.exit_code == 3);
+  CHECK(ran.output.find("CAP_") != std::string::npos);
+}
+
+}  // namespace arashi::testing
