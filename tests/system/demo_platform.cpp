@@ -38,7 +38,7 @@ Ran demo(const std::string& verb) {
   return run({"env", "ARASHI_WALLET=" BIN_DIR "/wallet", example("demo/demo.sh"), verb}, std::chrono::seconds(30));
 }
 
-Platform::Platform() : turn_(::open("/tmp/arashi-demo-test.lock", O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
+Platform::Platform() : turn_(::open(demo_lock, O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
   REQUIRE(::flock(turn_.get(), LOCK_EX) == 0);
   const Ran started = demo("start");
   INFO(started.output);

@@ -17,6 +17,8 @@
 
 namespace arashi::testing {
 
+inline constexpr const char* demo_lock = "/tmp/arashi-demo-test.lock";
+
 std::string example(const std::string& file);  // examples/FILE of this source tree
 Ran demo(const std::string& verb);             // demo.sh VERB
 
