@@ -54,7 +54,8 @@ Answer ask(HttpClient& client, const spec::PrometheusSource& source, const std::
   std::string base = source.url;
   while (base.ends_with('/')) base.pop_back();
   HttpRequest request;
-  request.url = base + "/api/v1/query?query=" + escaped(query) + "&time=" + fixed(time) + "&timeout=" + fixed(seconds(timeout)) + "s";
+  request.url = base + "/api/v1/query?query=" + escaped(query) + "&time=" + fixed(time) +
+                "&timeout=" + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(timeout).count()) + "ms";
   request.headers = source.headers;
   request.timeout = timeout;
   const auto http = client.send(request);

@@ -1,0 +1,181 @@
+// A real Prometheus scrapes an exporter that the test plays.
+#include "experiments/sli/prometheus.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/http_server.hpp"
+#include "tests/support/namespaces.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <mutex>
+#include <optional>
+
+using namespace arashi;
+using namespace std::chrono_literals;
+using testing::Answered;
+using testing::Asked;
+using testing::HttpServer;
+
+namespace {
+
+constexpr Duration scrape = 1s;
+
+// What the exporter shows; errors appear only once there are some, as many client libraries do it.
+class Exporter {
+ public:
+  Exporter() : server_([this](const Asked&) { return page(); }) {}
+  void serve(double good, double bad) {
+    const std::lock_guard lock(mutex_);
+    total_ += good + bad;
+    if (bad > 0) errors_ = errors_.value_or(0) + bad;
+  }
+  void restart() {
+    const std::lock_guard lock(mutex_);
+    total_ = 0;
+    errors_.reset();
+  }
+  void die() {
+    const std::lock_guard lock(mutex_);
+    dead_ = true;
+  }
+  [[nodiscard]] int port() const { return server_.port(); }
+
+ private:
+  Answered page() {
+    const std::lock_guard lock(mutex_);
+    if (dead_) return {.cut = true};
+    std::string text = "requests_total{path=\"/buy\"} " + std::to_string(total_) + "\n";
+    if (errors_) text += "errors_total{path=\"/buy\"} " + std::to_string(*errors_) + "\n";
+    return {.body = text, .headers = "Content-Type: text/plain; version=0.0.4\r\n"};
+  }
+  std::mutex mutex_;
+  double total_ = 0;
+  std::optional<double> errors_;
+  bool dead_ = false;
+  HttpServer server_;
+};
+
+class Prometheus {
+ public:
+  explicit Prometheus(const Exporter& exporter) : port_(testing::free_port()) {
+    std::ofstream(directory_.path() / "prometheus.yml") << "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+                                                           "scrape_configs:\n"
+                                                           "  - job_name: shop\n"
+                                                           "    static_configs: [{targets: ['127.0.0.1:"
+                                                        << exporter.port() << "']}]\n";
+    child_.emplace(testing::spawn({.argv = {"prometheus", "--config.file=" + (directory_.path() / "prometheus.yml").string(),
+                                            "--storage.tsdb.path=" + (directory_.path() / "data").string(),
+                                            "--web.listen-address=127.0.0.1:" + std::to_string(port_), "--log.level=error"}}));
+  }
+  [[nodiscard]] spec::PrometheusSource source() const {
+    return {.url = "http://127.0.0.1:" + std::to_string(port_),
+            .bad = "sum(errors_total)",
+            .total = "sum(requests_total)",
+            .every = 200ms,
+            .scrape = scrape};
+  }
+  void stop() { child_.reset(); }
+
+ private:
+  testing::Directory directory_;  // outlives the child
+  int port_;
+  std::optional<Child> child_;
+};
+
+struct Seen {
+  std::uint64_t total = 0, bad = 0;
+  guard::Freshness state = guard::Freshness::empty;
+  Duration newest{}, end{};
+  std::string problem;
+
+  bool look(sli::Source& source) {
+    bool more = false;
+    for (const auto& slice : source.drain()) {
+      total += slice.total;
+      bad += slice.bad;
+      state = slice.state;
+      problem = slice.problem;
+      if (slice.state != guard::Freshness::fresh) continue;
+      if (end > Duration::zero()) CHECK(slice.begin == end);  // no gap and no overlap
+      end = slice.end;
+      newest = slice.newest;
+      more = true;
+    }
+    return more;
+  }
+};
+
+std::unique_ptr<sli::Source> open(const Prometheus& prometheus, Duration epoch) {
+  auto source = sli::prometheus(prometheus.source(), std::chrono::hours(720), epoch);
+  REQUIRE_MESSAGE(source, source.error().message);
+  return std::move(source).value();
+}
+
+}  // namespace
+
+TEST_CASE("real Prometheus: counts, an error series born late, a restart of the target, and its death") {
+  Exporter exporter;
+  exporter.serve(1000, 0);
+  Prometheus prometheus(exporter);
+  const Duration epoch = boot_now();
+  const auto source = open(prometheus, epoch);
+  Seen seen;
+  // It is an error while the server starts, then empty until the first scrape, then fresh.
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  CHECK(seen.total == 0);
+  CHECK(boot_now() - epoch - seen.newest < 5s);
+
+  exporter.serve(90, 10);  // the first errors ever
+  REQUIRE(testing::eventually([&] { return seen.look(*source) && seen.total == 100; }, 10s));
+  CHECK(seen.bad == 10);
+
+  exporter.restart();
+  exporter.serve(30, 5);
+  REQUIRE(testing::eventually([&] { return seen.look(*source) && seen.total == 135; }, 10s));
+  CHECK(testing::eventually([&] { return (seen.look(*source), seen.bad == 15); }, 10s));
+  CHECK(seen.state == guard::Freshness::fresh);
+
+  exporter.die();  // stale markers: the series are gone, and that is not "no errors"
+  CHECK(testing::eventually([&] { return (seen.look(*source), seen.state == guard::Freshness::empty); }, 15s));
+  CHECK(seen.total == 135);
+}
+
+TEST_CASE("real Prometheus: when the server stops the source says so") {
+  Exporter exporter;
+  exporter.serve(1000, 0);
+  Prometheus prometheus(exporter);
+  const auto source = open(prometheus, boot_now());
+  Seen seen;
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  prometheus.stop();
+  CHECK(testing::eventually([&] { return (seen.look(*source), seen.state == guard::Freshness::error); }, 10s));
+  CHECK(seen.problem.find("127.0.0.1") != std::string::npos);
+}
+
+TEST_CASE("real Prometheus: history says how many events, and over how much time they were seen") {
+  Exporter exporter;
+  exporter.serve(1000, 0);
+  Prometheus prometheus(exporter);
+  const Duration epoch = boot_now();
+  const auto source = open(prometheus, epoch);
+  Seen seen;
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  for (int i = 0; i < 10; ++i) {
+    exporter.serve(100, i < 5 ? 0 : 1);
+    testing::eventually([] { return false; }, 1s);
+  }
+  const auto history = sli::prometheus_history(prometheus.source(), std::chrono::hours(720));
+  REQUIRE_MESSAGE(history, history.error().message);
+  CHECK(history->events > 700);
+  CHECK(history->events < 1300);
+  CHECK(history->covered > 7s);
+  CHECK(history->covered <= boot_now() - epoch + 5s);
+
+  auto wrong = prometheus.source();
+  wrong.total = "sum(nothing_of_this_name)";
+  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().blame == Blame::missing);
+  wrong.total = "sum(requests_total{";
+  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().blame == Blame::input);
+  wrong.total = "sum(requests_total))";
+  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().message.find("parse error") != std::string::npos);
+}
