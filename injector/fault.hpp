@@ -39,14 +39,14 @@ struct Fault {
   std::span<const Param> params;
   std::span<const std::string_view> target_kinds;  // which Selector kinds it takes
   bool reversible = true;
-  Result<Prepared> (*prepare)(const Host&, const Request&);      // reads only
-  Result<Evidence> (*apply)(const Host&, const Json& change);    // changes, then reads back what it did
-  Result<void> (*revert)(const Host&, const Json& change);       // twice, late, half-applied or never applied: still right
-  Result<Evidence> (*observe)(const Host&, const Json& change);  // reads the live counters of an applied fault
+  bool slow_revert = false;  // revert runs someone else's program and may take seconds: it must not hold up other reverts
+  Result<Prepared> (*prepare)(const Host&, const Request&);    // reads only
+  Result<Evidence> (*apply)(const Host&, const Json& change);  // changes, then reads back what it did
+  Result<void> (*revert)(const Host&, const Json& change);     // twice, late, half-applied or never applied: still right
+  // Reads the live counters of an applied fault. Blame::missing: it is gone, though nobody took it back. Any other error: it cannot be
+  // read (now), so what was last known stands.
+  Result<Evidence> (*observe)(const Host&, const Json& change);
 };
-
-// A revert that found our setting replaced by someone else's leaves it and fails with this text in front.
-inline constexpr std::string_view drifted = "drifted: ";
 
 // All faults, sorted by name; generated from the folder faults/ by CMake.
 std::span<const Fault* const> all_faults();

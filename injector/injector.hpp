@@ -7,7 +7,8 @@
 #include "injector/journal.hpp"
 
 #include <condition_variable>
-#include <functional>
+#include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,6 +29,7 @@ struct Reverted {
 class Injector {
  public:
   Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal);
+  ~Injector();
 
   // What inject would do; reads only, claims checked. Used by `arashi plan`.
   Result<Prepared> prepare(const std::string& fault, const Request& request);
@@ -56,12 +58,31 @@ class Injector {
 
  private:
   struct Entry;
+  using EntryPtr = std::shared_ptr<Entry>;
+  class Hold;  // one function of a fault at a time works on an entry
+
+  Result<const Fault*> check(const std::string& fault, const Request& request) const;
+  Result<void> check_claims(const std::vector<std::string>& claims) const;  // with mutex_ held
+  Result<EntryPtr> enter(const Fault& fault, const Request& request, Prepared prepared);
+  Result<Injection> bring_about(const EntryPtr& entry, Duration duration);
+  Injection step_to(const EntryPtr& entry, Step step, const std::string& problem);
+  Result<void> write_down(const Injection& record);
+  Reverted take_back(const EntryPtr& entry);  // with the entry held
+  Reverted end(const EntryPtr& entry);
+  std::vector<Reverted> end_all(const std::vector<EntryPtr>& entries);
+  std::vector<EntryPtr> newest_first(std::string_view experiment, std::string_view id);
+  void look_at(const EntryPtr& entry);
+  void tend_one(const EntryPtr& entry, Duration now);
+
   Host host_;
+  std::mutex journal_mutex_;  // taken last, never together with mutex_
   Journal volatile_journal_;
   std::optional<Journal> disk_journal_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows, and the entries; never held over a fault's function
   std::condition_variable changed_;
-  std::map<std::string, std::shared_ptr<Entry>> entries_;
+  std::map<std::string, EntryPtr> entries_;
+  std::deque<Injection> ended_;
+  std::vector<std::future<void>> background_;  // slow reverts that tend() started; waited for at the end of this object
 };
 
 }  // namespace arashi

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace arashi {
@@ -29,6 +30,9 @@ struct Evidence {
   std::string detail;  // one line for people: "clsact on eth0 (ifindex 2), program 4711; 812 of 40211 packets lost"
   bool operator==(const Evidence&) const = default;
 };
+
+// A revert that found our setting replaced by someone else's leaves it and fails with this text in front.
+inline constexpr std::string_view drift_mark = "drifted: ";
 
 void to_json(Json& json, const Evidence& evidence);
 void from_json(const Json& json, Evidence& evidence);

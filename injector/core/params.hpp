@@ -52,6 +52,9 @@ struct ParamCheck {
 // Checks what a spec gives (an object, or null for none) against the declarations.
 ParamCheck check_params(std::span<const Param> declared, const Json& given);
 
+// Checks parameters that came over a wire and claim to be canonical already: no unknown key, right types, within bounds.
+std::vector<ParamProblem> check_canonical(std::span<const Param> declared, const Json& canonical);
+
 // Typed reading of canonical parameters; absent → nullopt.
 std::optional<Duration> duration_param(const Json& canonical, std::string_view name);
 std::optional<double> number_param(const Json& canonical, std::string_view name);

@@ -36,9 +36,6 @@ std::vector<fs::path> directories_in(const fs::path& directory) {
   return found;
 }
 
-// Waits a moment for what the kernel tells no one about (v1 has no events); not a timer of an idle agent.
-void breathe() { ::poll(nullptr, 0, static_cast<int>(look_again.count())); }
-
 // Asks until it is so or the patience ends.
 template <class Question>
 bool comes_true(Duration patience, Question question) {
@@ -78,6 +75,8 @@ Result<void> thaw_all(const fs::path& directory) {
 }
 
 }  // namespace
+
+void breathe() { ::poll(nullptr, 0, static_cast<int>(look_again.count())); }
 
 std::vector<Hierarchy> hierarchies(const Host& host) {
   if (is_there(host.cgroup / "cgroup.controllers")) return {{"v2", host.cgroup}};

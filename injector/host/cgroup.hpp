@@ -51,4 +51,7 @@ int freezer_version(const std::filesystem::path& directory);
 Result<void> freeze(const std::filesystem::path& directory, Duration patience);
 Result<void> thaw(const std::filesystem::path& directory);
 
+// A millisecond's pause of this thread, while it waits for what the kernel announces to no one (v1 freezer, a task's stop).
+void breathe();
+
 }  // namespace arashi

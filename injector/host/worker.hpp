@@ -8,6 +8,9 @@
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 
+#include "injector/host/host.hpp"
+
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -32,5 +35,12 @@ class Workers {
   // Kills its cgroup, waits until it is empty, removes it. Right also when nothing was started, or by another process.
   virtual Result<void> stop(std::string_view id) = 0;
 };
+
+// Starts `host.self worker ENGINE`, with ARASHI_INJECTION=<id> in the environment. The thread that starts them begins with the first
+// worker. At its end all its workers are stopped.
+std::unique_ptr<Workers> make_workers(const Host& host);
+
+// Ends every process of injection `id`: through host.workers where there are any, else by its cgroup alone. Right if there is none.
+Result<void> stop_processes(const Host& host, std::string_view id);
 
 }  // namespace arashi

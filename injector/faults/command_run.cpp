@@ -1,0 +1,186 @@
+// A user's own fault: a command that does it, one that takes it back, and one that looks whether it is there.
+#include "injector/core/id.hpp"
+#include "injector/core/json.hpp"
+#include "injector/fault.hpp"
+#include "injector/host/cgroup.hpp"
+#include "injector/host/command.hpp"
+#include "injector/host/worker.hpp"
+
+#include <array>
+
+namespace arashi {
+
+extern const Fault command_run_fault;
+
+namespace {
+
+constexpr std::size_t output_limit = std::size_t{64} << 10U;
+constexpr std::size_t shown_limit = 400;
+
+constexpr std::array params{
+    Param{.name = "command",
+          .type = ParamType::list,
+          .summary = "program and arguments that bring the fault about; no shell",
+          .example = "true",
+          .required = true},
+    Param{.name = "undo",
+          .type = ParamType::list,
+          .summary = "program and arguments that take it back; must be right when run twice, or after a command that did only half",
+          .example = "true",
+          .required = true},
+    Param{.name = "verify",
+          .type = ParamType::list,
+          .summary = "exits 0 when the fault is in place; without it a run with this fault stays inconclusive",
+          .example = "true"},
+    Param{.name = "timeout",
+          .type = ParamType::duration,
+          .summary = "for command and for verify; then they are killed",
+          .example = "10s",
+          .fallback = "10s",
+          .least = 1e6,
+          .most = 6e11},
+    Param{.name = "undoTimeout",
+          .type = ParamType::duration,
+          .summary = "for undo; then it is killed, and tried again",
+          .example = "10s",
+          .fallback = "10s",
+          .least = 1e6,
+          .most = 6e11},
+    Param{.name = "outlivesReboot",
+          .type = ParamType::boolean,
+          .summary = "a reboot does not take it back (it changes files): undo also runs after one",
+          .example = "true",
+          .fallback = "false"},
+};
+constexpr std::array<std::string_view, 5> kinds{"node", "process", "cgroup", "unit", "netns"};
+
+std::string undo_name(const std::string& id) { return id + ".undo"; }
+
+Json words(const Json& canonical, std::string_view name) { return list_param(canonical, name); }
+
+Result<void> check_command(const Json& canonical, std::string_view name) {
+  const auto argv = list_param(canonical, name);
+  if (argv.empty() || argv.front().empty()) return fail(Blame::input, "'", name, "' names no program");
+  for (const auto& word : argv)
+    if (word.find('\0') != std::string::npos) return fail(Blame::input, "'", name, "' holds a zero byte");
+  return {};
+}
+
+Result<Prepared> prepare(const Host& host, const Request& request) {
+  TRY(check_command(request.params, "command"));
+  TRY(check_command(request.params, "undo"));
+  if (request.params.contains("verify")) TRY(check_command(request.params, "verify"));
+  const auto cgroup = own_cgroup(host, request.id);
+  const auto& victim = request.victim;
+  Prepared prepared;
+  prepared.change = {{"id", request.id},
+                     {"boot", TRY(boot_id())},
+                     {"command", words(request.params, "command")},
+                     {"undo", words(request.params, "undo")},
+                     {"verify", words(request.params, "verify")},
+                     {"timeout", duration_param(request.params, "timeout").value_or(std::chrono::seconds(10)).count()},
+                     {"undoTimeout", duration_param(request.params, "undoTimeout").value_or(std::chrono::seconds(10)).count()},
+                     {"env",
+                      {{"ARASHI_INJECTION", request.id},
+                       {"ARASHI_EXPERIMENT", request.experiment},
+                       {"ARASHI_VICTIM_KIND", victim.kind},
+                       {"ARASHI_VICTIM", victim.label},
+                       {"ARASHI_VICTIM_PID", victim.pid == 0 ? "" : std::to_string(victim.pid)},
+                       {"ARASHI_VICTIM_NETNS", victim.netns_path},
+                       {"ARASHI_VICTIM_CGROUP", victim.cgroup_path}}}};
+  prepared.claims = {"command:" + request.id};
+  prepared.mechanism = "command";
+  prepared.because =
+      request.params.contains("verify") ? "a user's own fault" : "a user's own fault; without verify nothing shows that it bit";
+  prepared.undo = "run " + to_text(prepared.change.at("undo"));
+  if (!cgroup) prepared.because += "; without cgroups what it leaves running is not ended";
+  prepared.outlives_reboot = flag_param(request.params, "outlivesReboot");
+  return prepared;
+}
+
+Result<Outcome> run(const Json& change, const char* which, std::int64_t timeout, const std::vector<std::filesystem::path>& cgroups) {
+  return run_command({.argv = change.at(which).get<std::vector<std::string>>(),
+                      .env = change.at("env").get<std::map<std::string, std::string>>(),
+                      .directory = "/",
+                      .cgroups = cgroups,
+                      .dies_with_starter = true},
+                     Duration(timeout), output_limit);
+}
+
+std::string said(const Outcome& outcome) {
+  auto text = outcome.output.substr(0, shown_limit);
+  while (text.ends_with('\n')) text.pop_back();
+  const auto more = outcome.cut + outcome.output.size() - std::min(outcome.output.size(), shown_limit);
+  if (more > 0) text += " … (" + std::to_string(more) + " more bytes)";
+  return text.empty() ? "it said nothing" : "it said: " + text;
+}
+
+Result<void> must_succeed(const Outcome& outcome, const std::string& what, std::int64_t timeout) {
+  if (outcome.timed_out) return fail(Blame::system, what, " was killed after ", to_text(Duration(timeout)), "; ", said(outcome));
+  if (outcome.exit_code > 128) return fail(Blame::system, what, " was ended by signal ", outcome.exit_code - 128, "; ", said(outcome));
+  if (outcome.exit_code != 0) return fail(Blame::system, what, " exited with ", outcome.exit_code, "; ", said(outcome));
+  return {};
+}
+
+Result<Evidence> apply(const Host& host, const Json& change) {
+  const auto id = change.at("id").get<std::string>();
+  const auto timeout = change.at("timeout").get<std::int64_t>();
+  std::vector<std::filesystem::path> cgroups;
+  if (own_cgroup(host, id)) {
+    // The undo's cgroup comes first and goes last: that it is there says that the command may have run.
+    TRY(make_own_cgroup(host, undo_name(id)));
+    cgroups.push_back(TRY(make_own_cgroup(host, id)));
+  }
+  const auto ran = TRY(run(change, "command", timeout, cgroups));
+  TRY(must_succeed(ran, "the command", timeout));
+  Evidence evidence{.seen = 1, .affected = 1, .detail = "the command exited with 0 after " + to_text(ran.took) + "; " + said(ran)};
+  evidence.values.push_back({.what = "exit", .unit = "count", .requested = 0.0, .achieved = 0.0});
+  if (change.at("verify").empty()) return evidence;
+  const auto looked = TRY(run(change, "verify", timeout, cgroups));
+  TRY(must_succeed(looked, "verify", timeout));
+  evidence.in_place = evidence.bit = true;
+  evidence.detail += "; verified";
+  return evidence;
+}
+
+// Whether the command may have run: its mark is missing only if apply never began, or if undo has succeeded since.
+bool may_have_run(const Host& host, const Json& change) {
+  const auto mark = own_cgroup(host, undo_name(change.at("id").get<std::string>()));
+  std::error_code ignored;
+  return !mark || std::filesystem::exists(*mark, ignored) || change.at("boot") != Json(boot_id().value_or(""));
+}
+
+Result<void> revert(const Host& host, const Json& change) {
+  const auto id = change.at("id").get<std::string>();
+  TRY(stop_processes(host, id));
+  if (!may_have_run(host, change)) return {};
+  const auto timeout = change.at("undoTimeout").get<std::int64_t>();
+  std::vector<std::filesystem::path> cgroups;
+  if (own_cgroup(host, id)) {
+    cgroups.push_back(TRY(make_own_cgroup(host, undo_name(id))));
+    TRY(kill_cgroup(cgroups.front()));  // an undo that a dead agent had begun
+  }
+  const auto ran = TRY(run(change, "undo", timeout, cgroups));
+  TRY(must_succeed(ran, "undo", timeout));
+  for (const auto& cgroup : cgroups) {
+    TRY(kill_cgroup(cgroup));
+    TRY(remove_cgroup(cgroup));
+  }
+  return {};
+}
+
+Result<Evidence> observe(const Host&, const Json&) { return fail(Blame::unsupported, "a command's effect is verified once, after it ran"); }
+
+}  // namespace
+
+const Fault command_run_fault{.name = "command.run",
+                              .summary = "runs your own program as a fault, and another to take it back",
+                              .params = params,
+                              .target_kinds = kinds,
+                              .slow_revert = true,
+                              .prepare = prepare,
+                              .apply = apply,
+                              .revert = revert,
+                              .observe = observe};
+
+}  // namespace arashi

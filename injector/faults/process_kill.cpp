@@ -1,0 +1,169 @@
+// Ends processes, or sends them another signal: once, or again and again whatever takes their place.
+#include "injector/core/json.hpp"
+#include "injector/fault.hpp"
+#include "injector/host/proc.hpp"
+#include "injector/host/strike.hpp"
+#include "injector/host/worker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+namespace arashi {
+
+extern const Fault process_kill_fault;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration death_patience = 5s;  // SIGKILL is not answered sooner by a process in an uninterruptible wait
+constexpr Duration start_patience = 5s;
+
+struct Signal {
+  std::string_view name;
+  int number;
+};
+constexpr std::array signals{Signal{"KILL", SIGKILL}, Signal{"TERM", SIGTERM}, Signal{"INT", SIGINT},   Signal{"HUP", SIGHUP},
+                             Signal{"QUIT", SIGQUIT}, Signal{"ABRT", SIGABRT}, Signal{"SEGV", SIGSEGV}, Signal{"BUS", SIGBUS},
+                             Signal{"ALRM", SIGALRM}, Signal{"PIPE", SIGPIPE}, Signal{"USR1", SIGUSR1}, Signal{"USR2", SIGUSR2}};
+constexpr auto signal_names = [] {
+  std::array<std::string_view, signals.size()> names{};
+  std::ranges::transform(signals, names.begin(), &Signal::name);
+  return names;
+}();
+
+constexpr std::array params{
+    Param{.name = "signal",
+          .type = ParamType::choice,
+          .summary = "which signal",
+          .example = "TERM",
+          .fallback = "KILL",
+          .choices = signal_names},
+    Param{.name = "every",
+          .type = ParamType::duration,
+          .summary = "again after this time, to whatever has taken the victim's place; absent: once",
+          .example = "10s",
+          .least = 1e8,
+          .most = 3.6e12},
+    Param{.name = "count",
+          .type = ParamType::integer,
+          .summary = "with every: at most so many times",
+          .example = "3",
+          .least = 1,
+          .most = 1e6},
+};
+constexpr std::array<std::string_view, 3> kinds{"process", "cgroup", "unit"};
+
+int number_of(const std::string& name) {
+  const auto found = std::ranges::find(signals, name, &Signal::name);
+  return found == signals.end() ? SIGKILL : found->number;
+}
+
+Result<std::vector<Identity>> victims_of(const Host& host, const Victim& victim) {
+  if (victim.kind == "process") {
+    if (victim.pid == 1) return fail(Blame::refused, "process 1 is init: the machine would go down with it");
+    TRY(ProcessHandle::open(host, victim.pid, victim.start_time));
+    return std::vector{Identity{victim.pid, victim.start_time}};
+  }
+  auto found = TRY(processes_below(host, victim.cgroup_path));
+  if (found.empty()) return fail(Blame::missing, victim.label, " holds no process");
+  return found;
+}
+
+std::string claim_of(const Victim& victim) {
+  if (victim.kind == "process") return "process:" + std::to_string(victim.pid) + "/" + std::to_string(victim.start_time);
+  return "cgroup:" + std::to_string(victim.cgroup);
+}
+
+Result<Prepared> prepare(const Host& host, const Request& request) {
+  const auto victims = TRY(victims_of(host, request.victim));
+  const auto signal = text_param(request.params, "signal").value_or("KILL");
+  const auto every = duration_param(request.params, "every");
+  const auto count = number_param(request.params, "count");
+  if (count && !every) return fail(Blame::input, "count is for a repeated kill: give every too");
+  if (every && request.victim.selector.match.contains("pid"))
+    return fail(Blame::input, "a repeated kill by pid finds no successor: choose the process by name, port, cgroup or user");
+  Prepared prepared;
+  prepared.change = {{"id", request.id},
+                     {"victim", request.victim},
+                     {"processes", victims},
+                     {"signal", number_of(signal)},
+                     {"every", every ? every->count() : 0},
+                     {"count", count ? static_cast<std::int64_t>(*count) : 0}};
+  prepared.claims = {claim_of(request.victim)};
+  prepared.mechanism = "signal";
+  prepared.because = every ? "SIG" + signal + " by pidfd every " + to_text(*every) + " from a worker" : "SIG" + signal + " by pidfd, once";
+  const std::string cannot = "a process that has ended cannot be brought back: what supervises it must start it again";
+  prepared.undo = every ? "stop the repetition; " + cannot : cannot;
+  return prepared;
+}
+
+Evidence evidence_of(int signal, std::uint64_t seen, std::uint64_t affected, const std::string& detail) {
+  Evidence evidence{.in_place = true, .bit = affected > 0, .seen = seen, .affected = affected, .detail = detail};
+  evidence.values.push_back({.what = signal == SIGKILL ? "kills" : "signals",
+                             .unit = "count",
+                             .requested = static_cast<double>(seen),
+                             .achieved = static_cast<double>(affected)});
+  return evidence;
+}
+
+Evidence evidence_of_rounds(const Json& change, const Json& stats) {
+  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
+  const auto detail = std::to_string(number("rounds")) + " rounds, " + std::to_string(number("missed")) + " without a victim";
+  return evidence_of(change.at("signal").get<int>(), number("rounds"), number("kills"), detail);
+}
+
+Result<Evidence> repeat(const Host& host, const Json& change) {
+  if (host.workers == nullptr) return fail(Blame::unsupported, "no workers can be started here");
+  if (look_at(host, change.at("processes").get<std::vector<Identity>>()).alive == 0)
+    return fail(Blame::missing, "nothing to kill: it has ended since it was chosen");
+  Json config = change;
+  config["protected"] = host.protected_pids;
+  config["roots"] = {{"proc", host.proc.string()}, {"cgroup", host.cgroup.string()}, {"netns", host.netns.string()}};
+  const auto ready = TRY(host.workers->start(change.at("id").get<std::string>(), "kill", config, start_patience));
+  return evidence_of_rounds(change, ready);
+}
+
+Result<Evidence> apply(const Host& host, const Json& change) {
+  if (change.at("every").get<std::int64_t>() > 0) return repeat(host, change);
+  const auto victims = change.at("processes").get<std::vector<Identity>>();
+  const int signal = change.at("signal").get<int>();
+  const bool is_fatal = signal == SIGKILL;
+  const auto struck = TRY(strike(host, victims, signal, is_fatal ? death_patience : Duration::zero()));
+  if (struck.sent == 0)
+    return fail(Blame::missing, "nothing to kill: all ", victims.size(), " processes have ended since they were chosen");
+  if (is_fatal && struck.ended < struck.sent)
+    return fail(Blame::system, struck.sent - struck.ended, " of ", struck.sent, " killed processes did not end within ",
+                to_text(death_patience));
+  return evidence_of(signal, victims.size(), is_fatal ? struck.ended : struck.sent,
+                     std::to_string(struck.sent) + (is_fatal ? " processes ended" : " signals delivered"));
+}
+
+Result<void> revert(const Host& host, const Json& change) {
+  if (change.at("every").get<std::int64_t>() == 0) return {};
+  return stop_processes(host, change.at("id").get<std::string>());
+}
+
+Result<Evidence> observe(const Host& host, const Json& change) {
+  const auto id = change.at("id").get<std::string>();
+  if (change.at("every").get<std::int64_t>() == 0) return fail(Blame::unsupported, "what was done once is not read again");
+  if (host.workers == nullptr || !host.workers->state(id).alive) return fail(Blame::missing, "the worker that repeats the kill has ended");
+  const auto stats = TRY(host.workers->stats(id));
+  if (stats.is_null()) return fail(Blame::unsupported, "nothing new");
+  return evidence_of_rounds(change, stats);
+}
+
+}  // namespace
+
+const Fault process_kill_fault{.name = "process.kill",
+                               .summary = "ends processes, or sends another signal, once or again and again",
+                               .params = params,
+                               .target_kinds = kinds,
+                               .reversible = false,
+                               .prepare = prepare,
+                               .apply = apply,
+                               .revert = revert,
+                               .observe = observe};
+
+}  // namespace arashi

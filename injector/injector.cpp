@@ -1,0 +1,395 @@
+#include "injector/injector.hpp"
+
+#include "injector/core/id.hpp"
+#include "injector/core/suggest.hpp"
+#include "injector/host/worker.hpp"
+#include "injector/target.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace arashi {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t remembered = 200;
+constexpr Duration look_every = 500ms;      // at the faults that are in place: is one lost?
+constexpr Duration cut_again_every = 20ms;  // an apply that is being cut short may have started its next process meanwhile
+constexpr Duration first_retry = 1s;        // of a revert that failed; doubled up to
+constexpr unsigned most_doublings = 5;
+
+std::string words(const std::vector<ParamProblem>& problems) {
+  std::string text;
+  for (const auto& problem : problems) text += (text.empty() ? "" : "; ") + problem.message;
+  return text;
+}
+
+Reverted outcome_of(const Injection& record, Duration took) { return {record.id, record.fault, record.step, record.problem, took}; }
+
+}  // namespace
+
+struct Injector::Entry {
+  Injection record;
+  const Fault* fault = nullptr;
+  bool held = false;       // one of the fault's functions works on it
+  bool cut_short = false;  // it is to end though it is still being applied
+  unsigned failures = 0;   // of its revert
+  Duration next_try{};
+};
+
+class Injector::Hold {
+ public:
+  // Waits until the entry is free. When it is being applied, that is cut short by ending its processes.
+  Hold(Injector& injector, EntryPtr entry) : injector_(injector), entry_(std::move(entry)) {
+    std::unique_lock lock(injector_.mutex_);
+    while (entry_->held) {
+      if (entry_->cut_short && entry_->record.step == Step::applying) {
+        lock.unlock();
+        // A failure shows in what the apply itself returns, and in the revert that follows.
+        [[maybe_unused]] const auto stopped = stop_processes(injector_.host_, entry_->record.id);
+        lock.lock();
+        if (!entry_->held) break;
+      }
+      injector_.changed_.wait_for(lock, cut_again_every);
+    }
+    entry_->held = true;
+  }
+  // Only if it is free now.
+  static std::unique_ptr<Hold> try_to(Injector& injector, const EntryPtr& entry) {
+    const std::lock_guard lock(injector.mutex_);
+    if (entry->held) return nullptr;
+    entry->held = true;
+    return std::make_unique<Hold>(entry, injector);
+  }
+  // One that is held already, by its maker.
+  Hold(EntryPtr held, Injector& injector) : injector_(injector), entry_(std::move(held)) {}
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() {
+    {
+      const std::lock_guard lock(injector_.mutex_);
+      entry_->held = false;
+    }
+    injector_.changed_.notify_all();
+  }
+
+ private:
+  Injector& injector_;
+  EntryPtr entry_;
+};
+
+Injector::Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal)
+    : host_(std::move(host)), volatile_journal_(std::move(volatile_journal)), disk_journal_(std::move(disk_journal)) {}
+
+Injector::~Injector() = default;
+
+// ── inject ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Result<const Fault*> Injector::check(const std::string& name, const Request& request) const {
+  const auto* const fault = find_fault(name);
+  if (fault == nullptr) {
+    std::vector<std::string_view> known;
+    for (const auto* each : all_faults()) known.push_back(each->name);
+    return fail(Blame::input, "unknown fault '", name, "'", suggestion(name, known));
+  }
+  if (!is_id(request.id)) return fail(Blame::input, "'", request.id, "' is not an injection's id");
+  if (request.experiment.empty()) return fail(Blame::input, "the injection names no experiment");
+  if (request.duration <= Duration::zero()) return fail(Blame::input, name, " for ", to_text(request.duration), ": nothing would happen");
+  const auto& kinds = fault->target_kinds;
+  if (std::ranges::find(kinds, request.victim.kind) == kinds.end())
+    return fail(Blame::input, name, " does not take a ", request.victim.kind, suggestion("", kinds));
+  const auto problems = check_canonical(fault->params, request.params);
+  if (!problems.empty()) return fail(Blame::input, name, ": ", words(problems));
+  const auto& own = host_.protected_pids;
+  if (request.victim.pid != 0 && std::ranges::find(own, request.victim.pid) != own.end())
+    return fail(Blame::refused, "process ", request.victim.pid, " is the agent itself");
+  TRY(still_there(host_, request.victim));
+  return fault;
+}
+
+Result<void> Injector::check_claims(const std::vector<std::string>& claims) const {
+  for (const auto& [id, entry] : entries_)
+    for (const auto& claim : entry->record.claims)
+      if (std::ranges::find(claims, claim) != claims.end())
+        return fail(Blame::refused, claim, " is held by experiment '", entry->record.experiment, "' (", entry->record.fault, " ", id, ")");
+  return {};
+}
+
+Result<Prepared> Injector::prepare(const std::string& fault, const Request& request) {
+  const auto* const found = TRY(check(fault, request));
+  auto prepared = TRY(found->prepare(host_, request));
+  const std::lock_guard lock(mutex_);
+  TRY(check_claims(prepared.claims));
+  return prepared;
+}
+
+// Claims it and holds it: nobody else works on it before the caller lets go.
+Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& request, Prepared prepared) {
+  if (prepared.outlives_reboot && !disk_journal_)
+    return fail(Blame::unsupported, fault.name, " outlives a reboot, and there is no journal on disk ('", host_.state.string(), "')");
+  const auto now = boot_now();
+  auto entry = std::make_shared<Entry>();
+  entry->fault = &fault;
+  entry->held = true;
+  entry->record = {.id = request.id,
+                   .experiment = request.experiment,
+                   .fault = std::string(fault.name),
+                   .victim = request.victim,
+                   .params = request.params,
+                   .change = std::move(prepared.change),
+                   .claims = std::move(prepared.claims),
+                   .mechanism = std::move(prepared.mechanism),
+                   .because = std::move(prepared.because),
+                   .undo = std::move(prepared.undo),
+                   .boot = TRY(boot_id()),
+                   .made = now,
+                   .deadline = now + request.duration,
+                   .outlives_reboot = prepared.outlives_reboot};
+  const std::lock_guard lock(mutex_);
+  if (entries_.contains(request.id)) return fail(Blame::refused, "injection ", request.id, " exists already");
+  TRY(check_claims(entry->record.claims));
+  entries_.emplace(request.id, entry);
+  return entry;
+}
+
+Result<Injection> Injector::inject(const std::string& fault, const Request& request) {
+  const auto* const found = TRY(check(fault, request));
+  auto prepared = TRY(found->prepare(host_, request));
+  const auto entry = TRY(enter(*found, request, std::move(prepared)));
+  const Hold hold(entry, *this);
+  return bring_about(entry, request.duration);
+}
+
+Result<Injection> Injector::bring_about(const EntryPtr& entry, Duration duration) {
+  Injection record;
+  {
+    const std::lock_guard lock(mutex_);
+    record = entry->record;
+  }
+  if (const auto written = write_down(record); !written) {  // nothing is changed that is not written down
+    const std::lock_guard lock(mutex_);
+    entries_.erase(record.id);
+    return because(written.error(), entry->fault->name, " was not injected");
+  }
+  bool cut_short = false;
+  {
+    const std::lock_guard lock(mutex_);
+    cut_short = entry->cut_short;
+    entry->record.step = Step::applying;
+  }
+  Result<Evidence> evidence = fail(Blame::refused, "not begun");
+  if (!cut_short) evidence = entry->fault->apply(host_, record.change);
+  {
+    const std::lock_guard lock(mutex_);
+    cut_short = entry->cut_short;
+    entry->record.deadline = boot_now() + duration;
+    if (evidence) entry->record.evidence = *evidence;
+  }
+  Result<void> kept;
+  if (evidence && !cut_short) {
+    auto active = step_to(entry, Step::active, "");
+    kept = write_down(active);
+    if (kept) return active;
+  }
+  const auto ended = take_back(entry);
+  const std::string left =
+      ended.step == Step::reverted ? "" : "; and taking it back " + std::string(name_of(ended.step)) + ": " + ended.problem;
+  if (cut_short) return fail(Blame::refused, entry->fault->name, " was ended while it was being applied", left);
+  if (!evidence) return fail(evidence.error().blame, entry->fault->name, ": ", evidence.error().message, left);
+  return fail(kept.error().blame, entry->fault->name, " was taken back at once: ", kept.error().message, left);
+}
+
+// ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Injection Injector::step_to(const EntryPtr& entry, Step step, const std::string& problem) {
+  const std::lock_guard lock(mutex_);
+  entry->record.step = step;
+  entry->record.problem = problem;
+  return entry->record;
+}
+
+Result<void> Injector::write_down(const Injection& record) {
+  const std::lock_guard lock(journal_mutex_);
+  auto& journal = record.outlives_reboot && disk_journal_ ? *disk_journal_ : volatile_journal_;
+  return journal.append(record);
+}
+
+Reverted Injector::take_back(const EntryPtr& entry) {
+  const auto started = boot_now();
+  auto record = step_to(entry, Step::reverting, "");
+  Result<void> done =
+      entry->fault == nullptr ? fail(Blame::unsupported, "this release knows no fault '", record.fault, "'") : Result<void>{};
+  if (entry->fault != nullptr) done = entry->fault->revert(host_, record.change);
+  const bool is_drifted = !done && done.error().message.starts_with(drift_mark);
+  record = step_to(entry, done ? Step::reverted : is_drifted ? Step::drifted : Step::stuck, done ? "" : done.error().message);
+  // A failure to write this down costs a second revert after a crash, which every fault is right about.
+  [[maybe_unused]] const auto written = write_down(record);
+  const std::lock_guard lock(mutex_);
+  if (is_over(record.step)) {
+    entries_.erase(record.id);
+    ended_.push_front(record);
+    if (ended_.size() > remembered) ended_.pop_back();
+  } else {
+    entry->next_try = boot_now() + first_retry * (1U << std::min(entry->failures, most_doublings));
+    ++entry->failures;
+  }
+  return outcome_of(record, boot_now() - started);
+}
+
+// ── revert ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::vector<Injector::EntryPtr> Injector::newest_first(std::string_view experiment, std::string_view id) {
+  std::vector<EntryPtr> found;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : entries_)
+    if ((id.empty() || name == id) && (experiment.empty() || entry->record.experiment == experiment)) found.push_back(entry);
+  std::ranges::sort(found, [](const EntryPtr& a, const EntryPtr& b) {
+    return std::tie(a->record.made, a->record.id) > std::tie(b->record.made, b->record.id);
+  });
+  return found;
+}
+
+Reverted Injector::end(const EntryPtr& entry) {
+  const auto started = boot_now();
+  const Hold hold(*this, entry);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!entries_.contains(entry->record.id)) return outcome_of(entry->record, boot_now() - started);  // ended while we waited
+  }
+  auto ended = take_back(entry);
+  ended.took = boot_now() - started;
+  return ended;
+}
+
+// The quick ones here, newest first; whatever waits for a program of somebody else on a thread of its own.
+std::vector<Reverted> Injector::end_all(const std::vector<EntryPtr>& entries) {
+  std::vector<std::future<Reverted>> slow;
+  std::vector<EntryPtr> quick;
+  for (const auto& entry : entries) {
+    const bool may_wait = entry->fault != nullptr && entry->fault->slow_revert;
+    if (may_wait && entries.size() > 1)
+      slow.push_back(std::async(std::launch::async, [this, entry] { return end(entry); }));
+    else
+      quick.push_back(entry);
+  }
+  std::vector<Reverted> ended;
+  for (const auto& entry : quick) ended.push_back(end(entry));
+  for (auto& each : slow) ended.push_back(each.get());
+  return ended;
+}
+
+std::vector<Reverted> Injector::revert(std::string_view experiment, std::string_view id) {
+  const auto entries = newest_first(experiment, id);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : entries) entry->cut_short = true;
+  }
+  return end_all(entries);
+}
+
+std::vector<Reverted> Injector::recover() {
+  std::vector<Injection> left = volatile_journal_.open_injections();
+  if (disk_journal_)
+    for (auto& each : disk_journal_->open_injections()) left.push_back(std::move(each));
+  const auto boot = boot_id().value_or("");
+  std::vector<Reverted> ended;
+  std::vector<std::string> ids;
+  for (auto& record : left) {
+    if (record.boot != boot && !record.outlives_reboot) {
+      record.step = Step::reverted;
+      record.problem = "the machine has been started again since";
+      [[maybe_unused]] const auto written = write_down(record);
+      ended.push_back(outcome_of(record, Duration::zero()));
+      continue;
+    }
+    auto entry = std::make_shared<Entry>();
+    entry->fault = find_fault(record.fault);
+    entry->record = std::move(record);
+    const std::lock_guard lock(mutex_);
+    ids.push_back(entry->record.id);
+    entries_.emplace(entry->record.id, entry);
+  }
+  auto entries = newest_first("", "");
+  std::erase_if(entries, [&](const EntryPtr& entry) { return std::ranges::find(ids, entry->record.id) == ids.end(); });
+  for (auto& each : end_all(entries)) ended.push_back(std::move(each));
+  return ended;
+}
+
+// ── watching ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// With the entry held.
+void Injector::look_at(const EntryPtr& entry) {
+  Injection record;
+  {
+    const std::lock_guard lock(mutex_);
+    record = entry->record;
+  }
+  if (record.step != Step::active || entry->fault == nullptr) return;
+  const auto seen = entry->fault->observe(host_, record.change);
+  std::string problem;
+  if (!seen && seen.error().blame == Blame::missing) problem = seen.error().message;
+  if (seen && record.evidence.in_place && !seen->in_place) problem = seen->detail.empty() ? "it is not in place any more" : seen->detail;
+  {
+    const std::lock_guard lock(mutex_);
+    if (seen) entry->record.evidence = *seen;
+  }
+  if (problem.empty()) return;
+  [[maybe_unused]] const auto written = write_down(step_to(entry, Step::lost, problem));
+}
+
+void Injector::tend_one(const EntryPtr& entry, Duration now) {
+  bool due = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto step = entry->record.step;
+    if (entry->held || step == Step::applying || step == Step::intended) return;
+    due = step == Step::stuck ? entry->next_try <= now : entry->record.deadline <= now;
+  }
+  if (!due) {
+    if (const auto hold = Hold::try_to(*this, entry)) look_at(entry);
+    return;
+  }
+  if (entry->fault == nullptr || !entry->fault->slow_revert) {
+    end(entry);
+    return;
+  }
+  auto running = std::async(std::launch::async, [this, entry] { end(entry); });
+  const std::lock_guard lock(mutex_);
+  background_.push_back(std::move(running));
+}
+
+std::optional<Duration> Injector::tend(Duration now) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(background_, [](const auto& each) { return each.wait_for(0s) == std::future_status::ready; });
+  }
+  for (const auto& entry : newest_first("", "")) tend_one(entry, now);
+  std::optional<Duration> next;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    const auto step = entry->record.step;
+    const bool is_up = step == Step::active || step == Step::lost;
+    const auto when = step == Step::stuck ? entry->next_try : is_up ? std::min(entry->record.deadline, now + look_every) : now + look_every;
+    next = std::min(next.value_or(when), when);
+  }
+  return next;
+}
+
+std::vector<Injection> Injector::status() {
+  for (const auto& entry : newest_first("", ""))
+    if (const auto hold = Hold::try_to(*this, entry)) look_at(entry);
+  std::vector<Injection> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) all.push_back(entry->record);
+  all.insert(all.end(), ended_.begin(), ended_.end());
+  return all;
+}
+
+std::size_t Injector::live() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+}  // namespace arashi
