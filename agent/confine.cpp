@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <memory>
 
 namespace arashi {
@@ -51,6 +52,7 @@ constexpr std::array allowed{SCMP_SYS(read),
                              SCMP_SYS(gettimeofday),
                              SCMP_SYS(getrandom),
                              SCMP_SYS(getpid),
+                             SCMP_SYS(getppid),
                              SCMP_SYS(gettid),
                              SCMP_SYS(rt_sigreturn),
                              SCMP_SYS(rt_sigprocmask),
@@ -111,6 +113,8 @@ Result<void> confine(Identity identity) {
   TRY(give_up_capabilities());
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return sys_fail("set no_new_privs");
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return sys_fail("forbid core dumps");
+  // Changing users has cleared the parent-death signal (prctl(2)).
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return sys_fail("ask for the parent-death signal");
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) return sys_fail("forbid core dumps");
   return filter_calls();

@@ -13,7 +13,7 @@ struct Identity {
 
 // In this order: bounding set, groups, group, user, ambient and all other capabilities, no_new_privs, core dumps (its memory holds a key),
 // and a system call filter after which the process can serve the sockets it has and end, but open nothing and start nothing. All its
-// threads must be this one. Without root only the last three apply.
+// threads must be this one. Asks for the parent-death signal KILL again, which the change of user clears. Without root the user stays.
 Result<void> confine(Identity identity);
 
 }  // namespace arashi

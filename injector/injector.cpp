@@ -387,6 +387,12 @@ std::vector<Injection> Injector::status() {
   return all;
 }
 
+std::size_t Injector::live(std::string_view experiment) const {
+  const std::lock_guard lock(mutex_);
+  const auto of_it = [experiment](const auto& entry) { return entry.second->record.experiment == experiment; };
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, of_it));
+}
+
 std::size_t Injector::live() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

@@ -54,6 +54,7 @@ class Injector {
   std::vector<Reverted> recover();
 
   [[nodiscard]] std::size_t live() const;
+  [[nodiscard]] std::size_t live(std::string_view experiment) const;
   [[nodiscard]] const Host& host() const { return host_; }
 
  private:

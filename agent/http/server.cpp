@@ -233,8 +233,9 @@ struct Server::Inside {
   Handler handler;
   std::vector<std::unique_ptr<asio::ssl::context>> tls;  // before the context: sessions hold references
   asio::io_context context{1};
+  std::vector<std::shared_ptr<void>> listeners;  // one without a free seat is held by nothing else
 
-  template <class Stream, class Socket>
+  template <class Stream>
   void welcome(Stream stream, Peer peer, std::shared_ptr<Door> door) {
     std::make_shared<Session<Stream>>(std::move(stream), std::move(peer), limits, handler, std::move(door))->start();
   }
@@ -267,13 +268,13 @@ Result<void> Server::listen_unix(const std::filesystem::path& path, unsigned mod
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(Blame::system, "listen on '", path.string(), "': ", error.message());
   auto* inside = inside_.get();
-  std::make_shared<Listener<Local>>(std::move(acceptor), inside->limits.connections,
-                                    [inside](Local::socket socket, std::shared_ptr<Door> door) {
-                                      auto peer = peer_of(socket);
-                                      inside->welcome<LocalStream, Local::socket>(LocalStream(std::move(socket)), std::move(peer),
-                                                                                  std::move(door));
-                                    })
-      ->start();
+  auto listener = std::make_shared<Listener<Local>>(
+      std::move(acceptor), inside->limits.connections, [inside](Local::socket socket, std::shared_ptr<Door> door) {
+        auto peer = peer_of(socket);
+        inside->welcome<LocalStream>(LocalStream(std::move(socket)), std::move(peer), std::move(door));
+      });
+  listener->start();
+  inside->listeners.push_back(std::move(listener));
   return {};
 }
 
@@ -293,18 +294,18 @@ Result<std::string> Server::listen_tcp(const std::string& address, std::uint16_t
   auto* inside = inside_.get();
   asio::ssl::context* keys = nullptr;
   if (tls) keys = inside->tls.emplace_back(TRY(tls_context(*tls))).get();
-  std::make_shared<Listener<Tcp>>(
-      std::move(acceptor), inside->limits.connections,
-      [inside, keys](Tcp::socket socket, std::shared_ptr<Door> door) {
+  auto listener = std::make_shared<Listener<Tcp>>(
+      std::move(acceptor), inside->limits.connections, [inside, keys](Tcp::socket socket, std::shared_ptr<Door> door) {
         Code ignored;
         socket.set_option(Tcp::no_delay(true), ignored);
         auto peer = peer_of(socket);
         if (keys != nullptr)
-          inside->welcome<TlsStream, Tcp::socket>(TlsStream(std::move(socket), *keys), std::move(peer), std::move(door));
+          inside->welcome<TlsStream>(TlsStream(std::move(socket), *keys), std::move(peer), std::move(door));
         else
-          inside->welcome<beast::tcp_stream, Tcp::socket>(beast::tcp_stream(std::move(socket)), std::move(peer), std::move(door));
-      })
-      ->start();
+          inside->welcome<beast::tcp_stream>(beast::tcp_stream(std::move(socket)), std::move(peer), std::move(door));
+      });
+  listener->start();
+  inside->listeners.push_back(std::move(listener));
   return where.str();
 }
 
