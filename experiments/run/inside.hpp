@@ -47,6 +47,7 @@ struct Runner::Inside {
   void take(const LeaseFailed& failed, Duration now);
   void take(const CheckDone& done, Duration now);
   void take(const LoadSeen& seen, Duration now);
+  void take(const LoadFailed& failed, Duration now);
   void take(const StopAsked& asked, Duration now);
 
   // time: what is due in the present state

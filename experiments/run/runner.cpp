@@ -40,7 +40,7 @@ Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Gua
     FaultResult fault{.id = planned.id, .fault = planned.fault, .victim = planned.victim.label, .agent = planned.agent};
     if (planned.step < experiment.timeline.size()) fault.target = experiment.timeline[planned.step].on;
     fault.mechanism = planned.how.mechanism;
-    fault.step = "planned";
+    fault.step = "intended";
     result.faults.push_back(std::move(fault));
   }
   for (const auto& slo : experiment.slos) streaks.emplace_back(slo.objective);
@@ -159,6 +159,14 @@ void Runner::Inside::take(const LeaseFailed& failed, Duration now) {
 void Runner::Inside::take(const LoadSeen& seen, Duration /*now*/) {
   result.loads = seen.loads;
   if (closing == Closing::load) load_settled = true;
+}
+
+void Runner::Inside::take(const LoadFailed& failed, Duration now) {
+  note(now, "load failed", failed.problem);
+  if (timeline_runs()) return stop(Outcome::inconclusive, "the load could not go on: " + failed.problem, now);
+  if (state != State::steady) return;
+  conclude(Outcome::refused, "the load could not be started: " + failed.problem);
+  wind_up(now);
 }
 
 void Runner::Inside::take(const StopAsked& asked, Duration now) {

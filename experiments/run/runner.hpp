@@ -49,11 +49,14 @@ struct CheckDone {
 struct LoadSeen {
   std::vector<load::Summary> loads;
 };  // newest, once a second and before the end
+struct LoadFailed {
+  std::string problem;
+};
 struct StopAsked {
   std::string by;
 };  // ^C, SIGTERM, `arashi halt`
 using Happening =
-    std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened, LeaseFailed, CheckDone, LoadSeen, StopAsked>;
+    std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened, LeaseFailed, CheckDone, LoadSeen, LoadFailed, StopAsked>;
 
 // ---- what to do; the loop carries them out side by side, none waits for another
 struct StartLoad {};

@@ -80,7 +80,7 @@ void Runner::Inside::take(const InjectDone& done, Duration now) {
   auto& fault = result.faults[*index];
   if (!done.ok) {
     one = {.phase = Phase::over, .since = now};
-    fault.step = "failed";
+    fault.step = done.blame == Blame::system ? "reverted" : "intended";  // the agent takes back what it cannot finish
     fault.problem = done.problem;
     note(now, "inject failed", named(fault) + ": " + done.problem);
     if (!timeline_runs()) return;  // cut short by our own revert

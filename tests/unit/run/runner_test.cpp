@@ -291,7 +291,8 @@ TEST_CASE("a fault that could not be injected") {
     CHECK(result.outcome == row.outcome);
     CHECK(says(result, row.what));
     CHECK(world.count<RevertAll>() == 1);
-    CHECK(result.faults[0].step == "failed");
+    CHECK(result.faults[0].problem == row.what);
+    CHECK_FALSE(result.faults[0].active_at);
   }
 }
 
@@ -305,6 +306,16 @@ TEST_CASE("a later injection that fails reverts what stands, and nothing is call
   CHECK(result.outcome == Outcome::inconclusive);
   CHECK(result.faults[0].step == "reverted");
   CHECK(seconds_between(*result.faults[0].active_at, *result.faults[0].reverted_at) < 7);
+}
+
+TEST_CASE("a load that cannot be started refuses the run") {
+  auto world = one_fault();
+  world.leases = false;
+  world.until(State::steady);
+  world.give(LoadFailed{"no socket left"});
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::refused);
+  CHECK(says(result, "no socket left"));
 }
 
 TEST_CASE("an injection that is never answered does not hang the run") {
