@@ -80,7 +80,7 @@ void Hands::carry(const run::StopLoad& /*command*/) {
   std::vector<std::shared_ptr<load::Generator>> generators;
   for (const auto& one : loads_) generators.push_back(one.generator);
   aside([generators](Shared& shared) {
-    run::LoadSeen seen;
+    run::LoadSeen seen{.loads = {}, .last = true};
     for (const auto& generator : generators) {
       generator->stop();
       seen.loads.push_back(generator->summary());

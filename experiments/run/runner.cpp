@@ -158,7 +158,7 @@ void Runner::Inside::take(const LeaseFailed& failed, Duration now) {
 
 void Runner::Inside::take(const LoadSeen& seen, Duration /*now*/) {
   result.loads = seen.loads;
-  if (closing == Closing::load) load_settled = true;
+  if (closing == Closing::load && seen.last) load_settled = true;
 }
 
 void Runner::Inside::take(const LoadFailed& failed, Duration now) {
@@ -170,7 +170,7 @@ void Runner::Inside::take(const LoadFailed& failed, Duration now) {
 }
 
 void Runner::Inside::take(const StopAsked& asked, Duration now) {
-  note(now, "stop asked", asked.by);
+  note(now, "stop asked", asked.by + (state == State::reverting ? ": it is reverting already, and waits for every agent to confirm" : ""));
   const std::string reason = "stopped by " + asked.by;
   if (timeline_runs()) return stop(Outcome::interrupted, reason, now);
   if (closing == Closing::checks) {

@@ -48,7 +48,8 @@ struct CheckDone {
 };
 struct LoadSeen {
   std::vector<load::Summary> loads;
-};  // newest, once a second and before the end
+  bool last = false;  // the load has stopped
+};                    // newest, once a second and before the end
 struct LoadFailed {
   std::string problem;
 };

@@ -121,7 +121,7 @@ struct World {
     if (std::holds_alternative<AskStatus>(command))
       for (const auto& agent : agents())
         if (!dead.contains(agent)) answers.push_back(status(agent));
-    if (std::holds_alternative<StopLoad>(command)) answers.push_back(LoadSeen{});
+    if (std::holds_alternative<StopLoad>(command)) answers.push_back(LoadSeen{.last = true});
   }
   void answer_inject(const Inject& inject) {
     if (!answers_injections || dead.contains(inject.agent)) return;

@@ -1,0 +1,53 @@
+#include "experiments/commands/guard_terms.hpp"
+
+#include "experiments/sli/prometheus.hpp"
+
+#include <algorithm>
+
+namespace arashi::commands {
+
+namespace {
+
+// A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
+constexpr double peak_over_mean = 3;
+
+Result<void> measure(const spec::Slo& slo, guard::SloTerms& terms) {
+  auto history = sli::prometheus_history(*slo.prometheus, slo.window);
+  if (!history) return because(history.error(), "SLO '", slo.name, "'");
+  if (history->events <= 0 || history->covered <= Duration{})
+    return fail(Blame::refused, "SLO '", slo.name, "': its total query shows no event in the last ", to_text(slo.window),
+                ", so there is no budget to spend from; check the query '", slo.prometheus->total, "'");
+  const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
+  terms.window_events = history->events / covered;
+  terms.extrapolated = covered < 0.99;
+  terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
+  return {};
+}
+
+guard::OnNoData policy_of(spec::OnNoData policy) {
+  if (policy == spec::OnNoData::abort) return guard::OnNoData::abort;
+  return policy == spec::OnNoData::hold ? guard::OnNoData::hold : guard::OnNoData::charge;
+}
+
+}  // namespace
+
+Result<guard::Config> guard_config(const spec::Experiment& experiment) {
+  guard::Config config;
+  for (const auto& slo : experiment.slos) {
+    guard::SloTerms terms{.name = slo.name, .objective = slo.objective, .window = slo.window};
+    const auto load = std::find_if(experiment.loads.begin(), experiment.loads.end(), [&](const auto& one) { return one.name == slo.load; });
+    if (load != experiment.loads.end()) {
+      terms.rate_most = load->rate.per_second;
+      terms.window_events = load->rate.per_second * seconds(slo.window);
+    }
+    if (slo.prometheus) TRY(measure(slo, terms));
+    config.slos.push_back(std::move(terms));
+  }
+  config.budget = experiment.guard.budget.fraction;
+  config.on_no_data = policy_of(experiment.guard.on_no_data);
+  config.hold = experiment.guard.hold;
+  config.length = spec::timeline_length(experiment) + experiment.recovery_within;
+  return config;
+}
+
+}  // namespace arashi::commands

@@ -1,0 +1,96 @@
+// `arashi halt`: takes faults back at once, on every agent in parallel. Needs only the right to halt.
+#include "experiments/commands/agent_options.hpp"
+#include "experiments/commands/commands.hpp"
+#include "experiments/commands/run_name.hpp"
+#include "experiments/run/result.hpp"
+#include "injector/core/json.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <set>
+
+namespace arashi::commands {
+
+namespace {
+
+struct HaltOptions {
+  AgentOptions agents;
+  std::string experiment;
+  bool json = false;
+};
+
+struct Answer {
+  std::string problem;
+  std::vector<protocol::RevertOutcome> outcomes;
+};
+
+// One agent: everything, or all runs of the experiment that it knows of. A name that it does not know is sent as it is.
+Answer halt_on(fleet::Agent& agent, const std::string& experiment) {
+  std::set<std::string> runs;
+  if (const auto status = experiment.empty() ? Result<protocol::StatusReply>(protocol::StatusReply{}) : agent.status()) {
+    for (const auto& lease : status->leases)
+      if (is_run_of(lease, experiment)) runs.insert(lease);
+    for (const auto& injection : status->injections)
+      if (is_run_of(injection.experiment, experiment)) runs.insert(injection.experiment);
+  }
+  if (runs.empty()) runs.insert(experiment);
+  Answer answer;
+  for (const auto& run : runs) {
+    auto reply = agent.halt({.experiment = run});
+    if (!reply) answer.problem = reply.error().message;
+    if (reply) answer.outcomes.insert(answer.outcomes.end(), reply->outcomes.begin(), reply->outcomes.end());
+  }
+  return answer;
+}
+
+Json json_of(const std::string& agent, const Answer& answer) {
+  Json outcomes = Json::array();
+  for (const auto& one : answer.outcomes)
+    outcomes.push_back({{"id", one.id}, {"fault", one.fault}, {"step", one.step}, {"problem", one.problem}, {"took", seconds(one.took)}});
+  return {{"agent", agent}, {"problem", answer.problem}, {"reverted", std::move(outcomes)}};
+}
+
+std::string text_of(const std::string& agent, const Answer& answer) {
+  if (answer.problem.empty() && answer.outcomes.empty()) return agent + ": nothing to revert\n";
+  std::string text;
+  for (const auto& one : answer.outcomes)
+    text += agent + ": " + one.fault + " [" + one.id + "] " + one.step + (one.problem.empty() ? "" : ": " + one.problem) + "\n";
+  return text;
+}
+
+int halt(const HaltOptions& options) {
+  const auto agents = open_agents(options.agents);
+  if (!agents) return complain("halt", agents.error());
+  std::vector<Answer> answers(agents->size());
+  ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) { answers[i] = halt_on(agent, options.experiment); });
+  bool clean = true;
+  Json list = Json::array();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto& answer = answers[i];
+    for (const auto& one : answer.outcomes) clean = clean && one.step != "stuck";
+    clean = clean && answer.problem.empty();
+    if (!answer.problem.empty()) complain("halt", {answer.problem, Blame::system});
+    list.push_back(json_of((*agents)[i]->name(), answer));
+    if (!options.json) print(text_of((*agents)[i]->name(), answer));
+  }
+  if (options.json) print_json(list);
+  return clean ? exit_ok : run::exit_code(run::Outcome::left_behind);
+}
+
+}  // namespace
+
+void add_halt(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("halt", "take faults back at once, on every agent");
+  auto options = std::make_shared<HaltOptions>();
+  command->add_option("experiment", options->experiment, "an experiment's name or a run's id; without it: everything");
+  command->add_flag("--json", options->json, "print what was reverted as JSON");
+  add_agent_options(*command, options->agents);
+  command->footer(
+      "Example:\n  arashi halt                                      everything on this machine\n"
+      "  arashi halt checkout-survives-a-slow-ledger --agents 10.0.0.3,10.0.0.4 --pki pki/oncall\n"
+      "Exit code 0: all reverted; 6: something may be left behind.");
+  command->callback([options, &exit_code] { exit_code = halt(*options); });
+}
+
+}  // namespace arashi::commands

@@ -1,0 +1,191 @@
+#include "experiments/commands/live_view.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace arashi::commands {
+
+using run::FaultResult;
+using run::RunResult;
+
+namespace {
+
+constexpr const char* red = "\x1b[31m";
+constexpr const char* green = "\x1b[32m";
+constexpr const char* yellow = "\x1b[33m";
+constexpr const char* bold = "\x1b[1m";
+constexpr const char* dim = "\x1b[2m";
+constexpr const char* plain = "\x1b[0m";
+
+std::string number(const char* format, double value) {
+  char text[48];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string percent(double fraction) { return number(fraction < 0.1 ? "%.2f%%" : "%.1f%%", fraction * 100); }
+
+// One column per byte but UTF-8's continuation bytes; control characters of a victim's name do not reach the terminal.
+std::size_t columns(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
+std::string cut(const std::string& text, std::size_t width) {
+  std::string out;
+  std::size_t used = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool starts = (byte & 0xc0U) != 0x80U;
+    if (starts && used == width) break;
+    used += starts ? 1 : 0;
+    out += byte < 0x20 || byte == 0x7f ? '?' : c;
+  }
+  return out;
+}
+
+std::string fill(const std::string& text, std::size_t width) {
+  std::string out = cut(text, width);
+  out.append(width - std::min(width, columns(out)), ' ');
+  return out;
+}
+
+class Page {
+ public:
+  explicit Page(Canvas canvas) : canvas_(canvas) {}
+  // The text is cut first, so that colours do not count.
+  void line(const std::string& text, const char* colour = "") {
+    const std::string shown = cut(text, static_cast<std::size_t>(std::max(canvas_.width, 20)));
+    const bool coloured = canvas_.colour && *colour != '\0';
+    text_ += (coloured ? colour : "") + shown + (coloured ? plain : "") + "\n";
+  }
+  [[nodiscard]] std::size_t width() const { return static_cast<std::size_t>(std::max(canvas_.width, 20)); }
+  std::string take() { return std::move(text_); }
+
+ private:
+  Canvas canvas_;
+  std::string text_;
+};
+
+std::string bar(double share, std::size_t width) {
+  const auto full = static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
+  std::string out;
+  for (std::size_t i = 0; i < width; ++i) out += i < full ? "█" : "░";
+  return out;
+}
+
+// A fault's row of the timeline: planned light, standing full, over shaded; '|' is now.
+std::string track(const plan::Planned& planned, const FaultResult& fault, const RunResult& result, Duration length, Duration now,
+                  std::size_t width) {
+  const double whole = std::max(1.0, seconds(length));
+  const double first = result.times.first_injection ? seconds(*result.times.first_injection) : seconds(now);
+  const auto place = [&](double at) { return static_cast<std::size_t>(std::clamp(at / whole, 0.0, 1.0) * static_cast<double>(width)); };
+  const std::size_t from = place(seconds(planned.at));
+  const std::size_t to = std::max(from + 1, place(seconds(planned.at + planned.length)));
+  const double here = seconds(now) - first;
+  const std::size_t reached = result.times.first_injection ? place(here) : 0;
+  const std::size_t ended = fault.reverted_at ? place(seconds(*fault.reverted_at) - first) : reached;
+  std::string out;
+  for (std::size_t i = 0; i < width; ++i) {
+    const bool mine = i >= from && i < to;
+    const bool stood = fault.active_at && mine && i < std::max(ended, from + 1);
+    out += stood ? "█" : mine ? "░" : i == reached && result.times.first_injection ? "│" : "·";
+  }
+  return out;
+}
+
+std::string amount(const std::optional<double>& value, const std::string& unit) {
+  if (!value) return "?";
+  if (unit == "ns") return number("%.3g ms", *value / 1e6);
+  if (unit == "fraction") return number("%.3g%%", *value * 100);
+  return number("%.6g", *value);
+}
+
+std::string achieved(const FaultResult& fault) {
+  std::string text;
+  for (const auto& value : fault.evidence.values) {
+    text += text.empty() ? "" : ", ";
+    text += value.what + " " + amount(value.achieved, value.unit);
+    if (value.requested) text += " of " + amount(value.requested, value.unit);
+  }
+  if (text.empty()) text = fault.evidence.detail;
+  return text;
+}
+
+void draw_slo(Page& page, const guard::SloState& slo, double budget) {
+  const double share = budget > 0 ? slo.budget_spent / budget : 1;
+  const char* colour = share >= 0.5 || slo.burn_rate > 14.4 ? red : slo.burn_rate > 1 ? yellow : green;
+  page.line(" " + fill(slo.name, 16) + " " + bar(share, 16) + " " + percent(slo.budget_spent) + " of " + percent(budget) +
+                " spent   burn " + number("%.1f", slo.burn_rate) + "   " + std::to_string(slo.bad) + " bad of " +
+                std::to_string(slo.total) +
+                (slo.state == guard::Freshness::fresh ? "" : "   data " + std::string(guard::name_of(slo.state))),
+            colour);
+}
+
+void draw_fault(Page& page, std::size_t index, const RunResult& result, Duration length, Duration now) {
+  const auto& fault = result.faults[index];
+  const std::size_t room = page.width() > 66 ? page.width() - 62 : 12;
+  const char* colour = fault.step == "active" || fault.step == "reverting" ? yellow
+                       : fault.step == "stuck" || fault.step == "lost"     ? red
+                                                                           : dim;
+  page.line(" " + fill(fault.fault, 18) + " " + fill(fault.victim, 28) + " " +
+                track(result.plan.injections[index], fault, result, length, now, room) + " " + fault.step,
+            colour);
+  const std::string seen = fault.step == "active" ? achieved(fault) : fault.problem;
+  if (!seen.empty()) page.line("     " + seen, dim);
+}
+
+std::string clock_text(Duration at) { return number("+%.1fs", seconds(at)); }
+
+std::string standing(const guard::SloState& slo, double budget) {
+  return slo.name + " spent " + percent(slo.budget_spent) + " of " + percent(budget) + ", burn " + number("%.1f", slo.burn_rate) + ", " +
+         std::to_string(slo.bad) + " bad of " + std::to_string(slo.total);
+}
+
+}  // namespace
+
+std::string picture(const spec::Experiment& experiment, const run::Runner& runner, Duration now, Canvas canvas) {
+  const auto& result = runner.result();
+  constexpr std::size_t most_faults = 8;
+  Page page(canvas);
+  page.line("── " + experiment.name + " ── " + std::string(run::name_of(runner.state())) + " ── " + clock_text(now), bold);
+  if (!experiment.hypothesis.empty()) page.line(" " + experiment.hypothesis, dim);
+  for (const auto& slo : result.slos) draw_slo(page, slo, experiment.guard.budget.fraction);
+  if (result.slos.empty() && !result.loads.empty())
+    for (const auto& load : result.loads)
+      page.line(" " + fill(load.name, 16) + " " + number("%.1f", load.rate_achieved) + " of " + number("%.1f/s", load.rate_intended) +
+                "   " + std::to_string(load.bad) + " bad of " + std::to_string(load.total));
+  // Those that matter now first in line: standing ones are never cut off by ended ones.
+  std::vector<std::size_t> order(result.faults.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto ended = [&](std::size_t i) { return result.faults[i].step == "reverted"; };
+  if (order.size() > most_faults) std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return !ended(i); });
+  for (std::size_t i = 0; i < std::min(order.size(), most_faults); ++i)
+    draw_fault(page, order[i], result, spec::timeline_length(experiment), now);
+  if (order.size() > most_faults) page.line(" and " + std::to_string(order.size() - most_faults) + " more", dim);
+  const std::size_t events = result.events.size();
+  for (std::size_t i = events > 3 ? events - 3 : 0; i < events; ++i)
+    page.line(" " + clock_text(result.events[i].at) + "  " + result.events[i].what + "  " + result.events[i].detail, dim);
+  return page.take();
+}
+
+std::string over(int lines) { return lines > 0 ? "\x1b[" + std::to_string(lines) + "F\x1b[J" : ""; }
+
+std::string PlainLines::next(const spec::Experiment& experiment, const run::Runner& runner, Duration now) {
+  const auto& result = runner.result();
+  std::string text;
+  for (; shown_ < result.events.size(); ++shown_) {
+    const auto& event = result.events[shown_];
+    text += wall_clock_text() + " " + clock_text(event.at) + " " +
+            cut(event.what + (event.detail.empty() ? "" : ": " + event.detail), 1000) + "\n";
+  }
+  if (now - stood_ < std::chrono::seconds(5)) return text;
+  stood_ = now;
+  for (const auto& slo : result.slos)
+    text += wall_clock_text() + " " + clock_text(now) + " " + std::string(run::name_of(runner.state())) + ": " +
+            standing(slo, experiment.guard.budget.fraction) + "\n";
+  return text;
+}
+
+}  // namespace arashi::commands
