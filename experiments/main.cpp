@@ -10,8 +10,10 @@ namespace {
 using Add = void (*)(CLI::App&, int&);
 constexpr Add subcommands[] = {
     arashi::commands::add_completion,
+    arashi::commands::add_halt,
     arashi::commands::add_pki,
     arashi::commands::add_report,
+    arashi::commands::add_status,
 };
 
 }  // namespace
