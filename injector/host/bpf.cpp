@@ -34,6 +34,7 @@ long bpf_call(int command, bpf_attr& attr) { return syscall(SYS_bpf, command, &a
 
 std::uint8_t act_of(OnMatch::Act act) {
   if (act == OnMatch::Act::redirect) return ARASHI_REDIRECT;
+  if (act == OnMatch::Act::tell) return ARASHI_TELL;
   return act == OnMatch::Act::classify ? ARASHI_CLASSIFY : ARASHI_LOSE;
 }
 

@@ -19,6 +19,7 @@ struct OnMatch {
     lose,      // with effects.loss: stolen on egress (the sender's TCP takes it for a loss on the way), dropped on ingress
     redirect,  // to the device `tap`, as long as the worker beats
     classify,  // skb->tc_classid = `classid`, TC_ACT_OK: for a classful qdisc's direct-action filter
+    tell,      // -1, and 0 for what does not match: for a filter with actions of its own
   } act = Act::lose;
   std::int32_t tap = 0;
   std::uint32_t classid = 0;

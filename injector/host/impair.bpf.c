@@ -38,6 +38,10 @@ struct {
 
 #define NEXT TC_ACT_UNSPEC  // the filters behind ours see the packet as if we were not there
 
+// A filter with actions of its own (ARASHI_TELL) only asks whether the packet matches.
+#define MATCHES (-1)
+#define DIFFERS 0
+
 struct packet {
   struct arashi_peer source, destination;
   __u16 source_port, destination_port;
@@ -188,6 +192,8 @@ static __always_inline int to_tap(struct arashi_counters *count) {
   return bpf_redirect(rules.tap, 0);
 }
 
+static __always_inline int pass(void) { return rules.act == ARASHI_TELL ? DIFFERS : NEXT; }
+
 SEC("tc")
 int arashi_hook(struct __sk_buff *skb) {
   const __u32 zero = 0;
@@ -197,13 +203,14 @@ int arashi_hook(struct __sk_buff *skb) {
     return NEXT;
   }
   count = bpf_map_lookup_elem(&counters, &zero);
-  if (!count) return NEXT;
+  if (!count) return pass();
   ++count->seen;
-  if (!is_hit(skb)) return NEXT;
+  if (!is_hit(skb)) return pass();
   ++count->matched;
   if (rules.act == ARASHI_LOSE) return lose(count);
   if (rules.act == ARASHI_REDIRECT) return to_tap(count);
   ++count->affected;
+  if (rules.act == ARASHI_TELL) return MATCHES;
   skb->tc_classid = rules.classid;
   return TC_ACT_OK;
 }

@@ -3,7 +3,7 @@
 
 #include <linux/types.h>
 
-enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_CLASSIFY };
+enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_CLASSIFY, ARASHI_TELL };
 enum arashi_verdict { ARASHI_PASS, ARASHI_HIT, ARASHI_CONTROL };
 enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP };
 

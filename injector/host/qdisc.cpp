@@ -45,7 +45,7 @@ Filter filter_from(const Reply& reply) {
 }
 
 // In front of the others, as one of them may end the walk. Within one priority the newest bpf program comes first.
-Result<std::uint16_t> front_priority(const std::vector<Filter>& present) {
+Result<std::uint16_t> priority_before(const std::vector<Filter>& present) {
   std::uint16_t lowest = usual_priority + 1;
   for (const auto& filter : present) lowest = std::min(lowest, filter.priority);
   if (lowest > 1) return static_cast<std::uint16_t>(lowest - 1);
@@ -110,8 +110,12 @@ Result<std::vector<Qdisc>> qdiscs(Socket& socket, std::int32_t device) {
 }
 
 Result<std::vector<Filter>> filters(Socket& socket, std::int32_t device, Hook hook) {
+  return filters_below(socket, device, parent_of(hook));
+}
+
+Result<std::vector<Filter>> filters_below(Socket& socket, std::int32_t device, std::uint32_t parent) {
   auto header = about(device);
-  header.tcm_parent = parent_of(hook);
+  header.tcm_parent = parent;
   std::vector<Filter> found;
   for (const auto& reply : TRY(socket.dump(Message(RTM_GETTFILTER, 0).header(header)))) {
     auto filter = filter_from(reply);
@@ -140,11 +144,15 @@ Result<void> remove_clsact(Socket& socket, std::int32_t device) {
   return netlink::ack_fail(ack, "remove clsact from device " + std::to_string(device));
 }
 
+Result<std::uint16_t> front_priority(Socket& socket, std::int32_t device, Hook hook) {
+  return priority_before(TRY(filters(socket, device, hook)));
+}
+
 Result<void> add_filter(Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name) {
   const auto present = TRY(filters(socket, device, hook));
   auto header = about(device);
   header.tcm_parent = parent_of(hook);
-  header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(front_priority(present))) << 16U, htons(ETH_P_ALL));
+  header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(front_priority(socket, device, hook))) << 16U, htons(ETH_P_ALL));
   Message message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
   message.header(header).put_text(TCA_KIND, "bpf");
   const auto options = message.nest(TCA_OPTIONS);

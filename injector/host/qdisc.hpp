@@ -45,6 +45,9 @@ struct Filter {
 enum class Hook { egress, ingress };  // of clsact
 Result<std::vector<Filter>> filters(netlink::Socket& socket, std::int32_t device, Hook hook);
 
+// Those of a classful qdisc, by its handle.
+Result<std::vector<Filter>> filters_below(netlink::Socket& socket, std::int32_t device, std::uint32_t parent);
+
 // Makes clsact if the device has none; EEXIST is not an error. Blame::unsupported where an "ingress" qdisc is in its place.
 Result<void> ensure_clsact(netlink::Socket& socket, std::int32_t device);
 Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // right also when there is none
@@ -52,6 +55,8 @@ Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // ri
 // A namespace opened for looking and changing. Blame::missing when it is gone.
 Result<netlink::Socket> socket_in(const Host& host, const Netns& netns);
 
+// The priority of a bpf filter for all protocols that is to stand in front of those already there.
+Result<std::uint16_t> front_priority(netlink::Socket& socket, std::int32_t device, Hook hook);
 // A direct-action bpf filter in front of the others. Its name is what it is found by later.
 Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name);
 Result<void> remove_filter(netlink::Socket& socket, std::int32_t device, Hook hook, const Filter& filter);

@@ -1,0 +1,90 @@
+#include "injector/host/clsact.hpp"
+
+#include "injector/core/json.hpp"
+#include "injector/host/netem_message.hpp"
+
+#include <algorithm>
+
+namespace arashi::clsact {
+
+using netlink::Socket;
+
+namespace {
+
+constexpr std::string_view prefix = "arashi:";
+constexpr std::string_view made_suffix = ":m";
+constexpr int most_tries = 3;
+
+bool has_kind(const std::vector<Qdisc>& present, std::string_view kind) {
+  return std::ranges::any_of(present, [kind](const Qdisc& qdisc) { return qdisc.kind == kind; });
+}
+
+std::string made_name(std::string_view id) { return filter_name(id) + std::string(made_suffix); }
+
+// Whether a fault that still lives here has made the clsact that we find.
+Result<bool> made_by_a_fault(Socket& socket, std::int32_t device) {
+  for (const auto hook : {Hook::egress, Hook::ingress})
+    for (const auto& filter : TRY(filters(socket, device, hook)))
+      if (filter.name.starts_with(prefix) && filter.name.ends_with(made_suffix)) return true;
+  return false;
+}
+
+Result<void> attach_once(Socket& socket, const Attach& wanted) {
+  const bool made = wanted.made || TRY(made_by_a_fault(socket, wanted.device));
+  TRY(ensure_clsact(socket, wanted.device));
+  const auto name = made ? made_name(wanted.id) : filter_name(wanted.id);
+  if (!wanted.redirect_to) return add_filter(socket, wanted.device, wanted.hook, wanted.program, name);
+  const auto priority = TRY(front_priority(socket, wanted.device, wanted.hook));
+  const auto ack = TRY(socket.change(netem::redirect(wanted.device, priority, wanted.program, name, *wanted.redirect_to)));
+  if (ack) return {};
+  return netlink::ack_fail(ack, "add a redirecting filter to device " + std::to_string(wanted.device));
+}
+
+Result<bool> is_bare(Socket& socket, std::int32_t device) {
+  return TRY(filters(socket, device, Hook::egress)).empty() && TRY(filters(socket, device, Hook::ingress)).empty();
+}
+
+}  // namespace
+
+std::string filter_name(std::string_view id) { return std::string(prefix) + std::string(id); }
+
+bool is_ours(const Filter& filter, std::string_view id) {
+  return filter.kind == "bpf" && (filter.name == filter_name(id) || filter.name == made_name(id));
+}
+
+Result<Json> missing_on(Socket& socket, const std::vector<Device>& devices) {
+  Json missing = Json::array();
+  for (const auto& device : devices) {
+    const auto present = TRY(qdiscs(socket, device.index));
+    if (!has_kind(present, "clsact") && !has_kind(present, "ingress")) missing.push_back(device.index);
+  }
+  return missing;
+}
+
+bool was_missing(const Json& missing, std::int32_t device) {
+  return std::find(missing.begin(), missing.end(), Json(device)) != missing.end();
+}
+
+// Another fault's revert may take clsact away between our making sure of it and our filter.
+Result<void> attach(Socket& socket, const Attach& wanted) {
+  Result<void> outcome;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    outcome = attach_once(socket, wanted);
+    if (outcome || outcome.error().blame != Blame::missing) return outcome;
+  }
+  return outcome;
+}
+
+Result<void> clear(Socket& socket, std::string_view id, std::int32_t device, bool missing_before) {
+  bool made = missing_before;
+  for (const auto hook : {Hook::egress, Hook::ingress})
+    for (const auto& filter : TRY(filters(socket, device, hook))) {
+      if (!is_ours(filter, id)) continue;
+      made = made || filter.name == made_name(id);
+      TRY(remove_filter(socket, device, hook, filter));
+    }
+  if (made && has_kind(TRY(qdiscs(socket, device)), "clsact") && TRY(is_bare(socket, device))) return remove_clsact(socket, device);
+  return {};
+}
+
+}  // namespace arashi::clsact

@@ -1,0 +1,36 @@
+// Our bpf filters at clsact. They outlive us, so each is found again by its name: "arashi:ID", and with ":m" behind it when clsact itself
+// was made by a fault, so that the last one out takes it away.
+#pragma once
+
+#include "injector/core/json_fwd.hpp"
+#include "injector/host/impairment.hpp"
+#include "injector/host/qdisc.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arashi::clsact {
+
+std::string filter_name(std::string_view id);
+bool is_ours(const Filter& filter, std::string_view id);
+
+// The devices of these that have no clsact now. prepare keeps it in its notes; attach and clear want to know.
+Result<Json> missing_on(netlink::Socket& socket, const std::vector<Device>& devices);
+bool was_missing(const Json& missing, std::int32_t device);
+
+struct Attach {
+  std::string_view id;
+  std::int32_t device = 0;
+  Hook hook = Hook::egress;
+  int program = -1;
+  bool made = false;                          // clsact was missing in prepare
+  std::optional<std::int32_t> redirect_to{};  // then the program answers -1 for what goes to that device; else it acts directly
+};
+Result<void> attach(netlink::Socket& socket, const Attach& wanted);
+// Takes our filters away from both hooks, and clsact if a fault has made it and nothing is left there.
+Result<void> clear(netlink::Socket& socket, std::string_view id, std::int32_t device, bool missing_before);
+
+}  // namespace arashi::clsact
