@@ -57,8 +57,8 @@ TEST_CASE("certificates are verified by openssl, for their purpose only") {
   };
   CHECK(contains(verify("sslserver", "node-1"), ": OK"));
   CHECK(contains(verify("sslclient", "game-day"), ": OK"));
-  CHECK(contains(verify("sslclient", "node-1"), "unsupported certificate purpose"));
-  CHECK(contains(verify("sslserver", "game-day"), "unsupported certificate purpose"));
+  CHECK(contains(verify("sslclient", "node-1"), "unsuitable certificate purpose"));
+  CHECK(contains(verify("sslserver", "game-day"), "unsuitable certificate purpose"));
   const auto text = openssl("x509 -noout -text -in " + (pki / "node-1/cert.pem").string());
   for (const char* part :
        {"OU = role=agent", "CN = node-1", "IP Address:10.0.0.3", "IP Address:FD00:", "DNS:node-1.example", "ASN1 OID: prime256v1"}) {
