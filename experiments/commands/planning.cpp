@@ -1,0 +1,164 @@
+#include "experiments/commands/planning.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <random>
+#include <set>
+#include <thread>
+
+namespace arashi::commands {
+namespace {
+
+// One thread for each agent; none waits for another. Each writes to a place of its own.
+template <class Work>
+void side_by_side(const Agents& agents, Work work) {
+  std::vector<std::thread> threads;
+  std::size_t index = 0;
+  for (const auto& [name, agent] : agents) threads.emplace_back([work, index = index++, &agent = *agent] { work(index, agent); });
+  for (auto& thread : threads) thread.join();
+}
+
+struct Found {  // by one agent, for one target
+  std::vector<Victim> victims;
+  std::string problem;
+};
+
+using FoundByTarget = std::map<std::string, Found>;
+
+FoundByTarget resolve_all(const spec::Experiment& experiment, fleet::Agent& agent) {
+  FoundByTarget all;
+  for (const auto& step : experiment.timeline) {
+    const spec::Target* target = spec::find_target(experiment, step.on);
+    if (target == nullptr || all.contains(target->name)) continue;
+    auto reply = agent.resolve(target->selector);
+    if (reply)
+      all[target->name].victims = std::move(reply->victims);
+    else if (reply.error().blame == Blame::missing)
+      all[target->name] = {};
+    else
+      all[target->name].problem = "target '" + target->name + "' could not be looked for: " + reply.error().message;
+  }
+  return all;
+}
+
+// The groups over all agents; `local` names the only one.
+std::map<std::string, plan::Group> grouped(const std::vector<std::string>& names, const std::vector<FoundByTarget>& found) {
+  std::map<std::string, plan::Group> groups;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const auto& [target, one] : found[i]) {
+      plan::Group& group = groups[target];
+      group.target = target;
+      group.agent = names.size() == 1 ? names[0] : "";
+      group.found.insert(group.found.end(), one.victims.begin(), one.victims.end());
+      if (names.size() > 1) group.found_on.insert(group.found_on.end(), one.victims.size(), names[i]);
+    }
+  }
+  return groups;
+}
+
+std::vector<std::string> prepare_all(const std::string& experiment, fleet::Agent& agent, std::vector<plan::Planned>& injections) {
+  std::vector<std::string> problems;
+  for (auto& one : injections) {
+    if (one.agent != agent.name()) continue;
+    auto reply = agent.prepare(
+        {.experiment = experiment, .id = one.id, .fault = one.fault, .victim = one.victim, .params = one.params, .duration = one.length});
+    if (reply)
+      one.how = std::move(*reply);
+    else
+      problems.push_back(one.fault + " on " + one.victim.label + ": " + reply.error().message);
+  }
+  return problems;
+}
+
+std::vector<std::string> names_of(const Agents& agents) {
+  std::vector<std::string> names;
+  for (const auto& [name, agent] : agents) names.push_back(name);
+  return names;
+}
+
+void add_problems(const std::vector<std::string>& names, std::size_t index, const std::vector<std::string>& problems, plan::Plan& plan) {
+  std::set<std::string> told(plan.refusals.begin(), plan.refusals.end());
+  for (const auto& problem : problems) {
+    const std::string text = names.size() == 1 ? problem : "agent " + names[index] + ": " + problem;
+    if (told.insert(text).second) plan.refusals.push_back(text);
+  }
+}
+
+// Faults of the first agent that the others have too.
+std::vector<protocol::FaultText> common_faults(const std::vector<protocol::About>& abouts) {
+  std::vector<protocol::FaultText> common = abouts.front().faults;
+  for (const auto& about : abouts)
+    std::erase_if(common, [&](const auto& fault) {
+      return std::ranges::find(about.faults, fault.name, &protocol::FaultText::name) == about.faults.end();
+    });
+  return common;
+}
+
+Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
+  std::vector<std::optional<Result<protocol::About>>> replies(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { replies[index].emplace(agent.about()); });
+  std::vector<protocol::About> abouts;
+  for (auto& reply : replies) abouts.push_back(TRY(std::move(*reply)));
+  return common_faults(abouts);
+}
+
+}  // namespace
+
+void add_fleet_options(CLI::App& command, FleetOptions& options) {
+  command
+      .add_option("--agents", options.agents, "running agents, HOST:PORT or unix:PATH, separated by commas; none: a local one is started")
+      ->delimiter(',');
+  command.add_option("--pki", options.pki, "folder of ca.pem, cert.pem and key.pem, for agents over TCP (arashi pki makes it)");
+}
+
+Result<Agents> named_agents(const FleetOptions& options) {
+  Agents agents;
+  for (const auto& text : options.agents) {
+    auto agent = std::make_shared<fleet::Agent>(TRY(fleet::parse_address(text, options.pki)));
+    if (!agents.emplace(agent->name(), agent).second) return fail(Blame::input, "--agents names '", text, "' twice: each agent once");
+  }
+  return agents;
+}
+
+Result<Fleet> reach(const FleetOptions& options, const std::filesystem::path& run_directory) {
+  Fleet fleet;
+  fleet.agents = TRY(named_agents(options));
+  if (fleet.agents.empty()) {
+    const auto binary = TRY(fleet::find_agent_binary());
+    fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));
+    auto agent = std::make_shared<fleet::Agent>(fleet.embedded->address());
+    fleet.agents.emplace(agent->name(), agent);
+  }
+  fleet.faults = TRY(ask_about(fleet.agents));
+  return fleet;
+}
+
+plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, std::int64_t now, std::uint64_t fresh_seed) {
+  const auto names = names_of(agents);
+  std::vector<FoundByTarget> found(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { found[index] = resolve_all(experiment, agent); });
+  plan::Plan plan = plan::make(experiment, grouped(names, found), now, fresh_seed);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    for (const auto& [target, one] : found[i])
+      if (!one.problem.empty()) add_problems(names, i, {one.problem}, plan);
+  std::vector<std::vector<std::string>> problems(agents.size());
+  side_by_side(agents,
+               [&](std::size_t index, fleet::Agent& agent) { problems[index] = prepare_all(experiment.name, agent, plan.injections); });
+  for (std::size_t i = 0; i < problems.size(); ++i) add_problems(names, i, problems[i], plan);
+  plan::check_claims(plan);
+  return plan;
+}
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+std::int64_t wall_clock_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace arashi::commands
