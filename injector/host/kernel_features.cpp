@@ -24,6 +24,8 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <system_error>
 #include <thread>
 
@@ -191,54 +193,69 @@ Result<void> in_scratch_netns(const std::function<void(Socket&)>& act) {
   return outcome;
 }
 
-struct Remembered {
-  std::mutex mutex;
-  std::vector<KernelFeature> features;
-  Duration until{};
+struct Trial {
+  std::string_view name;
+  Result<void> (*run)(Socket&);
 };
 
-Result<void> find_works(const std::vector<KernelFeature>& features, std::string_view name) {
-  for (const auto& feature : features)
-    if (feature.name == name && !feature.works)
-      return fail(Blame::unsupported, "this kernel has no ", name, " (", feature.works.error().message, ")");
-  return {};
+// netem's own come first: where one is missing, netem_works needs no more.
+constexpr Trial trials[] = {
+    {"netem", try_netem},
+    {"prio", try_prio},
+    {"cls_bpf", try_cls_bpf},
+    {"clsact", try_clsact},
+    {"mirred", try_mirred},
+    {"ifb", try_ifb},
+    {"tcx", [](Socket&) { return try_tcx(); }},
+    {"tun", [](Socket&) { return try_tun(); }},
+    {"bpf", [](Socket&) { return try_bpf(); }},
+};
+constexpr std::size_t for_egress = 3;  // of the trials above
+constexpr std::size_t for_ingress = 6;
+
+Result<void> try_netem_parts(NetemUse use) {
+  Result<void> outcome;
+  const auto count = use == NetemUse::egress_only ? for_egress : for_ingress;
+  TRY(in_scratch_netns([&outcome, count](Socket& socket) {
+    for (const auto& trial : std::span(trials).first(count))
+      if (const auto works = trial.run(socket); !works) {
+        outcome = fail(Blame::unsupported, "this kernel has no ", trial.name, " (", works.error().message, ")");
+        return;
+      }
+  }));
+  return outcome;
 }
+
+struct Remembered {
+  std::mutex mutex;
+  std::optional<Result<void>> outcome;
+  Duration until{};
+};
 
 }  // namespace
 
 std::vector<KernelFeature> kernel_features() {
   std::vector<KernelFeature> found;
   const auto tried = in_scratch_netns([&found](Socket& socket) {
-    found.push_back({"netem", try_netem(socket)});
-    found.push_back({"prio", try_prio(socket)});
-    found.push_back({"clsact", try_clsact(socket)});
-    found.push_back({"cls_bpf", try_cls_bpf(socket)});
-    found.push_back({"mirred", try_mirred(socket)});
-    found.push_back({"ifb", try_ifb(socket)});
-    found.push_back({"tcx", try_tcx()});
-    found.push_back({"tun", try_tun()});
-    found.push_back({"bpf", try_bpf()});
+    for (const auto& trial : trials) found.push_back({trial.name, trial.run(socket)});
   });
   if (tried) return found;
   found.clear();
-  for (const auto* name : {"netem", "prio", "clsact", "cls_bpf", "mirred", "ifb", "tcx", "tun"})
-    found.push_back({name, because(tried.error(), "not tried")});
-  found.push_back({"bpf", try_bpf()});
+  for (const auto& trial : trials) found.push_back({trial.name, because(tried.error(), "not tried")});
   return found;
 }
 
 Result<void> netem_works(NetemUse use) {
-  static Remembered remembered;
+  static Remembered of_egress;
+  static Remembered of_ingress;
+  auto& remembered = use == NetemUse::egress_only ? of_egress : of_ingress;
   constexpr auto good_for = std::chrono::minutes(1);
   const std::lock_guard lock(remembered.mutex);
-  if (remembered.features.empty() || boot_now() > remembered.until) {
-    remembered.features = kernel_features();
+  if (!remembered.outcome || boot_now() > remembered.until) {
+    remembered.outcome = try_netem_parts(use);
     remembered.until = boot_now() + good_for;
   }
-  for (const auto* name : {"netem", "prio", "cls_bpf"}) TRY(find_works(remembered.features, name));
-  if (use == NetemUse::egress_only) return {};
-  for (const auto* name : {"clsact", "ifb", "mirred"}) TRY(find_works(remembered.features, name));
-  return {};
+  return *remembered.outcome;
 }
 
 }  // namespace arashi

@@ -14,11 +14,12 @@ struct KernelFeature {
   Result<void> works;     // the error is what the kernel said
 };
 
-// All of them, always in the same order. 2 to 20 ms; the slower the more modules the kernel looks for.
+// All of them, always in the same order. Up to 100 ms; the slower the more modules the kernel looks for.
 std::vector<KernelFeature> kernel_features();
 
 // Whether a network namespace's devices can be given netem with our classifier: netem, prio and cls_bpf, and for incoming traffic ifb and
-// mirred. Blame::unsupported with what is missing. Remembered for a minute, as looking for absent modules takes milliseconds.
+// mirred. Blame::unsupported with the first that is missing. Remembered for a minute, as a kernel that looks for a module takes
+// milliseconds.
 enum class NetemUse { egress_only, with_ingress };
 Result<void> netem_works(NetemUse use);
 

@@ -1,0 +1,180 @@
+// The messages are read here by a reader of its own, from the layouts in rtnetlink(7) and tc's source, not by our code.
+#include "injector/host/netem_message.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+using namespace arashi;
+
+namespace {
+
+using Octets = std::vector<unsigned char>;
+
+Octets octets(netlink::Bytes bytes) {
+  Octets all(bytes.size());
+  std::memcpy(all.data(), bytes.data(), bytes.size());
+  return all;
+}
+
+template <class Number>
+Number at(const Octets& bytes, std::size_t offset) {
+  Number number{};
+  REQUIRE(offset + sizeof number <= bytes.size());
+  std::memcpy(&number, bytes.data() + offset, sizeof number);
+  return number;
+}
+
+// Attributes from `start` on: {length, type} in host order, padded to 4. The nested flag (0x8000) is taken off the type.
+Octets attribute(const Octets& bytes, std::size_t start, unsigned type) {
+  for (std::size_t offset = start; offset + 4 <= bytes.size();) {
+    const auto length = at<std::uint16_t>(bytes, offset);
+    REQUIRE(length >= 4);
+    REQUIRE(offset + length <= bytes.size());
+    if ((at<std::uint16_t>(bytes, offset + 2) & 0x7fffU) == type)
+      return {bytes.begin() + static_cast<std::ptrdiff_t>(offset) + 4, bytes.begin() + static_cast<std::ptrdiff_t>(offset + length)};
+    offset += (length + 3U) & ~3U;
+  }
+  return {};
+}
+
+constexpr std::size_t behind_tcmsg = 16 + 20;  // nlmsghdr, tcmsg
+std::string text(const Octets& bytes) { return {bytes.begin(), bytes.end()}; }
+
+constexpr Effects effects{.delay = std::chrono::milliseconds(100), .jitter = std::chrono::microseconds(10), .loss = 0.2};
+constexpr netem::Handles handles{.root = 0x40020000, .netem = 0x40030000};
+
+// What a kernel dumps about a netem qdisc: the request's own bytes with type RTM_NEWQDISC and no netlink header.
+netlink::Reply dumped(const netlink::Message& message) {
+  const auto bytes = message.bytes().subspan(16);
+  return {36, std::vector(bytes.begin(), bytes.end())};
+}
+
+}  // namespace
+
+TEST_CASE("the netem message carries delay, jitter, loss and limit where the kernel looks for them") {
+  const auto bytes = octets(netem::add_netem(7, handles, netem::Place::band, effects, 42).bytes());
+  CHECK(at<std::uint32_t>(bytes, 0) == bytes.size());
+  CHECK(at<std::uint16_t>(bytes, 4) == 36);               // RTM_NEWQDISC
+  CHECK((at<std::uint16_t>(bytes, 6) & 0x601) == 0x601);  // REQUEST, EXCL and CREATE: never replaces
+  CHECK((at<std::uint16_t>(bytes, 6) & 0x100) == 0);
+  CHECK(at<std::int32_t>(bytes, 20) == 7);
+  CHECK(at<std::uint32_t>(bytes, 24) == 0x40030000);
+  CHECK(at<std::uint32_t>(bytes, 28) == 0x40020004);  // the fourth band
+  CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("netem\0", 6));
+  const auto options = attribute(bytes, behind_tcmsg, 2);
+  CHECK(at<std::uint32_t>(options, 0) == 1562500);                        // ticks of 64 ns, for kernels before 4.15
+  CHECK(at<std::uint32_t>(options, 4) == 20002);                          // packets: 200,000/s for 100.01 ms
+  CHECK(at<std::uint32_t>(options, 8) == 858993459);                      // a fifth of 2^32-1
+  CHECK(at<std::uint32_t>(options, 20) == 156);                           // 10 us in ticks
+  CHECK(at<std::int64_t>(attribute(options, 24, 10), 0) == 100'000'000);  // TCA_NETEM_LATENCY64
+  CHECK(at<std::int64_t>(attribute(options, 24, 11), 0) == 10'000);       // TCA_NETEM_JITTER64
+  CHECK(at<std::uint64_t>(attribute(options, 24, 14), 0) == 42);          // TCA_NETEM_PRNG_SEED
+}
+
+TEST_CASE("netem of an ifb is its root, and no seed is sent where none is asked for") {
+  const auto bytes = octets(netem::add_netem(9, handles, netem::Place::root, effects, std::nullopt).bytes());
+  CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);
+  CHECK(attribute(attribute(bytes, behind_tcmsg, 2), 24, 14).empty());
+}
+
+TEST_CASE("prio has a band more than usual, to which no type of service leads") {
+  const auto bytes = octets(netem::add_prio(7, handles).bytes());
+  CHECK(at<std::uint32_t>(bytes, 24) == 0x40020000);
+  CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);
+  CHECK((at<std::uint16_t>(bytes, 6) & 0x100) == 0);  // no NLM_F_REPLACE: another's root is not overridden
+  CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("prio\0", 5));
+  const auto options = attribute(bytes, behind_tcmsg, 2);
+  CHECK(at<std::int32_t>(options, 0) == 4);
+  REQUIRE(options.size() == 20);
+  for (std::size_t i = 4; i < 20; ++i) CHECK(options[i] <= 2);
+}
+
+TEST_CASE("the classifier acts directly and sits below our prio") {
+  const auto bytes = octets(netem::classify(7, handles, 5, "arashi:abcd1234").bytes());
+  CHECK(at<std::uint16_t>(bytes, 4) == 44);  // RTM_NEWTFILTER
+  CHECK(at<std::uint32_t>(bytes, 28) == 0x40020000);
+  CHECK(at<std::uint32_t>(bytes, 32) == 0x00010300);  // priority 1, ETH_P_ALL in network order
+  CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("bpf\0", 4));
+  const auto options = attribute(bytes, behind_tcmsg, 2);
+  CHECK(at<std::uint32_t>(attribute(options, 0, 6), 0) == 5);                     // TCA_BPF_FD
+  CHECK(text(attribute(options, 0, 7)) == std::string("arashi:abcd1234\0", 16));  // TCA_BPF_NAME
+  CHECK(at<std::uint32_t>(attribute(options, 0, 8), 0) == 1);                     // TCA_BPF_FLAGS: direct action
+}
+
+TEST_CASE("the redirect is a filter of clsact's ingress with mirred to the ifb, and does not act directly") {
+  const auto bytes = octets(netem::redirect(7, 49152, 5, "arashi:abcd1234", 11).bytes());
+  CHECK(at<std::uint32_t>(bytes, 28) == 0xfffffff2);  // clsact, ingress
+  CHECK(at<std::uint32_t>(bytes, 32) == 0xc0000300);
+  const auto options = attribute(bytes, behind_tcmsg, 2);
+  CHECK(attribute(options, 0, 8).empty());
+  const auto action = attribute(attribute(options, 0, 1), 0, 1);  // TCA_BPF_ACT, the first
+  CHECK(text(attribute(action, 0, 1)) == std::string("mirred\0", 7));
+  const auto mirred = attribute(attribute(action, 0, 2), 0, 2);  // TCA_MIRRED_PARMS
+  CHECK(at<std::int32_t>(mirred, 8) == 4);                       // TC_ACT_STOLEN
+  CHECK(at<std::int32_t>(mirred, 20) == 1);                      // TCA_EGRESS_REDIR
+  CHECK(at<std::uint32_t>(mirred, 24) == 11);
+}
+
+TEST_CASE("what was asked of netem is read back from a dump exactly") {
+  for (const Effects& asked :
+       {effects, Effects{}, Effects{.delay = Duration(1), .jitter = Duration(1), .loss = 1},
+        Effects{.delay = std::chrono::seconds(60), .jitter = Duration(std::numeric_limits<std::int32_t>::max()), .loss = 1e-9}}) {
+    const auto found = netem::standing(dumped(netem::add_netem(7, handles, netem::Place::band, asked, std::nullopt)));
+    REQUIRE(found.has_value());
+    CHECK(found->kind == "netem");
+    CHECK(found->device == 7);
+    CHECK(found->handle == handles.netem);
+    CHECK(found->parent == (handles.root | 4U));
+    CHECK(found->effects.delay == asked.delay);
+    CHECK(found->effects.jitter == asked.jitter);
+    CHECK(netem::same(asked, found->effects));
+  }
+}
+
+TEST_CASE("netem that does something else than asked is told apart") {
+  CHECK_FALSE(netem::same(effects, {.delay = effects.delay + Duration(1), .jitter = effects.jitter, .loss = effects.loss}));
+  CHECK_FALSE(netem::same(effects, {.delay = effects.delay, .jitter = Duration{}, .loss = effects.loss}));
+  CHECK_FALSE(netem::same(effects, {.delay = effects.delay, .jitter = effects.jitter, .loss = effects.loss + 1e-6}));
+}
+
+TEST_CASE("a cut or foreign dump is read without harm") {
+  const auto whole = netem::add_netem(7, handles, netem::Place::band, effects, 42);
+  const auto bytes = whole.bytes().subspan(16);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    const auto part = bytes.first(length);
+    const auto found = netem::standing({36, std::vector(part.begin(), part.end())});
+    REQUIRE(found.has_value());
+    CHECK_FALSE((found->kind == "netem" && length < 60 && netem::same(effects, found->effects)));
+  }
+  CHECK_FALSE(netem::standing({20, {}}).has_value());
+}
+
+TEST_CASE("jitter beyond what netem can hold is refused with the limit") {
+  CHECK(netem::can_hold(effects).has_value());
+  const auto refused = netem::can_hold({.delay = std::chrono::seconds(5), .jitter = std::chrono::seconds(3), .loss = 0});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().blame == Blame::unsupported);
+  CHECK(refused.error().message.find("2.147483647s") != std::string::npos);
+}
+
+TEST_CASE("netem's queue holds what arrives within its delay, within bounds") {
+  CHECK(netem::limit_for({}) == 1000);
+  CHECK(netem::limit_for({.delay = std::chrono::seconds(1), .jitter = {}, .loss = 0}) == 200000);
+  CHECK(netem::limit_for({.delay = std::chrono::hours(1), .jitter = {}, .loss = 0}) == 1000000);
+}
+
+TEST_CASE("names and handles come from the injection's id and stay out of the kernel's own numbers") {
+  for (const auto* id : {"abcd1234", "zzzzzzzz", "00000000", "k3v9x0qa"}) {
+    const auto of_id = netem::handles_of(id);
+    CHECK(of_id.root < 0x80000000);
+    CHECK(of_id.root >= 0x40000000);
+    CHECK((of_id.root & 0xffffU) == 0);
+    CHECK(of_id.netem == of_id.root + 0x10000);
+    CHECK(netem::ifb_name(id, 999).size() <= 15);
+  }
+  CHECK(netem::handles_of("abcd1234").root != netem::handles_of("abcd1235").root);
+}
