@@ -1,0 +1,144 @@
+#include "experiments/load/ledger.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace arashi;
+using namespace arashi::load;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Starts at 100 s of the boot clock in a run that began at 90 s.
+Ledger ledger(double rate, Duration latency = 300ms) {
+  return Ledger({.name = "x", .rate = rate, .latency = latency, .timeout = 2s, .epoch = 90s, .start = 100s});
+}
+
+void answer_all(Ledger& ledger, Duration now, Answer answer = Answer::good) {
+  ledger.advance(now);
+  for (std::uint64_t i = 0; i < ledger.due(); ++i) ledger.answered(i, answer, now);
+}
+
+}  // namespace
+
+TEST_CASE("requests are due at their intended times, without drift") {
+  auto at_three = ledger(3);
+  at_three.advance(100s);
+  CHECK(at_three.due() == 1);
+  at_three.advance(100s + 333ms);
+  CHECK(at_three.due() == 1);
+  at_three.advance(100s + 334ms);
+  CHECK(at_three.due() == 2);
+  at_three.advance(100s + 3600s);
+  CHECK(at_three.due() == 3 * 3600 + 1);
+  CHECK(at_three.intended(3) == 101s);
+}
+
+TEST_CASE("a second closes once every request of it is decided, and not before it is over") {
+  auto book = ledger(10);
+  answer_all(book, 100s + 950ms, Answer::good);
+  CHECK(book.drain().empty());
+  book.advance(101s - 1ns);
+  CHECK(book.drain().empty());
+  book.advance(101s);
+  const auto slices = book.drain();
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].begin == 10s);
+  CHECK(slices[0].end == 11s);
+  CHECK(slices[0].newest == 11s);
+  CHECK(slices[0].total == 10);
+}
+
+TEST_CASE("an undecided request is bad when it is too old, at once and never twice") {
+  auto book = ledger(1);
+  book.advance(100s);
+  book.started(0, 100s);
+  book.advance(100s + 300ms);
+  CHECK(book.summary().bad == 0);
+  book.advance(100s + 301ms);
+  CHECK(book.summary().bad == 1);
+  CHECK(*book.summary().first_bad == 10s + 301ms);
+  book.answered(0, Answer::good, 100s + 500ms);
+  book.advance(100s + 900ms);
+  const auto summary = book.summary();
+  CHECK(summary.bad == 1);
+  CHECK(summary.total == 1);
+  CHECK(summary.seconds[0].slow == 1);
+  CHECK(summary.seconds[0].good == 0);
+  CHECK(summary.seconds[0].most > 490ms);  // its true latency is known all the same
+}
+
+TEST_CASE("a hung second closes at the latest one latency threshold after its end") {
+  auto book = ledger(10);
+  for (int i = 0; i <= 1200; i += 100) book.advance(100s + i * 1ms);
+  CHECK(book.drain().empty());
+  book.advance(101s + 201ms);  // the last request was intended at 100.9 s
+  const auto slices = book.drain();
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].bad == 10);
+}
+
+TEST_CASE("a late answer is bad even when nobody looked in between") {
+  auto book = ledger(1);
+  book.advance(100s);
+  book.answered(0, Answer::good, 100s + 700ms);
+  CHECK(book.summary().bad == 1);
+}
+
+TEST_CASE("seconds without a request are slices without events") {
+  auto book = ledger(0.1);
+  answer_all(book, 100s);
+  book.advance(104s);
+  const auto slices = book.drain();
+  REQUIRE(slices.size() == 4);
+  CHECK(slices[0].total == 1);
+  CHECK(slices[3].total == 0);
+  CHECK(slices[3].end == 14s);
+}
+
+TEST_CASE("finishing closes what is decided and forgets what is young") {
+  auto book = ledger(10);
+  book.advance(100s + 450ms);  // 5 requests: at 0, 100 … 400 ms
+  book.answered(4, Answer::failed, 100s + 450ms);
+  book.finish(100s + 450ms);  // 0 and 1 are too old, 2 and 3 undecided
+  const auto slices = book.drain();
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].total == 3);
+  CHECK(slices[0].bad == 3);
+  CHECK(slices[0].end == 10s + 450ms);
+  book.answered(2, Answer::good, 100s + 460ms);
+  CHECK(book.summary().total == 3);
+}
+
+TEST_CASE("memory stays small in a long run: only seconds that may still change are open") {
+  auto book = ledger(100);
+  for (int t = 1; t <= 600; ++t) {
+    book.advance(100s + t * 1s);
+    for (std::uint64_t i = book.due() - 100; i < book.due(); ++i) book.answered(i, Answer::good, 100s + t * 1s);
+  }
+  const auto summary = book.summary();
+  CHECK(summary.seconds.size() >= 600);
+  CHECK(summary.seconds[0].intended == 100);
+}
+
+TEST_CASE("the histogram's quantiles are within 1/64, from a microsecond to an hour") {
+  for (const Duration value :
+       {Duration(1us), Duration(63us), Duration(64us), Duration(1ms), Duration(123456us), Duration(59min), Duration(1h)}) {
+    Histogram histogram;
+    histogram.add(value);
+    const double ratio = seconds(histogram.quantile(0.5)) / seconds(value);
+    CHECK(ratio >= 1 - 1.0 / 64);
+    CHECK(ratio <= 1 + 1.0 / 64);
+  }
+  Histogram histogram, other;
+  CHECK(histogram.quantile(0.99) == 0ns);
+  for (int i = 1; i <= 50; ++i) histogram.add(i * 1ms);
+  for (int i = 51; i <= 100; ++i) other.add(i * 1ms);
+  histogram.merge(other);
+  CHECK(histogram.count() == 100);
+  CHECK(seconds(histogram.quantile(0.5)) == doctest::Approx(0.050).epsilon(0.016));
+  CHECK(seconds(histogram.quantile(0.99)) == doctest::Approx(0.099).epsilon(0.016));
+  CHECK(seconds(histogram.quantile(1)) == doctest::Approx(0.100).epsilon(0.016));
+  histogram.add(-5ms);
+  histogram.add(100h);
+  CHECK(histogram.quantile(1) <= 61min);
+}
