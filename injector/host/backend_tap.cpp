@@ -113,6 +113,7 @@ Evidence evidence_of(const Impairment& impairment, const Json& stats) {
 
 Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
   if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
+  TRY(open_netns(host, impairment.netns));  // so that one that has gone is told as such, and not as a worker that failed
   const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", Json(impairment), patience)), "ready");
   auto evidence = evidence_of(impairment, ready);
   if (!evidence.in_place) return fail(Blame::system, "the tap worker is ready but its programs are not: ", evidence.detail);
@@ -120,8 +121,7 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
 }
 
 Result<void> revert(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
-  // Without workers of our own (recover), theirs have died with their holder, and what they had with them.
-  return host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
+  return stop_processes(host, impairment.id);
 }
 
 Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {

@@ -92,7 +92,7 @@ TEST_CASE("a repeated kill of one replica leaves its neighbours alone") {
   const auto victim = all->at(0).pid == neighbour.pid() ? all->at(1) : all->at(0);
   must(machine.injector().inject("process.kill", request("process.kill", victim, {{"every", "100ms"}})));
   for (int kill = 0; kill < 4; ++kill) CHECK(read_line(supervised.loop) == "again");
-  CHECK(process_state(neighbour.pid()) == 'S');
+  CHECK(eventually([&] { return process_state(neighbour.pid()) == 'S'; }));
 }
 
 TEST_CASE("a whole cgroup is killed, with the cgroups below it") {
@@ -176,7 +176,7 @@ TEST_CASE("a pause that somebody else ends is reported as lost") {
   child.signal(SIGCONT);
   CHECK(eventually([&] { return machine.injector().status().at(0).step == Step::lost; }));
   CHECK(machine.injector().revert("", injection.id).at(0).step == Step::reverted);
-  CHECK(process_state(child.pid()) == 'S');
+  CHECK(eventually([&] { return process_state(child.pid()) == 'S'; }));
 }
 
 TEST_CASE("a process is found by the port it listens on, over IPv4 and IPv6 and in another network namespace") {

@@ -1,0 +1,81 @@
+#include "tests/contract/stage.hpp"
+
+#include <doctest/doctest.h>
+#include <yaml-cpp/yaml.h>
+
+namespace arashi::testing {
+
+std::string Way::name() const { return std::string(fault->name) + " on a " + kind + " with " + to_text(given); }
+
+Json example_of(const Param& param) {
+  const auto node = YAML::Load(std::string(param.example));
+  if (param.type == ParamType::list && node.IsSequence()) return node.as<std::vector<std::string>>();
+  if (param.type == ParamType::integer) return node.as<std::int64_t>();
+  if (param.type == ParamType::boolean) return node.as<bool>();
+  return node.as<std::string>();
+}
+
+Stage::Stage() : pair_(std::in_place), cgroup_(std::in_place, "v2", "arashitest") {
+  std::filesystem::create_directories(files());
+  victim("process");
+}
+
+std::vector<Way> Stage::ways_of(const Fault& fault) const {
+  const auto file = (files() / "it").string();
+  const std::string peer = Pair::right_v4;
+  const std::map<std::string_view, std::vector<Json>> known{
+      {"process.kill", {Json::object(), {{"every", "100ms"}}, {{"signal", "TERM"}}}},
+      {"process.pause", {Json::object(), {{"mechanism", "sigstop"}}}},
+      {"command.run", {{{"command", {"touch", file}}, {"undo", {"rm", "-f", file}}, {"verify", {"test", "-e", file}}}}},
+      {"network.impair", {{{"loss", "50%"}, {"direction", "both"}}, {{"delay", "20ms"}}, {{"loss", "50%"}, {"peers", {peer}}}}},
+      {"network.partition", {{{"peers", {peer}}}}},
+  };
+  Json examples = Json::object();
+  for (const auto& param : fault.params)
+    if (param.required) examples[std::string(param.name)] = example_of(param);
+  const auto found = known.find(fault.name);
+  const auto all = found == known.end() ? std::vector<Json>{examples} : found->second;
+  std::vector<Way> ways;
+  for (const auto& given : all) {
+    for (const auto kind : fault.target_kinds) {
+      const bool is_the_machine = kind == "node" && fault.name != "command.run";
+      // A network fault of a process is one of its namespace; once is enough for the slow tests.
+      const bool is_the_same = fault.name.starts_with("network.") && kind != "netns" && kind != "cgroup";
+      if (!is_the_machine && !is_the_same) ways.push_back({&fault, std::string(kind), given});
+    }
+    if (fault.name == "command.run") ways.resize(1);
+  }
+  return ways;
+}
+
+Victim Stage::victim(const std::string& kind) {
+  if (!child_ || child_->wait(Duration::zero())) {
+    child_.reset();
+    child_.emplace(sleeper(pair_->left.path(), {cgroup_->path()}));
+  }
+  const Host host;
+  if (kind == "netns") return the_victim(host, {"netns", {{"name", pair_->left.name()}}});
+  if (kind == "cgroup" || kind == "unit") {
+    auto victim = the_victim(host, {"cgroup", {{"path", cgroup_->below_root()}}});
+    victim.kind = kind;
+    return victim;
+  }
+  if (kind == "node") return the_victim(host, {"node", {}});
+  return the_victim(host, {"process", {{"name", "sleep"}, {"netns", pair_->left.name()}}});
+}
+
+void Stage::clear() {
+  child_.reset();
+  pair_.reset();
+  cgroup_.reset();
+}
+
+Snapshot Stage::look(const Way& way, const std::string& id) const {
+  Scope scope{.directories = {files()}, .ids = {id}};
+  if (pair_) scope.netns = {pair_->left.name(), pair_->right.name()};
+  if (cgroup_ && way.fault->reversible) scope.cgroups = {cgroup_->path()};
+  if (child_ && way.fault->reversible) scope.processes = {child_->pid()};
+  return take(scope);
+}
+
+}  // namespace arashi::testing
