@@ -3,8 +3,11 @@
 # serves load, shows where the report is, and stops the demo again. A second run neither installs nor builds.
 #   examples/quickstart.sh [EXPERIMENT]      default: examples/held.yaml; the exit code is the experiment's
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly experiment=${1:-examples/held.yaml}
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+experiment=$(realpath --canonicalize-missing "${1:-$top/examples/held.yaml}")
+started=$(date +%s)
+readonly top experiment started
+cd "$top"
 readonly preset=${ARASHI_PRESET:-release}
 
 [[ $EUID == 0 ]] || { echo "quickstart.sh: run me as root: the demo and the faults need it" >&2; exit 1; }
@@ -23,6 +26,6 @@ fi
 code=0
 "build/$preset/bin/arashi" run "$experiment" || code=$?
 examples/demo/demo.sh sum || true
-report=$(find arashi-runs -name report.html -newer "$experiment" -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
+report=$(find arashi-runs -name report.html -newermt "@$started" -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
 if [[ -n $report ]]; then echo "the report: $PWD/$report"; fi
 exit "$code"
