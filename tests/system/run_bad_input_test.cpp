@@ -185,8 +185,8 @@ TEST_CASE("with a full disk under the journal nothing is injected") {
   const Directory folder;
   auto victim = sleeper();
   const std::string socket = folder.path() / "agent.sock";
-  auto daemon = spawn({.argv = {agent, "run", "--run-dir", disk.path(), "--state-dir", folder.path() / "state", "--socket", socket},
-                       .errors_into_output = true});
+  auto daemon = spawn(
+      {.argv = {agent, "--run-dir", disk.path(), "--state-dir", folder.path() / "state", "--socket", socket}, .errors_into_output = true});
   REQUIRE(eventually([&] { return fs::exists(socket); }));
   disk.fill();
   write(folder.path() / "full.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause"));
