@@ -92,12 +92,12 @@ build_network() {
   ip netns add "$name-fabric"
   inside fabric ip link set lo up
   inside fabric ip link add fabric type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-  inside fabric ip link set fabric up
+  inside fabric ip link set fabric addrgenmode none up  # no addresses but those given: they would come up only a second later
   ip link add "$name" type veth peer name host netns "$name-fabric"
-  inside fabric ip link set host master fabric up
+  inside fabric ip link set host master fabric addrgenmode none up
   ip address add "$v4.1/24" dev "$name"
   ip address add "$v6::1/64" dev "$name" nodad
-  ip link set "$name" up
+  ip link set "$name" addrgenmode none up
   for pod in $(pods); do
     n=${number[$pod]}
     ip netns add "$name-$pod"
@@ -105,8 +105,8 @@ build_network() {
     inside "$pod" ip link add eth0 type veth peer name "$pod" netns "$name-fabric"
     inside "$pod" ip address add "$v4.$n/24" dev eth0
     inside "$pod" ip address add "$v6::$n/64" dev eth0 nodad
-    inside "$pod" ip link set eth0 up
-    inside fabric ip link set "$pod" master fabric up
+    inside "$pod" ip link set eth0 addrgenmode none up
+    inside fabric ip link set "$pod" master fabric addrgenmode none up
   done
 }
 
