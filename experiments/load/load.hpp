@@ -2,6 +2,7 @@
 // a request is bad the moment it is too old (pending age), not when it ends.
 #pragma once
 
+#include "experiments/run/load_summary.hpp"
 #include "experiments/sli/sli.hpp"
 #include "experiments/spec/spec.hpp"
 
@@ -25,21 +26,6 @@ class Histogram {
  private:
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;
-};
-
-// One second of what was sent and what came back, by the intended start time of the requests.
-struct Second {
-  Duration begin{};  // since epoch
-  std::uint64_t intended = 0, started = 0, good = 0, failed = 0, slow = 0;
-  Duration p50{}, p90{}, p99{}, most{};
-};
-
-struct Summary {
-  std::string name;
-  double rate_intended = 0, rate_achieved = 0;  // per second
-  std::uint64_t total = 0, bad = 0;
-  std::optional<Duration> first_bad, last_bad;  // since epoch; when it was found bad
-  std::vector<Second> seconds;
 };
 
 // Runs on one thread with epoll (libcurl multi) until stopped; `epoch` is CLOCK_BOOTTIME at which the run began.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "experiments/guard/guard.hpp"
-#include "experiments/load/load.hpp"
 #include "experiments/plan/plan.hpp"
+#include "experiments/run/load_summary.hpp"
 #include "experiments/spec/spec.hpp"
 
 #include <optional>
