@@ -46,7 +46,7 @@ Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   config.budget = experiment.guard.budget.fraction;
   config.on_no_data = policy_of(experiment.guard.on_no_data);
   config.hold = experiment.guard.hold;
-  config.length = spec::timeline_length(experiment) + experiment.recovery_within;
+  config.length = std::max<Duration>(spec::timeline_length(experiment) + experiment.recovery_within, std::chrono::seconds(1));
   return config;
 }
 

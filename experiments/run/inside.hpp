@@ -11,20 +11,22 @@ namespace arashi::run {
 
 enum class Phase { waiting, asked, active, closing, reverting, over };
 
+struct Node {  // an agent
+  bool leased = false;
+  bool clean = false;    // confirmed since RevertAll that nothing of ours is left
+  bool pending = false;  // one of its injections is not over; advance_reverting keeps it
+  Duration retry_at{};
+  std::string problem;  // of its last failed revert
+};
+
 // One planned injection; in the order of plan.injections and result.faults.
 struct Course {
+  Node* node = nullptr;  // its agent
   Phase phase = Phase::waiting;
   Duration since{};    // when the phase began
   Duration ends_at{};  // when active: when its revert is due
   Duration retry_at{};
   int unlisted = 0;  // answers in a row in which its agent did not list it
-};
-
-struct Node {  // an agent
-  bool leased = false;
-  bool clean = false;  // confirmed since RevertAll that nothing of ours is left
-  Duration retry_at{};
-  std::string problem;  // of its last failed revert
 };
 
 struct Awaited {  // checks that are running, by name
@@ -82,7 +84,7 @@ struct Runner::Inside {
   void mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now);
   std::optional<std::size_t> find(const std::string& id) const;
   bool anything_active_ever() const;
-  bool pending_on(const std::string& agent) const;
+  std::vector<std::string> ask_the_dirty(Duration now);
   void settle_last_revert(Duration now);
 
   // checks

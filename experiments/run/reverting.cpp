@@ -50,7 +50,7 @@ void Runner::Inside::take(const RevertDone& done, Duration now) {
   // What the agent does not list had ended before. One that was asked for and not yet answered is still to come.
   for (std::size_t i = 0; i < course.size(); ++i) {
     const auto& fault = result.faults[i];
-    const bool meant = done.id.empty() ? fault.agent == done.agent : fault.id == done.id;
+    const bool meant = done.id.empty() ? course[i].node == &node->second : fault.id == done.id;
     const bool stands = fault.active_at && (course[i].phase != Phase::over || fault.step == "stuck");
     if (meant && stands && !stuck.contains(fault.id)) mark_over(i, "reverted", "", now);
   }
@@ -60,10 +60,19 @@ void Runner::Inside::take(const RevertDone& done, Duration now) {
   if (!stuck.empty()) node->second.retry_at = std::min(node->second.retry_at, now + after_a_failure);
 }
 
-bool Runner::Inside::pending_on(const std::string& agent) const {
-  for (std::size_t i = 0; i < course.size(); ++i)
-    if (result.faults[i].agent == agent && course[i].phase != Phase::over) return true;
-  return false;
+// Those that have not confirmed; asked again when it is time. Linear: an abort over a thousand agents brings a thousand answers.
+std::vector<std::string> Runner::Inside::ask_the_dirty(Duration now) {
+  for (auto& [name, node] : nodes) node.pending = false;
+  for (const auto& one : course) one.node->pending = one.node->pending || one.phase != Phase::over;
+  std::vector<std::string> dirty;
+  for (auto& [name, node] : nodes) {
+    if (node.clean && !node.pending) continue;
+    dirty.push_back(name);
+    if (now < node.retry_at) continue;
+    node.retry_at = now + between_reverts;
+    send(RevertOne{name, ""});
+  }
+  return dirty;
 }
 
 // last_revert: when the last confirmation came.
@@ -76,14 +85,7 @@ void Runner::Inside::settle_last_revert(Duration now) {
 void Runner::Inside::advance_reverting(Duration now) {
   if (closing != Closing::no) return advance_closing(now);
   if (now - evaluated >= seconds(1) && result.times.first_injection) evaluate(now);
-  std::vector<std::string> dirty;
-  for (auto& [name, node] : nodes) {
-    if (node.clean && !pending_on(name)) continue;
-    dirty.push_back(name);
-    if (now < node.retry_at) continue;
-    node.retry_at = now + between_reverts;
-    send(RevertOne{name, ""});
-  }
+  const auto dirty = ask_the_dirty(now);
   if (!dirty.empty() && now - entered < revert_bound) return;
   const bool injected =
       std::any_of(result.faults.begin(), result.faults.end(), [](const FaultResult& fault) { return fault.asked_at.has_value(); });

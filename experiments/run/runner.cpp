@@ -35,8 +35,7 @@ Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Gua
   result.hypothesis = experiment.hypothesis;
   result.plan = std::move(plan);
   for (const auto& planned : result.plan.injections) {
-    nodes[planned.agent];
-    course.emplace_back();
+    course.push_back({.node = &nodes[planned.agent]});  // a map's entries do not move
     FaultResult fault{.id = planned.id, .fault = planned.fault, .victim = planned.victim.label, .agent = planned.agent};
     if (planned.step < experiment.timeline.size()) fault.target = experiment.timeline[planned.step].on;
     fault.mechanism = planned.how.mechanism;

@@ -79,7 +79,8 @@ void Runner::Inside::take(const InjectDone& done, Duration now) {
   auto& one = course[*index];
   auto& fault = result.faults[*index];
   if (!done.ok) {
-    one = {.phase = Phase::over, .since = now};
+    one.phase = Phase::over;
+    one.since = now;
     fault.step = done.blame == Blame::system ? "reverted" : "intended";  // the agent takes back what it cannot finish
     fault.problem = done.problem;
     note(now, "inject failed", named(fault) + ": " + done.problem);
@@ -87,7 +88,9 @@ void Runner::Inside::take(const InjectDone& done, Duration now) {
     const bool a_refusal = done.blame != Blame::system && !anything_active_ever();
     return stop(a_refusal ? Outcome::refused : Outcome::inconclusive, named(fault) + " could not be injected: " + done.problem, now);
   }
-  one = {.phase = Phase::active, .since = now, .ends_at = now + result.plan.injections[*index].length};
+  one.phase = Phase::active;
+  one.since = now;
+  one.ends_at = now + result.plan.injections[*index].length;
   fault.active_at = now;
   fault.step = "active";
   fault.evidence = done.evidence;

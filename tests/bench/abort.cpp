@@ -144,13 +144,18 @@ bool pump(run::Runner& runner, commands::Hands& hands, Duration epoch, Done done
   return false;
 }
 
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "bench_abort: %s\n", why.c_str());
+  std::exit(1);
+}
+
 double one_round(std::size_t count, const std::filesystem::path& folder) {
   const FakeAgents fakes(folder, count);
   Fleet fleet = fleet_of(fakes);
   spec::Experiment experiment;
   experiment.name = "abort";
-  auto guard = guard::Guard::make({});
-  if (!guard) std::exit(1);
+  auto guard = guard::Guard::make({.slos = {}, .length = std::chrono::minutes(1)});
+  if (!guard) give_up(guard.error().message);
   const Duration epoch = boot_now();
   run::Runner runner(experiment, fleet.plan, std::move(*guard), "abort-k3v9x0qa");
   commands::Hands hands(experiment, fleet.agents, "abort-k3v9x0qa", epoch);
@@ -158,11 +163,11 @@ double one_round(std::size_t count, const std::filesystem::path& folder) {
     const auto& faults = runner.result().faults;
     return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });
   };
-  if (!pump(runner, hands, epoch, all_stand)) std::exit(1);
+  if (!pump(runner, hands, epoch, all_stand)) give_up("not all faults became active");
   const Duration decision = boot_now();
   for (const auto& command : runner.step(run::StopAsked{"bench"}, decision - epoch)) hands.carry_out(command);
-  if (!pump(runner, hands, epoch, [&] { return runner.state() == run::State::done; })) std::exit(1);
-  if (!runner.result().times.last_revert) std::exit(1);
+  if (!pump(runner, hands, epoch, [&] { return runner.state() == run::State::done; })) give_up("the run did not end");
+  if (!runner.result().times.last_revert) give_up("not all faults were reverted: " + runner.result().reasons.front());
   return seconds(*runner.result().times.last_revert - (decision - epoch)) * 1000;
 }
 
@@ -182,15 +187,19 @@ void measure(std::size_t count, int rounds, double hold, const std::filesystem::
 }  // namespace
 }  // namespace arashi
 
-int main() {
+int main(int argc, char** argv) {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
   char name[] = "/tmp/arashi-abort-XXXXXX";
   const std::filesystem::path folder = std::filesystem::path(::mkdtemp(name)) / "s";
-  arashi::measure(100, 30, 100, folder);
-  arashi::measure(1000, 10, 500, folder);
+  if (argc > 1) {  // one size only: bench_abort 1000
+    arashi::measure(std::strtoul(argv[1], nullptr, 10), 3, 500, folder);
+  } else {
+    arashi::measure(100, 30, 100, folder);
+    arashi::measure(1000, 10, 500, folder);
+  }
   std::filesystem::remove_all(folder.parent_path());
   return 0;
 }
