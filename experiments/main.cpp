@@ -14,6 +14,7 @@ constexpr Add subcommands[] = {
     arashi::commands::add_halt,
     arashi::commands::add_status,
     arashi::commands::add_report,
+    arashi::commands::add_run,
     arashi::commands::add_faults,
     arashi::commands::add_doctor,
     arashi::commands::add_schema,
