@@ -67,7 +67,7 @@ std::vector<Bad> bad_files(const fs::path& folder) {
           {"an unknown key", file("key.yaml", experiment("{process: {nmae: x}}", "fault: process.kill")), "name"},
           {"a missing unit", file("unit.yaml", experiment("{node: {}}", "fault: network.impair, with: {delay: 50}")), "50ms"},
           {"an unknown fault", file("fault.yaml", experiment("{node: {}}", "fault: network.impare")), "network.impair"},
-          {"a target of the wrong kind", file("target.yaml", experiment("{node: {}}", "fault: process.kill"))), "process.kill takes"}};
+          {"a target of the wrong kind", file("target.yaml", experiment("{node: {}}", "fault: process.kill")), "process.kill takes"}};
 }
 
 // Answers every request on its socket with one text, as an agent of another release would.
