@@ -72,6 +72,8 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.control_peers = traffic.control_peers.empty() ? 0 : 1;
   rules.some_ports = traffic.ports.empty() ? 0 : 1;
   rules.some_local = traffic.local_ports.empty() ? 0 : 1;
+  rules.v4 = traffic.hits_v4() ? 1 : 0;
+  rules.v6 = traffic.hits_v6() ? 1 : 0;
   return rules;
 }
 

@@ -156,9 +156,9 @@ static __always_inline int is_of_the_link(const struct packet *packet) {
 
 static __always_inline int is_hit(struct __sk_buff *skb) {
   struct packet packet = {};
-  if (skb->protocol == bpf_htons(ETH_P_IP)) {
+  if (rules.v4 && skb->protocol == bpf_htons(ETH_P_IP)) {
     if (read_v4(skb, &packet) < 0) return 0;
-  } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+  } else if (rules.v6 && skb->protocol == bpf_htons(ETH_P_IPV6)) {
     if (read_v6(skb, &packet) < 0) return 0;
   } else {
     return 0;

@@ -185,6 +185,15 @@ std::string to_text(const Traffic& traffic) {
   return text;
 }
 
+bool Traffic::hits_v4() const { return peers.empty() || std::ranges::any_of(peers, &Cidr::v4); }
+bool Traffic::hits_v6() const { return peers.empty() || !std::ranges::all_of(peers, &Cidr::v4); }
+
+namespace {
+
+const Cidr all_v4{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, mapped_bits};
+
+}  // namespace
+
 std::vector<PeerRule> peer_rules(const Traffic& traffic) {
   std::set<PeerRule> rules;
   const auto is_any = [](const auto& blocks, const auto& block, auto says) {
@@ -199,6 +208,11 @@ std::vector<PeerRule> peer_rules(const Traffic& traffic) {
   for (const auto& kept : traffic.except)
     if (!is_any(traffic.control_peers, kept, covers)) rules.insert({kept, Verdict::pass});
   for (const auto& control : traffic.control_peers) rules.insert({control, Verdict::control});
+  // "::/0" means IPv6; in the mapped form it would hold every v4 address too.
+  const auto wide = [](const PeerRule& rule) { return !rule.block.v4() && rule.block.contains(all_v4); };
+  const auto says_v4 = [](const PeerRule& rule) { return rule.block == all_v4; };
+  if (!traffic.peers.empty() && std::ranges::any_of(rules, wide) && std::ranges::none_of(rules, says_v4))
+    rules.insert({all_v4, Verdict::pass});
   return {rules.begin(), rules.end()};
 }
 

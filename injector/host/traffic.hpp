@@ -43,6 +43,8 @@ struct Traffic {
   // The control path, always passed whatever the above says: these peers, and TCP with this port on either side (0: none).
   std::vector<Cidr> control_peers;
   std::uint16_t control_port = 0;
+  [[nodiscard]] bool hits_v4() const;  // whether any packet of this family can be hit at all
+  [[nodiscard]] bool hits_v6() const;
   bool operator==(const Traffic&) const = default;
 };
 
