@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace arashi {
+namespace arashi::workers {
 
 namespace {
 
@@ -86,4 +86,4 @@ void DelayLine::release(Duration now) {
   give_back(std::move(frame.bytes), frame.large);
 }
 
-}  // namespace arashi
+}  // namespace arashi::workers

@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace arashi {
+namespace arashi::workers {
 
 struct DelayCounts {
   std::uint64_t taken = 0, lost = 0, overflow = 0, delivered = 0;  // frames; overflow: no room to hold them, so dropped as well
@@ -65,4 +65,4 @@ class DelayLine {
   DelayCounts counts_;
 };
 
-}  // namespace arashi
+}  // namespace arashi::workers

@@ -1,6 +1,8 @@
 #include "agent/workers/tap.hpp"
 
+#include "agent/workers/channel.hpp"
 #include "agent/workers/delay_line.hpp"
+#include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
 #include "injector/host/netns.hpp"
@@ -16,7 +18,7 @@
 #include <ctime>
 #include <string>
 
-namespace arashi {
+namespace arashi::workers {
 
 namespace {
 
@@ -213,17 +215,15 @@ Result<std::vector<Lane>> set_up(const Json& config) {
 
 }  // namespace
 
-int tap_engine(const Json& config, int input, int output) {
-  auto lanes = set_up(config);
-  if (!lanes) {
-    say(output, Json{{"error", lanes.error().message}});
-    return 1;
-  }
+Result<void> hold_packets(const Json& config, int input, int output) {
+  auto lanes = TRY(set_up(config));
   Json taps = Json::array();
-  for (const auto& lane : *lanes) taps.push_back(lane.tap.device.name);
-  say(output, Json{{"ready", {{"programs", stats_of(*lanes)["programs"]}, {"taps", taps}}}});
-  Loop(std::move(*lanes), input, output).run();
-  return 0;
+  for (const auto& lane : lanes) taps.push_back(lane.tap.device.name);
+  say(output, Json{{"ready", {{"programs", stats_of(lanes)["programs"]}, {"taps", taps}}}});
+  Loop(std::move(lanes), input, output).run();
+  return {};
 }
 
-}  // namespace arashi
+Result<void> run_tap(const Json& config) { return hold_packets(config, Channel::input(), STDOUT_FILENO); }
+
+}  // namespace arashi::workers

@@ -1,11 +1,9 @@
 #include "agent/workers/worker_main.hpp"
 
 #include "agent/workers/channel.hpp"
-#include "agent/workers/tap.hpp"
 #include "injector/core/json.hpp"
 
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,12 +16,6 @@ struct Named {
   std::string_view name;
   Engine run;
 };
-// It tells the holder itself what is wrong.
-Result<void> run_tap(const Json& config) {
-  if (tap_engine(config, STDIN_FILENO, STDOUT_FILENO) != 0) return fail(Blame::system, "the engine has ended with an error");
-  return {};
-}
-
 constexpr std::array engines{Named{"kill", run_kill}, Named{"tap", run_tap}};
 
 Result<void> run_engine(std::string_view name) {

@@ -13,6 +13,7 @@ namespace arashi::workers {
 using Engine = Result<void> (*)(const Json& config);
 
 Result<void> run_kill(const Json& config);
+Result<void> run_tap(const Json& config);
 
 // Reads the configuration from standard input and runs the engine; the process's exit code.
 int run_worker(std::string_view engine);

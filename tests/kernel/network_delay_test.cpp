@@ -15,7 +15,7 @@ namespace {
 
 struct Site {
   Wire wire;
-  ForkedWorkers workers{tap_engine};
+  ForkedWorkers workers{arashi::workers::hold_packets};
   Host host;
   Site() { host.workers = &workers; }
   [[nodiscard]] std::int32_t worker(const Injected& fault) const {

@@ -41,7 +41,12 @@ Result<Json> ForkedWorkers::start(std::string_view id, std::string_view /*engine
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::close(down[1]);
     ::close(up[0]);
-    _exit(engine_(config, down[0], up[1]));
+    const auto done = engine_(config, down[0], up[1]);
+    if (!done) {
+      const auto line = to_text(Json{{"error", done.error().message}}) + "\n";
+      (void)!::write(up[1], line.data(), line.size());
+    }
+    _exit(done ? 0 : 1);
   }
   ::close(down[0]);
   ::close(up[1]);

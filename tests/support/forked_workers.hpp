@@ -12,7 +12,7 @@ namespace arashi::test {
 
 class ForkedWorkers : public Workers {
  public:
-  using Engine = int (*)(const Json& config, int input, int output);
+  using Engine = Result<void> (*)(const Json& config, int input, int output);
   explicit ForkedWorkers(Engine engine) : engine_(engine) {}
   ~ForkedWorkers() override;
   Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) override;
