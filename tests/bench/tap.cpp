@@ -1,0 +1,198 @@
+// The tap backend: how exactly it delays (one way, kernel receive time against send time, the path without a fault taken off), and what it
+// costs TCP, with and without a match. The worker is a fork of this program.
+#include "agent/workers/tap.hpp"
+#include "injector/core/fd.hpp"
+#include "injector/fault.hpp"
+#include "injector/host/netns.hpp"
+#include "tests/bench/network.hpp"
+#include "tests/support/forked_workers.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <cmath>
+#include <ctime>
+#include <thread>
+
+using namespace arashi;
+using namespace arashi::bench;
+
+namespace {
+
+std::int64_t wall_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::exit(1);
+}
+
+Fd udp_in(const std::string& netns, const char* address) {
+  Fd made;
+  const Fd there = [&] {
+    struct stat found {};
+    const auto path = "/run/netns/" + netns;
+    if (stat(path.c_str(), &found) != 0) give_up("no namespace " + netns);
+    return std::move(*open_netns(Host{}, {path, found.st_ino}));
+  }();
+  const auto opened = inside(there, [&]() -> Result<void> {
+    made.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    const int size = 32 << 20;
+    setsockopt(made.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    setsockopt(made.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    const timeval patience{1, 0};
+    setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(5001);
+    inet_pton(AF_INET, address, &to.sin_addr);
+    if (::bind(made.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return sys_fail("bind");
+    return {};
+  });
+  if (!opened) give_up(opened.error().message);
+  return made;
+}
+
+std::int64_t received_at(const msghdr& message) {
+  for (const cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), const_cast<cmsghdr*>(part)))
+    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec at{};
+      std::memcpy(&at, CMSG_DATA(part), sizeof at);
+      return at.tv_sec * 1000000000LL + at.tv_nsec;
+    }
+  return 0;
+}
+
+// One-way times in microseconds of packets that carry when they were sent.
+void receive(const Fd& socket, int expected, std::vector<double>& times) {
+  std::array<char, 256> control{};
+  for (int i = 0; i < expected; ++i) {
+    std::int64_t sent = 0;
+    iovec part{&sent, sizeof sent};
+    msghdr message{.msg_name = nullptr,
+                   .msg_namelen = 0,
+                   .msg_iov = &part,
+                   .msg_iovlen = 1,
+                   .msg_control = control.data(),
+                   .msg_controllen = control.size(),
+                   .msg_flags = 0};
+    if (recvmsg(socket.get(), &message, 0) < 0) return;
+    times.push_back(static_cast<double>(received_at(message) - sent) / 1000);
+  }
+}
+
+std::vector<double> one_way(const Wire& wire, int packets, int per_second) {
+  const auto from = udp_in(wire.here, "10.77.0.1");
+  const auto to = udp_in(wire.there, "10.77.0.2");
+  std::vector<double> times;
+  times.reserve(static_cast<std::size_t>(packets));
+  std::thread receiver([&] { receive(to, packets, times); });
+  sockaddr_in peer{};
+  peer.sin_family = AF_INET;
+  peer.sin_port = htons(5001);
+  inet_pton(AF_INET, "10.77.0.2", &peer.sin_addr);
+  const auto start = wall_ns();
+  for (int i = 0; i < packets; ++i) {
+    const auto due = start + static_cast<std::int64_t>(i) * 1000000000LL / per_second;
+    if (const auto early = due - wall_ns(); early > 100000) {
+      const timespec rest{0, static_cast<long>(early - 50000)};
+      nanosleep(&rest, nullptr);
+    }
+    const auto now = wall_ns();
+    sendto(from.get(), &now, sizeof now, 0, reinterpret_cast<sockaddr*>(&peer), sizeof peer);
+  }
+  receiver.join();
+  return times;
+}
+
+class Faulted {
+ public:
+  Faulted(const Wire& wire, const Json& asked) : fault_(*find_fault("network.impair")) {
+    host_.workers = &workers_;
+    Victim victim;
+    victim.kind = "netns";
+    victim.label = wire.here;
+    victim.netns = wire.inode();
+    victim.netns_path = wire.path();
+    const auto checked = check_params(fault_.params, asked);
+    const auto prepared = fault_.prepare(host_, {.id = "benchtap", .experiment = "bench", .victim = victim, .params = checked.canonical});
+    if (!prepared) give_up(prepared.error().message);
+    change_ = prepared->change;
+    const auto applied = fault_.apply(host_, change_);
+    if (!applied) give_up(applied.error().message);
+  }
+  ~Faulted() { (void)fault_.revert(host_, change_); }
+  Faulted(const Faulted&) = delete;
+  Faulted& operator=(const Faulted&) = delete;
+
+ private:
+  const Fault& fault_;
+  test::ForkedWorkers workers_{workers::hold_packets};
+  Host host_;
+  Json change_;
+};
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const auto value : values) sum += value;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
+void accuracy(const Wire& wire, double path) {
+  std::printf("\n%-26s %12s %12s %12s %10s\n", "delay error, us", "mean", "p50", "p99", "arrived");
+  for (const int delay : {1, 10, 100})
+    for (const int rate : {1600, 10000, 50000}) {
+      const Faulted fault(wire, Json{{"delay", std::to_string(delay) + "ms"}, {"protocol", "udp"}, {"backend", "tap"}});
+      const int packets = rate * 2;
+      auto times = one_way(wire, packets, rate);
+      for (auto& time : times) time -= delay * 1000.0 + path;
+      const auto name = std::to_string(delay) + " ms at " + std::to_string(rate) + "/s";
+      std::printf("%-26s %12.1f %12.1f %12.1f %9.2f%%\n", name.c_str(), mean(times), percentile(times, 0.5), percentile(times, 0.99),
+                  100.0 * static_cast<double>(times.size()) / packets);
+    }
+}
+
+double gigabits(const Wire& wire, const std::string& arguments) {
+  const auto text =
+      output_of("ip netns exec " + wire.here + " iperf3 -c 10.77.0.2 -t 3 -J " + arguments + " | jq .end.sum_received.bits_per_second");
+  return std::atof(text.c_str()) / 1e9;
+}
+
+void throughput(const Wire& wire) {
+  output_of("ip netns exec " + wire.there + " timeout 120 iperf3 -s -D");
+  output_of("sleep 0.5");
+  std::printf("\n%-44s %10s %8s\n", "TCP, one stream", "Gbit/s", "ratio");
+  const double plain = (gigabits(wire, "-C cubic") + gigabits(wire, "-C cubic")) / 2;
+  std::printf("%-44s %10.2f %8.2f\n", "no fault", plain, 1.0);
+  // A loss of next to nothing makes the tap hold packets for no time.
+  const auto row = [&](const char* name, const Json& asked) {
+    double rate = 0;
+    {
+      const Faulted fault(wire, asked);
+      rate = (gigabits(wire, "-C cubic") + gigabits(wire, "-C cubic")) / 2;
+    }
+    output_of("sleep 1");  // what was in flight is lost with the worker, and the server waits for it
+    std::printf("%-44s %10.2f %8.2f\n", name, rate, rate / plain);
+  };
+  row("through the tap, 0 ms", Json{{"delay", "1us"}, {"protocol", "tcp"}, {"backend", "tap"}});
+  row("through the tap, 1 ms", Json{{"delay", "1ms"}, {"protocol", "tcp"}, {"backend", "tap"}});
+  row("untouched, beside a tap fault on a port", Json{{"delay", "1ms"}, {"protocol", "tcp"}, {"ports", {"6379"}}, {"backend", "tap"}});
+  row("untouched, beside a bpf fault on a port", Json{{"loss", "50%"}, {"protocol", "tcp"}, {"ports", {"6379"}}, {"backend", "bpf"}});
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::string only = count > 1 ? arguments[1] : "";
+  const Wire wire;
+  const double path = mean(one_way(wire, 5000, 1600));
+  std::printf("path without a fault: %.1f us\n", path);
+  if (only != "throughput") accuracy(wire, path);
+  if (only != "accuracy") throughput(wire);
+  return 0;
+}
