@@ -125,7 +125,8 @@ void Runner::Inside::evaluate(Duration now) {
   if (a_second || news) result.verdicts.push_back(verdict);
   if (!news) return;
   std::string reason = "the guard gave no reason";
-  if (!verdict.reasons.empty()) reason = verdict.reasons[0].slo + ": " + verdict.reasons[0].text;
+  if (!verdict.reasons.empty()) reason = verdict.reasons[0].text;
+  if (!verdict.reasons.empty() && !reason.starts_with(verdict.reasons[0].slo)) reason.insert(0, verdict.reasons[0].slo + ": ");
   result.abort = std::move(verdict);
   if (!result.times.decision) result.times.decision = now;
   if (!timeline_runs()) return conclude(Outcome::refuted, reason);
