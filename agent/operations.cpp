@@ -205,6 +205,9 @@ Operations::Reply Operations::lease(const Call& call) {
   {
     const std::scoped_lock lock(mutex_);
     if (closed_) return fail(Blame::refused, "this agent is ending");
+    // Else its runner, who was not asked, would open it again with the next renewal.
+    if (std::ranges::find(halted_, asked.experiment) != halted_.end())
+      return fail(Blame::refused, "experiment '", asked.experiment, "' was halted; start it anew under another name");
     grant = TRY(leases_.renew(asked.experiment, asked.ttl, boot_now()));
     counters_.leases_opened += grant.opened ? 1 : 0;
   }
@@ -237,8 +240,12 @@ Operations::Reply Operations::halt(const Call& call) {
     // The leases first: what is just being injected then finds that it has none.
     const std::scoped_lock lock(mutex_);
     ++counters_.halts;
-    for (const auto& experiment : leases_.experiments())
-      if (asked.experiment.empty() || asked.experiment == experiment) leases_.end(experiment);
+    for (const auto& experiment : leases_.experiments()) {
+      if (!asked.experiment.empty() && asked.experiment != experiment) continue;
+      leases_.end(experiment);
+      halted_.push_back(experiment);
+      if (halted_.size() > most_halted) halted_.pop_front();
+    }
   }
   return reverted(faults_.revert(asked.experiment, ""));
 }
@@ -249,6 +256,9 @@ Operations::Reply Operations::status() {
   const auto now = boot_now();
   for (const auto& one : injections) reply.injections.push_back(status_of(one, now));
   const std::scoped_lock lock(mutex_);
+  for (auto& one : reply.injections)
+    if (one.problem.empty() && one.step == "reverted" && std::ranges::find(halted_, one.experiment) != halted_.end())
+      one.problem = "halted";
   reply.leases = leases_.experiments();
   return protocol::print(reply);
 }

@@ -11,6 +11,7 @@
 #include "injector/injector.hpp"
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -90,6 +91,8 @@ class Operations {
   std::mutex mutex_;  // of all below
   std::condition_variable left_;
   Leases leases_;
+  static constexpr std::size_t most_halted = 256;
+  std::deque<std::string> halted_;  // the newest; they get no lease any more
   Counters counters_;
   std::set<std::string> entered_;  // ids between enter() and leave()
   bool closed_ = false;

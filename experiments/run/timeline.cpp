@@ -198,6 +198,7 @@ void Runner::Inside::learn(std::size_t index, const protocol::InjectionStatus& s
   }
   if (status.step != "reverted" && status.step != "drifted") return;
   mark_over(index, status.step, status.problem, now);
+  if (status.problem == "halted") return stop(Outcome::interrupted, "halted on agent " + fault.agent + " (`arashi halt`)", now);
   stop(Outcome::inconclusive,
        named(fault) + " ended before its time: " + (status.problem.empty() ? "its agent took it back" : status.problem), now);
 }

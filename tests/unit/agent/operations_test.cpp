@@ -166,6 +166,17 @@ TEST_CASE("a halt of one experiment ends its lease and reverts it, an empty one 
   CHECK(agent.inject("two", "aaaaaaa4").status == 409);
 }
 
+TEST_CASE("a halted experiment gets no lease any more, so that its runner's next renewal tells it") {
+  Agent agent;
+  (void)agent.lease("one");
+  (void)agent.lease("two");
+  (void)agent.halt("one");
+  const auto refused = agent.lease("one");
+  CHECK(refused.status == 409);
+  CHECK(message_of(refused).find("halted") != std::string::npos);
+  CHECK(agent.lease("two").status == 200);
+}
+
 TEST_CASE("a revert of one id keeps the lease, of the experiment ends it, of nothing is an error") {
   Agent agent;
   (void)agent.lease("mine");

@@ -381,6 +381,16 @@ TEST_CASE("a fault that was not shown to have bitten is inconclusive, never held
   }
 }
 
+TEST_CASE("a fault that was halted on its agent: a person has stopped the run") {
+  auto world = one_fault();
+  world.until(State::observing);
+  world.run_for(seconds(1));
+  world.give(StatusSeen{.agent = "local", .injections = {{.id = "aaaaaaaa", .step = "reverted", .problem = "halted"}}});
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::interrupted);
+  CHECK(says(result, "halted on agent local"));
+}
+
 TEST_CASE("too few events to tell is inconclusive") {
   auto world = one_fault();
   world.plan.injections[0].length = seconds(2);
