@@ -79,6 +79,7 @@ Result<void> check_policy(const Policy& policy, const Subject& subject, std::siz
     return against(subject, "it would last ", to_text(subject.duration), ", longestDuration is ", to_text(policy.longest_duration));
   if (live >= policy.most_injections) return against(subject, live, " injections live already, mostInjections is ", policy.most_injections);
   if (subject.holds_agent) return against(subject, "it would hit the agent itself, which must live to undo it");
+  if (subject.victim.pid == 1) return against(subject, "process 1 is init: the machine would go down with it");
   if (!subject.namespace_name.empty())
     if (const auto* rule = match(policy.protected_namespaces, subject.namespace_name))
       return against(subject, "protectedNamespaces has '", *rule, "'");

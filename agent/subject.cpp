@@ -26,7 +26,9 @@ void add_process(const Host& host, std::int32_t pid, Subject& subject) {
   std::error_code error;
   const auto program = fs::read_symlink(directory / "exe", error);
   if (!error) subject.processes.push_back(program.filename().string());
-  if (std::ranges::find(host.protected_pids, pid) != host.protected_pids.end()) subject.holds_agent = true;
+  const bool is_listed = std::ranges::find(host.protected_pids, pid) != host.protected_pids.end();
+  // The api process and the workers come and go: they are known by their program.
+  if (is_listed || fs::equivalent(directory / "exe", host.self, error)) subject.holds_agent = true;
 }
 
 // "4:freezer:/pay/wallet" lines: the part after the second colon, without its first slash.

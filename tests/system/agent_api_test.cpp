@@ -1,11 +1,13 @@
 // The agent's API as a runner and an operator meet it.
 #include "injector/core/id.hpp"
+#include "injector/host/files.hpp"
 #include "tests/support/agent.hpp"
 
 #include <doctest/doctest.h>
 
 #include <csignal>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 using namespace arashi;
@@ -62,7 +64,31 @@ TEST_CASE("nothing is injected without a lease, and status tells what lives") {
   CHECK(process_state(victim.pid()) == 'S');
 }
 
-TEST_CASE("the agent and what its policy protects are never hit, whatever a runner asks") {
+TEST_CASE("no process of an agent is ever hit, whatever a runner asks") {
+  const Directory directory;
+  const auto policy = directory.path() / "policy.yaml";
+  std::ofstream(policy) << "protectedProcesses: []\n";
+  const Agent agent({"--policy", policy});
+  CHECK(agent.lease("api", 60s).status == 200);
+  for (const auto pid : agent.pids()) {
+    Victim victim{
+        .kind = "process", .label = "agent", .pid = pid, .selector = {.kind = "process", .match = {{"pid", std::to_string(pid)}}}};
+    const auto stat = read_text("/proc/" + std::to_string(pid) + "/stat").value();
+    std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+    std::string field;
+    for (int number = 3; number <= 22; ++number) fields >> field;
+    victim.start_time = std::stoull(field);
+    const auto refused =
+        agent.ask("POST", "/v1/inject",
+                  protocol::print(protocol::InjectRequest{
+                      .experiment = "api", .id = new_id(), .fault = "process.pause", .victim = victim, .params = "{}", .duration = 5s}));
+    CHECK(refused.status == 409);
+    CHECK_MESSAGE(refused.body.find("agent itself") != std::string::npos, refused.body);
+  }
+  CHECK(agent.answers());
+}
+
+TEST_CASE("what the policy protects is not hit, and its longest lease is what one gets") {
   const Directory directory;
   const auto policy = directory.path() / "policy.yaml";
   std::ofstream(policy) << "protectedProcesses: [sleep]\nlongestLease: 2s\n";

@@ -93,6 +93,7 @@ TEST_CASE("a killed supervisor: everything is reverted and no process stays") {
   check_gone(victims, "supervisor killed");
   CHECK(agent.supervisor().wait(boot_now() + 5s) == 128 + SIGKILL);
   for (const auto pid : pids) CHECK(eventually([pid] { return process_state(pid) == 0 || process_state(pid) == 'Z'; }));
+  CHECK_FALSE(std::filesystem::exists(agent.socket()));
 }
 
 TEST_CASE("a killed api process: it is started again and the faults live on under their lease") {

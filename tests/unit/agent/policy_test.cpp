@@ -63,6 +63,12 @@ TEST_CASE("the agent is never a target") {
   CHECK(refusal({}, subject).find("the agent itself") != std::string::npos);
 }
 
+TEST_CASE("init is never a target, whatever it is called and whatever the policy lists") {
+  auto subject = pause({}, {"tini"});
+  subject.victim.pid = 1;
+  CHECK(refusal({.protected_processes = {}}, subject).find("process 1") != std::string::npos);
+}
+
 TEST_CASE("faults are allowed and denied by name, and denied wins") {
   CHECK(refusal({.allowed_faults = {"network.*"}}, pause({})).find("allowedFaults") != std::string::npos);
   CHECK(refusal({.allowed_faults = {"process.*"}}, pause({})) == "");
