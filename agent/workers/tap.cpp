@@ -5,6 +5,7 @@
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
+#include "injector/host/clsact.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/tap.hpp"
 
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <string>
 
 namespace arashi::workers {
@@ -58,30 +60,59 @@ Effects shortened(Effects effects) {
   return effects;
 }
 
-Result<Lane> open_lane(const Impairment& impairment, const Device& device, Hook hook, std::size_t number) {
-  auto tap = TRY(open_tap(tap_name(impairment, number)));
-  Impairment one = impairment;
+// How the programs are put on the devices.
+struct Site {
+  Impairment impairment;
+  std::optional<Json> clsact_missing_on;  // set: by clsact, for a kernel without TCX
+};
+
+Result<bool> is_there(netlink::Socket& socket, const Site& site, std::int32_t device, Hook hook, std::uint32_t program) {
+  if (site.clsact_missing_on) {
+    const auto present = TRY(filters(socket, device, hook));
+    return std::ranges::any_of(present, [program](const Filter& filter) { return filter.program == program; });
+  }
+  const auto present = TRY(tcx_programs(device, hook));
+  return std::ranges::find(present, program) != present.end();
+}
+
+Result<void> attach(netlink::Socket& socket, const Site& site, Lane& lane, std::int32_t device, Hook hook) {
+  // The way back first: a packet that is taken must find it.
+  if (site.clsact_missing_on) {
+    TRY(ensure_clsact(socket, lane.tap.device.index));
+    TRY(add_filter(socket, lane.tap.device.index, Hook::ingress, lane.classifier.back_program(), "arashi-back"));
+    return clsact::attach(socket, {.id = site.impairment.id,
+                                   .device = device,
+                                   .hook = hook,
+                                   .program = lane.classifier.program(),
+                                   .made = clsact::was_missing(*site.clsact_missing_on, device)});
+  }
+  lane.links.push_back(TRY(attach_tcx(lane.classifier.back_program(), lane.tap.device.index, Hook::ingress)));
+  lane.links.push_back(TRY(attach_tcx(lane.classifier.program(), device, hook)));
+  return {};
+}
+
+Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& device, Hook hook, std::size_t number) {
+  auto tap = TRY(open_tap(tap_name(site.impairment, number)));
+  Impairment one = site.impairment;
   one.devices = {device};
   auto classifier = TRY(Classifier::load(one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
   classifier.beat(monotonic());
-  const auto seed = impairment.seed ? std::optional(*impairment.seed + number) : std::nullopt;
-  Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(shortened(impairment.effects), seed, memory_limit)};
-  // The way back first: a packet that is taken must find it.
-  lane.links.push_back(TRY(attach_tcx(lane.classifier.back_program(), lane.tap.device.index, Hook::ingress)));
-  lane.links.push_back(TRY(attach_tcx(lane.classifier.program(), device.index, hook)));
+  const auto seed = one.seed ? std::optional(*one.seed + number) : std::nullopt;
+  Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(shortened(one.effects), seed, memory_limit)};
+  TRY(attach(socket, site, lane, device.index, hook));
   lane.program = TRY(id_of_program(lane.classifier.program()));
-  const auto there = TRY(tcx_programs(device.index, hook));
-  if (std::ranges::find(there, lane.program) == there.end())
+  if (!TRY(is_there(socket, site, device.index, hook, lane.program)))
     return fail(Blame::system, "the program is not on ", device.name, " after attaching it");
   return lane;
 }
 
-Result<std::vector<Lane>> open_lanes(const Impairment& impairment) {
+Result<std::vector<Lane>> open_lanes(const Site& site) {
+  auto socket = TRY(netlink::Socket::open());
   std::vector<Lane> lanes;
-  for (const auto& device : impairment.devices)
+  for (const auto& device : site.impairment.devices)
     for (const auto hook : {Hook::egress, Hook::ingress})
-      if (hook == Hook::egress ? impairment.traffic.egress : impairment.traffic.ingress)
-        lanes.push_back(TRY(open_lane(impairment, device, hook, lanes.size())));
+      if (hook == Hook::egress ? site.impairment.traffic.egress : site.impairment.traffic.ingress)
+        lanes.push_back(TRY(open_lane(socket, site, device, hook, lanes.size())));
   return lanes;
 }
 
@@ -197,20 +228,22 @@ class Loop {
   bool ended_ = false;
 };
 
-Result<Impairment> read_config(const Json& config) {
+Result<Site> read_config(const Json& config) {
   try {
-    return config.get<Impairment>();
+    Site site{.impairment = config.get<Impairment>(), .clsact_missing_on = {}};
+    if (config.contains("clsactMissingOn")) site.clsact_missing_on = config["clsactMissingOn"];
+    return site;
   } catch (const Json::exception& error) {
     return fail(Blame::input, "not the tap engine's configuration: ", error.what());
   }
 }
 
 Result<std::vector<Lane>> set_up(const Json& config) {
-  const auto impairment = TRY(read_config(config));
-  const auto netns = TRY(open_netns(Host{}, impairment.netns));
-  if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace '", impairment.netns.path, "'");
+  const auto site = TRY(read_config(config));
+  const auto netns = TRY(open_netns(Host{}, site.impairment.netns));
+  if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace '", site.impairment.netns.path, "'");
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-  return open_lanes(impairment);
+  return open_lanes(site);
 }
 
 }  // namespace

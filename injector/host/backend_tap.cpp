@@ -1,8 +1,10 @@
-// Delay without netem: a TCX program hands the matched packets to a tap device, and a worker (agent/workers/tap.cpp) holds them and sends
+// Delay without netem: a BPF program hands the matched packets to a tap device, and a worker (agent/workers/tap.cpp) holds them and sends
 // them on. Device, programs and links belong to the worker alone, so they go with it; a worker that is stopped misses its beat, and the
-// program then passes everything by itself. Revert is the end of the worker.
+// program then passes everything by itself. Revert is the end of the worker. Before Linux 6.6 there is no TCX: then the program is a filter
+// of clsact, which outlives the worker (and passes everything too, after a quarter of a second), and revert takes it away.
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
+#include "injector/host/clsact.hpp"
 #include "injector/host/impairment.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/host/tap.hpp"
@@ -35,11 +37,22 @@ Result<void> check_devices(netlink::Socket& socket, const Impairment& impairment
   return {};
 }
 
-Result<void> check_tcx(const Fd& netns, const Impairment& impairment) {
-  return inside(netns, [&impairment]() -> Result<void> {
+Result<bool> has_tcx(const Fd& netns, const Impairment& impairment) {
+  const auto looked = inside(netns, [&impairment]() -> Result<void> {
     TRY(tcx_programs(impairment.devices.front().index, Hook::egress));
     return {};
   });
+  if (!looked && looked.error().blame != Blame::unsupported) return pass(looked.error());
+  return looked.has_value();
+}
+
+Result<Json> clsact_notes(netlink::Socket& socket, const Impairment& impairment) {
+  for (const auto& device : impairment.devices)
+    for (const auto& qdisc : TRY(qdiscs(socket, device.index)))
+      if (qdisc.kind == "ingress" && impairment.traffic.egress)
+        return fail(Blame::unsupported, device.name,
+                    " has an 'ingress' qdisc in the place of clsact, and this kernel has no TCX (Linux 6.6)");
+  return Json{{"clsactMissingOn", TRY(clsact::missing_on(socket, impairment.devices))}};
 }
 
 Result<Json> prepare(const Host& host, const Impairment& impairment) {
@@ -48,8 +61,8 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   const auto netns = TRY(open_netns(host, impairment.netns));
   auto socket = TRY(netlink::Socket::open(netns));
   TRY(check_devices(socket, impairment));
-  TRY(check_tcx(netns, impairment));
-  return Json::object();
+  if (TRY(has_tcx(netns, impairment))) return Json::object();
+  return clsact_notes(socket, impairment);
 }
 
 // A line of the worker is the object itself or wrapped under its kind.
@@ -111,17 +124,31 @@ Evidence evidence_of(const Impairment& impairment, const Json& stats) {
   return evidence;
 }
 
-Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
   if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
+  auto config = Json(impairment);
+  config.update(notes);
   TRY(open_netns(host, impairment.netns));  // so that one that has gone is told as such, and not as a worker that failed
-  const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", Json(impairment), patience)), "ready");
+  const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", config, patience)), "ready");
   auto evidence = evidence_of(impairment, ready);
   if (!evidence.in_place) return fail(Blame::system, "the tap worker is ready but its programs are not: ", evidence.detail);
   return evidence;
 }
 
-Result<void> revert(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
-  return stop_processes(host, impairment.id);
+Result<void> clear_filters(const Host& host, const Impairment& impairment, const Json& missing) {
+  auto socket = socket_in(host, impairment.netns);
+  if (!socket && socket.error().blame == Blame::missing) return {};  // it took everything in it along
+  if (!socket) return pass(socket.error());
+  for (const auto& device : impairment.devices)
+    TRY(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(missing, device.index)));
+  return {};
+}
+
+Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
+  // Without workers of our own (recover), theirs have died with their holder, and what they had with them.
+  const auto stopped = host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
+  if (const auto missing = notes.find("clsactMissingOn"); missing != notes.end()) TRY(clear_filters(host, impairment, *missing));
+  return stopped;
 }
 
 Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
@@ -141,7 +168,7 @@ Result<Evidence> observe(const Host& host, const Impairment& impairment, const J
 std::string undo(const Impairment& impairment) {
   std::string text;
   for (const auto& device : impairment.devices) text += (text.empty() ? "" : ", ") + device.name;
-  return "end the worker of " + impairment.id + "; its tap devices and TCX programs on " + text + " go with it";
+  return "end the worker of " + impairment.id + "; its tap devices and BPF programs on " + text + " go with it";
 }
 
 }  // namespace

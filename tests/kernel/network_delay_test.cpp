@@ -160,3 +160,25 @@ TEST_CASE("the seed makes the losses of the tap backend the same each time") {
   CHECK(first.size() > 100);
   CHECK(first == run());
 }
+
+TEST_CASE("a kernel without TCX: the same by clsact, open again after the worker's death, and nothing left after revert") {
+  const Site site;
+  const auto before = tc_state(site.wire);
+  const auto link = site.wire.here("cat /sys/class/net/eth0/ifindex").text;
+  const Injected fault(site.host, "network.impair", site.wire.victim(),
+                       Json{{"delay", "30ms"}, {"direction", "both"}, {"backend", "tap"}, {"peers", {"10.77.0.2", "fd77::2"}}},
+                       Json{{"clsactMissingOn", {std::atoi(link.c_str())}}});
+  CHECK(site.wire.here("tc filter show dev eth0 egress").text.find("arashi:") != std::string::npos);
+  CHECK(site.wire.here("tc filter show dev eth0 ingress").text.find("arashi:") != std::string::npos);
+  for (const char* peer : {"10.77.0.2", "fd77::2"}) {
+    const auto pings = ping(site.wire, "-i 0.01 -c 20 " + std::string(peer));
+    CHECK(pings.received == 20);
+    CHECK(pings.least > 58);
+  }
+  CHECK(ping(site.wire, "-i 0.01 -c 20 10.77.0.3").most < 30);
+  kill(site.worker(fault), SIGKILL);
+  shell("sleep 0.35");
+  CHECK(ping(site.wire, "-i 0.01 -c 20 10.77.0.2").received == 20);
+  fault.revert();
+  CHECK(tc_state(site.wire) == before);
+}

@@ -92,13 +92,14 @@ Json canonical(const Fault& fault, const Json& given) {
   return checked.canonical;
 }
 
-Injected::Injected(const Host& host, std::string_view fault, const Victim& victim, const Json& given)
+Injected::Injected(const Host& host, std::string_view fault, const Victim& victim, const Json& given, const Json& more_notes)
     : host_(host), fault_(find_fault(fault)) {
   REQUIRE(fault_ != nullptr);
   Request request{.id = unique_id(), .experiment = "test", .victim = victim, .params = canonical(*fault_, given), .duration = {}};
   auto prepare = fault_->prepare(host, request);
   if (!prepare) FAIL(prepare.error().message);
   prepared = std::move(*prepare);
+  if (more_notes.is_object()) prepared.change["notes"].update(more_notes);
   auto apply = fault_->apply(host, prepared.change);
   if (!apply) {
     (void)fault_->revert(host, prepared.change);

@@ -52,7 +52,8 @@ Json canonical(const Fault& fault, const Json& given);
 // Prepares and applies one fault, and reverts it at the end of the scope at the latest.
 class Injected {
  public:
-  Injected(const Host& host, std::string_view fault, const Victim& victim, const Json& given);
+  // more_notes: what the backend's prepare would have noted on another kernel.
+  Injected(const Host& host, std::string_view fault, const Victim& victim, const Json& given, const Json& more_notes = {});
   ~Injected();
   Injected(const Injected&) = delete;
   Injected& operator=(const Injected&) = delete;
