@@ -1,5 +1,7 @@
 #include "experiments/http_client.hpp"
 
+#include "experiments/request_headers.hpp"
+
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -53,30 +55,7 @@ std::size_t take_header(const char* data, std::size_t, std::size_t size, void* c
   return size;
 }
 
-using Lines = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-
-bool append(Lines& lines, const std::string& line) {
-  curl_slist* longer = curl_slist_append(lines.get(), line.c_str());
-  if (longer == nullptr) return false;
-  static_cast<void>(lines.release());
-  lines.reset(longer);
-  return true;
-}
-
 bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
-
-Result<Lines> header_lines(const HttpRequest& request) {
-  Lines lines(nullptr, &curl_slist_free_all);
-  bool ok = append(lines, "Expect:");  // no round trip of 100-continue before a body
-  if (!request.headers.contains("Content-Type")) ok = ok && append(lines, "Content-Type:");
-  for (const auto& [name, value] : request.headers) {
-    if (name.empty() || breaks_a_line(name) || breaks_a_line(value) || name.find(':') != std::string::npos)
-      return fail(Blame::input, "header '", name, "': a name or value may not be empty, hold a line break or (name) a colon");
-    ok = ok && append(lines, value.empty() ? name + ";" : name + ": " + value);
-  }
-  if (!ok) return fail(Blame::system, "out of memory for the request headers");
-  return lines;
-}
 
 long milliseconds(Duration duration) {
   const auto whole = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
@@ -143,7 +122,7 @@ Result<HttpReply> HttpClient::send(const HttpRequest& request) {
   CURL* easy = handle_->easy;
   if (easy == nullptr) return fail(Blame::system, request.method, ' ', request.url, ": libcurl could not be started");
   TRY(check(request));
-  const Lines lines = TRY(header_lines(request));
+  const HeaderLines lines = TRY(header_lines(request.headers));
   Reception reception;
   reception.limit = request.largest_reply;
   std::array<char, CURL_ERROR_SIZE> reason{};

@@ -4,6 +4,7 @@
 #include "experiments/guard/guard.hpp"
 #include "injector/core/json.hpp"
 
+#include <array>
 #include <limits>
 
 namespace arashi::guard {
@@ -55,7 +56,7 @@ class Fields {
   }
   // A word out of a table, by the table's name_of.
   template <class Enum, std::size_t N>
-  void read(const char* name, Enum& out, const Enum (&all)[N]) {
+  void read(const char* name, Enum& out, const std::array<Enum, N>& all) {
     std::string word;
     read(name, word);
     if (!ok()) return;

@@ -5,9 +5,9 @@
 namespace arashi::guard {
 namespace {
 
-constexpr Freshness all_freshness[] = {Freshness::fresh, Freshness::stale, Freshness::empty, Freshness::error, Freshness::partial};
-constexpr Layer all_layers[] = {Layer::cap, Layer::e_process, Layer::burn_rate, Layer::no_data};
-constexpr OnNoData all_policies[] = {OnNoData::charge, OnNoData::abort, OnNoData::hold};
+constexpr std::array all_freshness{Freshness::fresh, Freshness::stale, Freshness::empty, Freshness::error, Freshness::partial};
+constexpr std::array all_layers{Layer::cap, Layer::e_process, Layer::burn_rate, Layer::no_data};
+constexpr std::array all_policies{OnNoData::charge, OnNoData::abort, OnNoData::hold};
 
 template <class T>
 Json list_of(const std::vector<T>& items, Json (*write)(const T&)) {

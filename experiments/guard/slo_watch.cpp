@@ -31,7 +31,6 @@ SloWatch::SloWatch(const SloTerms& terms, const Config& config)
       rates_(terms, burn_rules(terms, config.budget, config.length)),
       slices_(m_, config.length),
       finished_log_e_(-std::numeric_limits<double>::infinity()),
-      log_unused_weight_(0),
       held_(m_) {}
 
 void SloWatch::injected(Duration at) {

@@ -44,7 +44,8 @@ class SloWatch {
   BurnRates rates_;
   SliceTest slices_;
   std::vector<QuickTest> quick_;
-  double finished_log_e_, log_unused_weight_;  // of the quick tests that are over; of those to come
+  double finished_log_e_;         // of the quick tests that are over
+  double log_unused_weight_ = 0;  // of those to come
   double highest_log_e_ = 0;
   HeldTest held_;
   bool watching_held_ = true;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 namespace arashi::load {
 namespace {
@@ -16,8 +15,6 @@ std::size_t discard(const char*, std::size_t, std::size_t size, void*) { return 
 long whole_milliseconds(Duration duration) {
   return static_cast<long>(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(duration).count()));
 }
-
-bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
 
 void watch(int epoll, int fd) {
   epoll_event event{};
@@ -42,7 +39,7 @@ Answer answer_of(CURL* easy, CURLcode code) {
 
 }  // namespace
 
-Multi::Multi(const spec::Load& load, std::size_t connections) : load_(load), connections_(connections) {}
+Multi::Multi(spec::Load load, std::size_t connections) : load_(std::move(load)), connections_(connections) {}
 
 Multi::~Multi() { end(); }
 
@@ -83,19 +80,9 @@ Result<void> Multi::open() {
 }
 
 Result<void> Multi::make_headers() {
-  std::vector<std::string> lines = {"Expect:"};
-  if (!load_.headers.contains("Content-Type")) lines.emplace_back("Content-Type:");
-  for (const auto& [name, value] : load_.headers) {
-    if (name.empty() || breaks_a_line(name) || breaks_a_line(value) || name.find(':') != std::string::npos)
-      return fail(Blame::input, "load '", load_.name, "': header '", name, "' may not be empty, hold a line break or (name) a colon");
-    lines.push_back(value.empty() ? name + ";" : name + ": " + value);
-  }
-  for (const std::string& line : lines) {
-    curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
-    if (longer == nullptr) return fail(Blame::system, "load '", load_.name, "': out of memory");
-    static_cast<void>(headers_.release());
-    headers_.reset(longer);
-  }
+  auto lines = header_lines(load_.headers);
+  if (!lines) return because(lines.error(), "load '", load_.name, "'");
+  headers_ = std::move(lines).value();
   return {};
 }
 

@@ -2,9 +2,8 @@
 #pragma once
 
 #include "experiments/load/ledger.hpp"
+#include "experiments/request_headers.hpp"
 #include "injector/core/fd.hpp"
-
-#include <curl/curl.h>
 
 #include <memory>
 #include <optional>
@@ -40,9 +39,8 @@ class Multi {
     CURL* easy = nullptr;
     std::uint64_t request = 0;
   };
-  using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
-  explicit Multi(const spec::Load& load, std::size_t connections);
+  Multi(spec::Load load, std::size_t connections);
   Result<void> open();
   Result<void> make_headers();
   Flight* new_flight();
@@ -54,7 +52,7 @@ class Multi {
   spec::Load load_;
   std::size_t connections_;
   CURLM* multi_ = nullptr;
-  Headers headers_{nullptr, &curl_slist_free_all};
+  HeaderLines headers_{nullptr, &curl_slist_free_all};
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> idle_;
   Fd epoll_, timer_, wake_;

@@ -8,7 +8,7 @@ namespace arashi::sli {
 namespace {
 
 std::string labelled(const std::string& expression, const std::string& part) {
-  return "label_replace((" + expression + "),\"arashi_part\",\"" + part + "\",\"\",\"\")";
+  return "label_replace((" + expression + R"(),"arashi_part",")" + part + R"(","",""))";
 }
 
 std::string times(const Expression& expression, const std::string& prefix) {
