@@ -92,12 +92,15 @@ build_network() {
   ip netns add "$name-fabric"
   inside fabric ip link set lo up
   inside fabric ip link add fabric type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-  inside fabric ip link set fabric addrgenmode none up  # no addresses but those given: they would come up only a second later
+  inside fabric ip link set fabric addrgenmode none  # no addresses but those given: others would come up only a second later
+  inside fabric ip link set fabric up
   ip link add "$name" type veth peer name host netns "$name-fabric"
-  inside fabric ip link set host master fabric addrgenmode none up
+  inside fabric ip link set host addrgenmode none
+  inside fabric ip link set host master fabric up
   ip address add "$v4.1/24" dev "$name"
   ip address add "$v6::1/64" dev "$name" nodad
-  ip link set "$name" addrgenmode none up
+  ip link set "$name" addrgenmode none
+  ip link set "$name" up
   for pod in $(pods); do
     n=${number[$pod]}
     ip netns add "$name-$pod"
@@ -105,8 +108,10 @@ build_network() {
     inside "$pod" ip link add eth0 type veth peer name "$pod" netns "$name-fabric"
     inside "$pod" ip address add "$v4.$n/24" dev eth0
     inside "$pod" ip address add "$v6::$n/64" dev eth0 nodad
-    inside "$pod" ip link set eth0 addrgenmode none up
-    inside fabric ip link set "$pod" master fabric addrgenmode none up
+    inside "$pod" ip link set eth0 addrgenmode none
+    inside "$pod" ip link set eth0 up
+    inside fabric ip link set "$pod" addrgenmode none
+    inside fabric ip link set "$pod" master fabric up
   done
 }
 
@@ -235,17 +240,20 @@ find_wallet() {
 url_of() {
   case $1 in
     gateway) echo "http://$v4.10/healthz" ;;
-    monitor) echo "http://$v4.40:9090/-/ready" ;;
     wallet-*) echo "http://$v4.${number[$1]}:8080/healthz" ;;
   esac
 }
 
+ask() { curl --silent --fail --noproxy '*' --max-time 2 "$@"; }
+
 answers() {  # POD
-  if [[ $1 == ledger ]]; then
-    [[ $(inside ledger timeout 2 redis-cli ping 2>/dev/null) == PONG ]]
-  else
-    curl --silent --fail --noproxy '*' --max-time 2 --output /dev/null "$(url_of "$1")"
-  fi
+  case $1 in
+    ledger) [[ $(inside ledger timeout 2 redis-cli ping 2>/dev/null) == PONG ]] ;;
+    monitor)  # it has scraped each wallet twice
+      ask --get "http://$v4.40:9090/api/v1/query" \
+        --data-urlencode 'query=count(count_over_time(wallet_transfer_seconds_count[1h]) >= 2) == 3' | grep --quiet '"value"' ;;
+    *) ask --output /dev/null "$(url_of "$1")" ;;
+  esac
 }
 
 wait_for() {  # POD
