@@ -10,15 +10,20 @@
 namespace arashi::spec {
 namespace {
 
-// The message must fit a line whatever was written.
-std::string shown(const std::string& text) {
-  constexpr std::size_t enough = 60;
-  std::string made;
-  for (const char c : text.substr(0, enough)) made += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  while (text.size() > enough && !made.empty() && (static_cast<unsigned char>(made.back()) & 0xC0U) == 0x80U) made.pop_back();
-  if (text.size() > enough && !made.empty() && static_cast<unsigned char>(made.back()) >= 0xC0U) made.pop_back();
-  return "'" + made + (text.size() > enough ? "…'" : "'");
+// Whatever was written: no control characters, and not more than fits a terminal; cut between characters.
+std::string one_line(const std::string& text, std::size_t most) {
+  std::string made = text.substr(0, most);
+  if (text.size() > most) {
+    while (!made.empty() && (static_cast<unsigned char>(made.back()) & 0xC0U) == 0x80U) made.pop_back();
+    if (!made.empty() && static_cast<unsigned char>(made.back()) >= 0xC0U) made.pop_back();
+    made += "…";
+  }
+  std::ranges::replace_if(
+      made, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return made;
 }
+
+std::string shown(const std::string& text) { return "'" + one_line(text, 60) + "'"; }
 
 bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos &&
@@ -61,15 +66,15 @@ std::string missing_unit(std::string_view type, const std::string& text) {
   return {};
 }
 
-void Report::complain(const std::string& path, std::string message) {
+void Report::complain(const std::string& path, const std::string& message) {
   std::string near = path;
   while (!near.empty() && !places_.contains(near)) near = parent_of(near);
   const auto found = places_.find(near);
-  complain_at(found == places_.end() ? Where{1, 1} : found->second, path, std::move(message));
+  complain_at(found == places_.end() ? Where{1, 1} : found->second, path, message);
 }
 
-void Report::complain_at(Where where, const std::string& path, std::string message) {
-  problems_.push_back({where, path, std::move(message)});
+void Report::complain_at(Where where, const std::string& path, const std::string& message) {
+  problems_.push_back({where, one_line(path, 200), one_line(message, 1000)});
 }
 
 std::vector<Problem> Report::take() {
@@ -103,11 +108,11 @@ void Fields::check_keys() const {
     report.place(path(key.text), tree_.items[i].where);
     const auto declaration = std::ranges::find(object_.keys, std::string_view(key.text), &Key::name);
     if (!seen.insert(key.text).second)
-      report.complain_at(key.where, path(key.text), "'" + key.text + "' is written twice: keep one of them");
+      report.complain_at(key.where, path(key.text), shown(key.text) + " is written twice: keep one of them");
     else if (key.text == "<<")
       report.complain_at(key.where, path_, "merging with '<<' is not supported: write the keys out, or use an alias for a whole value");
     else if (declaration == object_.keys.end())
-      report.complain_at(key.where, path(key.text.substr(0, 60)), "unknown key " + shown(key.text) + suggestion(key.text, known));
+      report.complain_at(key.where, path(key.text), "unknown key " + shown(key.text) + suggestion(key.text, known));
     else if (!declaration->unsupported.empty())
       report.complain_at(key.where, path(key.text), "'" + key.text + "': " + std::string(declaration->unsupported));
   }
@@ -236,9 +241,9 @@ void Fields::pairs(std::string_view key, std::map<std::string, std::string>& out
     const Tree& name = tree->keys[i];
     const Tree& value = tree->items[i];
     if (name.kind != Tree::Kind::scalar || value.kind != Tree::Kind::scalar)
-      report.complain_at(value.where, path(key), "'" + name.text + "' is " + std::string(name_of(value.kind)) + ", a text is expected");
+      report.complain_at(value.where, path(key), shown(name.text) + " is " + std::string(name_of(value.kind)) + ", a text is expected");
     else if (!out.emplace(name.text, value.text).second)
-      report.complain_at(name.where, path(key), "'" + name.text + "' is written twice: keep one of them");
+      report.complain_at(name.where, path(key), shown(name.text) + " is written twice: keep one of them");
   }
 }
 
@@ -267,7 +272,7 @@ void Fields::named(std::string_view key, const std::function<void(const std::str
     if (tree->keys[i].kind != Tree::Kind::scalar || !is_name(name))
       report.complain_at(tree->keys[i].where, path(key), shown(name) + " is not a name: a-z, 0-9 and '-' inside, at most 63");
     else if (!seen.insert(name).second)
-      report.complain_at(tree->keys[i].where, here, "'" + name + "' is written twice: keep one of them");
+      report.complain_at(tree->keys[i].where, here, shown(name) + " is written twice: keep one of them");
     else
       read(name, Fields(report, tree->items[i], here, *declared(key).object));
   }

@@ -16,8 +16,8 @@ namespace arashi::spec {
 class Report {
  public:
   // At the place of `path`, or of the nearest thing around it.
-  void complain(const std::string& path, std::string message);
-  void complain_at(Where where, const std::string& path, std::string message);
+  void complain(const std::string& path, const std::string& message);
+  void complain_at(Where where, const std::string& path, const std::string& message);
   void place(const std::string& path, Where where) { places_[path] = where; }
   [[nodiscard]] std::vector<Problem> take();  // sorted by place, the same only once
 
@@ -36,7 +36,7 @@ class Fields {
   [[nodiscard]] const Tree* find(std::string_view key) const;  // absent or null: nullptr
   [[nodiscard]] bool names(std::string_view key) const;        // written, if only with nothing behind it
   [[nodiscard]] std::string path(std::string_view key) const;
-  void complain(std::string message) const { report.complain(path_, std::move(message)); }  // about the whole
+  void complain(const std::string& message) const { report.complain(path_, message); }  // about the whole
   [[nodiscard]] Where where() const { return tree_.where; }
 
   void text(std::string_view key, std::string& out) const;  // also Type::name, url and choice, with their rules

@@ -322,6 +322,17 @@ TEST_CASE("bombs end fast and with a reason") {
   }
 }
 
+TEST_CASE("a key with line breaks or of a megabyte is told in one short line") {
+  for (const std::string& key :
+       {std::string("\"a\\nb\\ec\""), "? " + std::string(100'000, 'x') + "\n", "? 嵐" + std::string(100'001, 'x') + "\n"}) {
+    for (const auto& line : problems(with_part("timeline: []\n" + key + ": 1"))) {
+      CHECK(line.size() < 1300);
+      CHECK(line.find_first_of("\n\x1b") == std::string::npos);
+    }
+  }
+  CHECK_FALSE(problems(with_part("timeline: []\n\"a\\nb\": 1")).empty());
+}
+
 TEST_CASE("a document of a thousand wrong keys is told of each, once") {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "k" + std::to_string(i) + ": 1\n";
