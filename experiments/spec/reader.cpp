@@ -116,6 +116,10 @@ void Fields::check_keys() const {
     else if (!declaration->unsupported.empty())
       report.complain_at(key.where, path(key.text), "'" + key.text + "': " + std::string(declaration->unsupported));
   }
+  check_missing();
+}
+
+void Fields::check_missing() const {
   for (const Key& key : object_.keys) {
     if (key.required && find(key.name) == nullptr)
       report.complain(path_, "'" + std::string(key.name) + "' is missing: " + std::string(key.summary) +

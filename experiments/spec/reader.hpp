@@ -57,6 +57,7 @@ class Fields {
 
  private:
   void check_keys() const;
+  void check_missing() const;
   [[nodiscard]] const Key& declared(std::string_view key) const;
   // The scalar's text, or a complaint and nullptr.
   const std::string* scalar(std::string_view key) const;
