@@ -26,21 +26,27 @@ std::string number(const char* format, double value) {
 
 std::string percent(double fraction) { return number(fraction < 0.1 ? "%.2f%%" : "%.1f%%", fraction * 100); }
 
-// One column per byte but UTF-8's continuation bytes; control characters of a victim's name do not reach the terminal.
-std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+// What a byte of UTF-8 adds: nothing if it continues a character; two columns for what starts at U+3000 or later (CJK, emoji).
+std::size_t columns_of(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if ((byte & 0xc0U) == 0x80U) return 0;
+  return byte >= 0xe3 ? 2 : 1;
 }
 
+std::size_t columns(const std::string& text) {
+  std::size_t all = 0;
+  for (const char c : text) all += columns_of(c);
+  return all;
+}
+
+// Control characters of a victim's name do not reach the terminal.
 std::string cut(const std::string& text, std::size_t width) {
   std::string out;
   std::size_t used = 0;
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool starts = (byte & 0xc0U) != 0x80U;
-    if (starts && used == width) break;
-    used += starts ? 1 : 0;
-    out += byte < 0x20 || byte == 0x7f ? '?' : c;
+    used += columns_of(c);
+    if (used > width) break;
+    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   }
   return out;
 }
