@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -26,19 +27,20 @@ struct Known {
   std::string_view name, works, remedy;
 };
 
-constexpr Known known_features[] = {
-    {"netem", "qdisc netem: delay, jitter and loss in the kernel",
-     "`modprobe sch_netem` (Debian: in linux-image, Ubuntu: in linux-modules-extra, Fedora: in kernel-modules-extra); without it the bpf "
-     "and "
-     "tap backends do the same"},
-    {"prio", "qdisc prio: netem for some of a device's packets", "`modprobe sch_prio`"},
-    {"clsact", "qdisc clsact: programs on a device's way in and out", "`modprobe sch_ingress`; Linux 4.5 or later"},
-    {"cls_bpf", "tc filters that are BPF programs", "`modprobe cls_bpf`"},
-    {"mirred", "tc action mirred: incoming packets through netem", "`modprobe act_mirred`"},
-    {"ifb", "devices of kind ifb: incoming packets through netem", "`modprobe ifb numifbs=0`"},
-    {"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
-    {"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
-    {"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},
+constexpr std::array known_features{
+    Known{"netem", "qdisc netem: delay, jitter and loss in the kernel",
+          "`modprobe sch_netem` (Debian: in linux-image, Ubuntu: in linux-modules-extra, Fedora: in kernel-modules-extra); without it the "
+          "bpf "
+          "and "
+          "tap backends do the same"},
+    Known{"prio", "qdisc prio: netem for some of a device's packets", "`modprobe sch_prio`"},
+    Known{"clsact", "qdisc clsact: programs on a device's way in and out", "`modprobe sch_ingress`; Linux 4.5 or later"},
+    Known{"cls_bpf", "tc filters that are BPF programs", "`modprobe cls_bpf`"},
+    Known{"mirred", "tc action mirred: incoming packets through netem", "`modprobe act_mirred`"},
+    Known{"ifb", "devices of kind ifb: incoming packets through netem", "`modprobe ifb numifbs=0`"},
+    Known{"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
+    Known{"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
+    Known{"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},
 };
 
 void add_features(std::vector<Capability>& list) {
@@ -141,12 +143,12 @@ struct Right {
   unsigned bit;
 };
 
-constexpr Right rights[] = {
-    {"CAP_NET_ADMIN", "network faults", CAP_NET_ADMIN},
-    {"CAP_SYS_ADMIN", "entering network namespaces", CAP_SYS_ADMIN},
-    {"CAP_BPF", "loading BPF programs", 39},  // not in older headers
-    {"CAP_KILL", "signals to other users' processes", CAP_KILL},
-    {"CAP_SYS_PTRACE", "finding other users' network namespaces", CAP_SYS_PTRACE},
+constexpr std::array rights{
+    Right{"CAP_NET_ADMIN", "network faults", CAP_NET_ADMIN},
+    Right{"CAP_SYS_ADMIN", "entering network namespaces", CAP_SYS_ADMIN},
+    Right{"CAP_BPF", "loading BPF programs", 39},  // not in older headers
+    Right{"CAP_KILL", "signals to other users' processes", CAP_KILL},
+    Right{"CAP_SYS_PTRACE", "finding other users' network namespaces", CAP_SYS_PTRACE},
 };
 
 void add_rights(std::vector<Capability>& list, const Host& host) {

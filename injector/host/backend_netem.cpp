@@ -25,7 +25,6 @@ extern const Backend netem_backend;
 
 namespace {
 
-using netem::Handles;
 using netem::Standing;
 using netlink::Message;
 using netlink::Socket;

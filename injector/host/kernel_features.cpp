@@ -82,12 +82,12 @@ Result<void> try_clsact(Socket& socket) {
 
 Result<Fd> empty_program() {
   const std::array<bpf_insn, 2> pass_all{bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1}, bpf_insn{.code = BPF_JMP | BPF_EXIT}};
-  const char license[] = "GPL";
+  constexpr const char* license = "GPL";
   bpf_attr attr{};
   attr.prog_type = BPF_PROG_TYPE_SCHED_CLS;
   attr.insns = reinterpret_cast<std::uintptr_t>(pass_all.data());
   attr.insn_cnt = pass_all.size();
-  attr.license = reinterpret_cast<std::uintptr_t>(&license[0]);
+  attr.license = reinterpret_cast<std::uintptr_t>(license);
   Fd program(static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr)));
   if (!program) return sys_fail("load a BPF program");
   return program;
@@ -199,16 +199,16 @@ struct Trial {
 };
 
 // netem's own come first: where one is missing, netem_works needs no more.
-constexpr Trial trials[] = {
-    {"netem", try_netem},
-    {"prio", try_prio},
-    {"cls_bpf", try_cls_bpf},
-    {"clsact", try_clsact},
-    {"mirred", try_mirred},
-    {"ifb", try_ifb},
-    {"tcx", [](Socket&) { return try_tcx(); }},
-    {"tun", [](Socket&) { return try_tun(); }},
-    {"bpf", [](Socket&) { return try_bpf(); }},
+constexpr std::array trials{
+    Trial{"netem", try_netem},
+    Trial{"prio", try_prio},
+    Trial{"cls_bpf", try_cls_bpf},
+    Trial{"clsact", try_clsact},
+    Trial{"mirred", try_mirred},
+    Trial{"ifb", try_ifb},
+    Trial{"tcx", [](Socket&) { return try_tcx(); }},
+    Trial{"tun", [](Socket&) { return try_tun(); }},
+    Trial{"bpf", [](Socket&) { return try_bpf(); }},
 };
 constexpr std::size_t for_egress = 3;  // of the trials above
 constexpr std::size_t for_ingress = 6;
