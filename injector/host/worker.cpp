@@ -137,7 +137,8 @@ void WorkerProcesses::understand(Running& running, std::string_view line) {
   if (!said || !said->is_object()) return;
   if (said->contains("ready")) running.ready = said->at("ready");
   if (said->contains("stats")) running.stats = said->at("stats");
-  if (running.problem.empty() && said->contains("error") && said->at("error").is_string()) running.problem = said->at("error").get<std::string>();
+  if (running.problem.empty() && said->contains("error") && said->at("error").is_string())
+    running.problem = said->at("error").get<std::string>();
 }
 
 void WorkerProcesses::listen_to(Running& running) {
