@@ -11,7 +11,6 @@
 
 namespace arashi {
 
-using netlink::Ack;
 using netlink::Message;
 using netlink::Reply;
 using netlink::Socket;

@@ -134,6 +134,18 @@ TEST_CASE("a stopped worker is no black hole: pings go on after a quarter of a s
   CHECK(fault.observe().in_place);
 }
 
+TEST_CASE("a tap device that someone deletes ends the worker, and traffic passes") {
+  const Site site;
+  const Injected fault(site.host, "network.impair", site.wire.victim(), Json{{"delay", "50ms"}, {"backend", "tap"}});
+  const auto id = fault.prepared.change["impairment"]["id"].get<std::string>();
+  REQUIRE(site.wire.here("ip link del ar" + id + "-0").exit == 0);
+  shell("sleep 0.3");
+  CHECK_FALSE(fault.observe().in_place);
+  const auto pings = ping(site.wire, "-i 0.01 -c 20 10.77.0.2");
+  CHECK(pings.received == 20);
+  CHECK(pings.mean < 10);
+}
+
 TEST_CASE("a qdisc and a clsact filter of someone else stay in force under a delay, and unchanged") {
   const Site site;
   REQUIRE(site.wire.here("tc qdisc add dev eth0 root handle 1: htb default 10").exit == 0);
