@@ -146,7 +146,7 @@ Result<void> clear_filters(const Host& host, const Impairment& impairment, const
 
 Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
   // Without workers of our own (recover), theirs have died with their holder, and what they had with them.
-  const auto stopped = host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
+  auto stopped = host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
   if (const auto missing = notes.find("clsactMissingOn"); missing != notes.end()) TRY(clear_filters(host, impairment, *missing));
   return stopped;
 }
