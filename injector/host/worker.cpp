@@ -208,7 +208,8 @@ Result<Json> WorkerProcesses::stats(std::string_view id) {
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(std::string(id));
   if (found == running_.end()) return fail(Blame::missing, "injection ", id, " has no worker");
-  return found->second.stats;
+  // One that has not spoken since it was ready is as it was then: "no word yet" must not read as "nothing there".
+  return found->second.stats.is_null() ? found->second.ready : found->second.stats;
 }
 
 WorkerState WorkerProcesses::state(std::string_view id) {

@@ -49,7 +49,7 @@ TEST_CASE("held: transfers survive a slow ledger, and the slowness is seen from 
   CHECK(run.result["outcome"] == "held");
   REQUIRE(run.result["faults"].size() == 3);
   for (const auto& fault : run.result["faults"]) {
-    CHECK(fault["evidence"]["in_place"] == true);
+    CHECK(fault["evidence"]["inPlace"] == true);
     CHECK(fault["evidence"]["bit"] == true);
     CHECK(fault["mechanism"] != "");
   }
