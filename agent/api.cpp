@@ -26,8 +26,8 @@ http::Response refusal(int status, Blame blame, const std::string& message) {
 
 class Api {
  public:
-  explicit Api(const Options& options)
-      : options_(options),
+  explicit Api(Options options)
+      : options_(std::move(options)),
         server_({}, [this](http::Request request, http::Respond respond) { take(std::move(request), std::move(respond)); }) {}
 
   int run() {
