@@ -90,7 +90,6 @@ void Ledger::decide(std::uint64_t request, Answer answer, bool slow, Duration no
 }
 
 void Ledger::started(std::uint64_t request, Duration now) {
-  if (started_ == 0) first_start_ = now;
   last_start_ = now;
   ++started_;
   if (Bin* bin = live_bin(request)) ++bin->second.started;
@@ -154,7 +153,7 @@ Summary Ledger::summary() const {
     result.seconds.push_back(bin.second);
     take_quantiles(result.seconds.back(), bin.latencies);
   }
-  const Duration span = last_start_ - first_start_;
+  const Duration span = last_start_ - terms_.start;  // the first request is intended at the start
   if (started_ > 1 && span > Duration::zero()) result.rate_achieved = static_cast<double>(started_ - 1) / seconds(span);
   return result;
 }

@@ -54,7 +54,7 @@ class Ledger {
   Terms terms_;
   Duration patience_;  // age at which an undecided request is bad
   std::uint64_t made_ = 0, started_ = 0;
-  Duration first_start_{}, last_start_{};
+  Duration last_start_{};
   std::deque<Fate> fates_;  // of the requests from first_fate_ on; older ones are all decided
   std::uint64_t first_fate_ = 0;
   std::deque<Bin> bins_;  // from first_bin_ on: seconds whose latencies may still change

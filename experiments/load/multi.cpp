@@ -162,6 +162,7 @@ void Multi::wait(Duration until) {
   if (curl_due_ && *curl_due_ <= boot_now()) {
     curl_due_.reset();
     act(CURL_SOCKET_TIMEOUT, 0);
+    return;  // this may have ended a request: asleep we would find it late, and call its answer slow
   }
   const Duration due = std::max<Duration>(curl_due_ ? std::min(*curl_due_, until) : until, Duration(1));
   itimerspec when{};

@@ -26,7 +26,7 @@ class Multi {
   [[nodiscard]] bool free_connection() const { return !idle_.empty() || flights_.size() < connections_; }
   // Begins a request that may take this long. False: libcurl refused it.
   bool begin(std::uint64_t request, Duration at_most);
-  // Sleeps until a socket is ready, a libcurl timer is due, `until` (CLOCK_BOOTTIME) has come or wake() is called.
+  // Sleeps at most until a socket is ready, a libcurl timer is due, `until` (CLOCK_BOOTTIME) has come or wake() is called.
   void wait(Duration until);
   void wake() const;  // from any thread
   // Breaks off all requests and closes all connections.
