@@ -214,6 +214,8 @@ Embedded::Embedded(Embedded&&) noexcept = default;
 Embedded& Embedded::operator=(Embedded&&) noexcept = default;
 
 Result<Embedded> Embedded::start(const std::filesystem::path& binary, const std::filesystem::path& run_directory) {
+  if (::geteuid() != 0)
+    return fail(Blame::refused, "a local agent needs root, as its faults do: run this with sudo, or name running agents with --agents");
   std::error_code error;
   std::filesystem::create_directories(run_directory, error);
   if (error) return fail(Blame::system, "make the agent's run directory '", run_directory.string(), "': ", error.message());
