@@ -2,6 +2,7 @@
 #include "injector/fault.hpp"
 #include "injector/host/impairment.hpp"
 #include "injector/host/network_place.hpp"
+#include "injector/host/traffic_params.hpp"
 
 #include <array>
 
@@ -13,8 +14,6 @@ namespace {
 
 constexpr double longest_delay = 60e9;             // ns
 constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
-constexpr std::array<std::string_view, 3> directions{"egress", "ingress", "both"};
-constexpr std::array<std::string_view, 4> protocols{"any", "tcp", "udp", "icmp"};
 constexpr std::array<std::string_view, 4> backend_names{"auto", "bpf", "tap", "netem"};
 
 constexpr std::array params{
@@ -31,29 +30,16 @@ constexpr std::array params{
           .least = 0,
           .most = longest_delay},
     Param{.name = "loss", .type = ParamType::percent, .summary = "how many of the packets are lost, at random", .example = "1%"},
-    Param{.name = "direction",
-          .type = ParamType::choice,
-          .summary = "which way, as seen from the target",
-          .example = "both",
-          .fallback = "egress",
-          .choices = directions},
+    direction_param("egress"),
     Param{.name = "peers",
           .type = ParamType::list,
           .summary = "only traffic with these addresses or blocks, v4 and v6; none: with everyone",
           .example = "[10.0.0.7, \"2001:db8::/32\"]"},
-    Param{.name = "except", .type = ParamType::list, .summary = "never traffic with these addresses or blocks", .example = "[10.0.0.1]"},
-    Param{.name = "protocol",
-          .type = ParamType::choice,
-          .summary = "only this protocol",
-          .example = "tcp",
-          .fallback = "any",
-          .choices = protocols},
-    Param{.name = "ports", .type = ParamType::list, .summary = "only traffic with these ports of the peer", .example = "[6379, 8000-8100]"},
-    Param{.name = "localPorts", .type = ParamType::list, .summary = "only traffic with these ports of the target", .example = "[8080]"},
-    Param{.name = "device",
-          .type = ParamType::text,
-          .summary = "only on this device; else the one on the way to the peers, or every one but loopback",
-          .example = "eth0"},
+    except_param,
+    protocol_param,
+    ports_param,
+    local_ports_param,
+    device_param,
     Param{.name = "backend",
           .type = ParamType::choice,
           .summary = "what does it; auto takes the best that this machine has",
@@ -67,7 +53,6 @@ constexpr std::array params{
           .least = 0,
           .most = largest_seed},
 };
-constexpr std::array<std::string_view, 5> kinds{"netns", "process", "cgroup", "unit", "node"};
 
 Result<Effects> effects_of(const Json& canonical) {
   Effects effects;
@@ -100,7 +85,7 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
 const Fault network_impair_fault{.name = "network.impair",
                                  .summary = "delay, jitter and loss on chosen traffic",
                                  .params = params,
-                                 .target_kinds = kinds,
+                                 .target_kinds = network_target_kinds,
                                  .prepare = prepare,
                                  .apply = apply_impairment,
                                  .revert = revert_impairment,
