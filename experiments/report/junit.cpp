@@ -72,6 +72,7 @@ std::vector<Case> cases_of(const Json& result) {
     cases.push_back({.group = "fault",
                      .name = text_at(fault, "fault") + " on " + text_at(fault, "victim"),
                      .failure = clean                            ? ""
+                                : fault.at("activeAt").is_null() ? "not injected"
                                 : fault.at("step") == "reverted" ? "did not bite"
                                                                  : text_at(fault, "step"),
                      .detail = text_at(fault, "problem") + " " + text_at(fault.at("evidence"), "detail")});

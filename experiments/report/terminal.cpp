@@ -70,11 +70,13 @@ std::string times(const Json& result) {
 std::string faults(const Json& result) {
   std::string text;
   for (const auto& fault : result.at("faults")) {
-    text += "  " + fault.at("fault").get<std::string>() + " on " + fault.at("victim").get<std::string>() + ": " +
-            fault.at("step").get<std::string>();
+    const bool was_active = fault.at("activeAt").is_number();
+    text += "  " + fault.at("fault").get<std::string>() + " on " + fault.at("victim").get<std::string>() + ": ";
+    text += was_active ? fault.at("step").get<std::string>() : "not injected";
     if (const auto problem = fault.value("problem", std::string()); !problem.empty()) text += " (" + problem + ")";
     const auto& evidence = fault.at("evidence");
-    text += evidence.at("bit").get<bool>() ? "\n" : "; it did not bite\n";
+    text += !was_active || evidence.at("bit").get<bool>() ? "\n" : "; it did not bite\n";
+    if (!was_active) continue;
     for (const auto& value : evidence.at("values")) {
       const auto unit = value.value("unit", std::string());
       text += "      " + value.value("what", std::string()) + ": ";

@@ -189,8 +189,8 @@ function drawFaults() {
     values.forEach((value, i) => rows.push([
       i ? '' : fault.fault, i ? '' : fault.victim, i ? '' : fault.mechanism, value.what,
       [amount(value.requested, value.unit), 'number'], [amount(value.achieved, value.unit), 'number'],
-      i ? '' : [fault.evidence.bit ? 'yes' : 'no', fault.evidence.bit ? 'yes' : 'no'],
-      i ? '' : [fault.step + (fault.problem ? ': ' + fault.problem : ''), fault.step === 'reverted' ? 'yes' : fault.step === 'stuck' ? 'no' : 'maybe'],
+      i ? '' : !known(fault.activeAt) ? '–' : [fault.evidence.bit ? 'yes' : 'no', fault.evidence.bit ? 'yes' : 'no'],
+      i ? '' : [(known(fault.activeAt) ? fault.step : 'not injected') + (fault.problem ? ': ' + fault.problem : ''), fault.step === 'reverted' ? 'yes' : fault.step === 'stuck' ? 'no' : 'maybe'],
       value.note || (i ? '' : fault.evidence.detail)]));
   }
   table(card, ['fault', 'victim', 'mechanism', 'what', 'requested', 'achieved', 'did it bite?', 'end', 'evidence'], rows);

@@ -21,6 +21,7 @@ run::RunResult aborted_run() {
   result.times = {.first_injection = 10s, .first_bad = 11s, .decision = 13s, .last_revert = 13100ms, .recovered = 15s};
   run::FaultResult fault{
       .id = "aaaaaaaa", .fault = "network.impair", .target = "ledger", .victim = "netns l", .agent = "local", .mechanism = "tap"};
+  fault.active_at = 10s;
   fault.step = "reverted";
   fault.evidence = {.in_place = true,
                     .bit = true,
@@ -84,4 +85,15 @@ TEST_CASE("the closing summary tells verdict, times and what was achieved") {
   CHECK(contains(text, "loss: requested 1.00%, achieved unknown"));
   CHECK(contains(text, "40 of 100 requests bad, 2.100% of the error budget spent"));
   CHECK(contains(text, "check money (after): FAILED sum is 1 short"));
+}
+
+TEST_CASE("a fault that was never active is told as such, not as one that did not bite") {
+  auto result = aborted_run();
+  result.faults[0].active_at.reset();
+  result.faults[0].step = "intended";
+  result.faults[0].evidence = {};
+  const auto json = run::to_json(result);
+  CHECK(contains(report::terminal(json, false), "network.impair on netns l: not injected\n"));
+  CHECK_FALSE(contains(report::terminal(json, false), "did not bite"));
+  CHECK(contains(report::junit(json), "<failure message=\"not injected\">"));
 }
