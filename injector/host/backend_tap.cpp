@@ -145,8 +145,8 @@ Result<void> clear_filters(const Host& host, const Impairment& impairment, const
 }
 
 Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
-  // Without workers of our own (recover), theirs have died with their holder, and what they had with them.
-  auto stopped = host.workers == nullptr ? Result<void>{} : host.workers->stop(impairment.id);
+  // Also without workers of our own (recover): theirs died with their holder, but their cgroup stays until someone takes it away.
+  auto stopped = stop_processes(host, impairment.id);
   if (const auto missing = notes.find("clsactMissingOn"); missing != notes.end()) TRY(clear_filters(host, impairment, *missing));
   return stopped;
 }

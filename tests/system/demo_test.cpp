@@ -50,12 +50,13 @@ TEST_CASE("the demo notices when money is missing") {
 
 TEST_CASE("a transfer with the same key moves the money once") {
   const Platform platform;
-  const auto balance = [] { return run_in(pod("ledger"), {"redis-cli", "hget", "accounts", "1"}).output; };
+  const auto balance = [] { return std::stoll(run_in(pod("ledger"), {"redis-cli", "hget", "accounts", "1"}).output); };
+  const auto before = balance();  // not what was seeded: the demo warms up with transfers of its own
   for (int i = 0; i < 3; ++i)
     CHECK(run({"curl", "--silent", "--fail", "--noproxy", "*", "--header", "Idempotency-Key: once", "--data",
                R"({"from": 1, "to": 2, "amount": 5})", "http://10.87.0.10/transfer"})
               .exit_code == 0);
-  CHECK(balance() == "999995\n");
+  CHECK(balance() == before - 5);
 }
 
 TEST_CASE("what dies in the demo is started again and no money is lost") {
