@@ -50,18 +50,18 @@ struct packet {
   __u8 icmp_type;
 };
 
-static __always_inline int load(struct __sk_buff *skb, __u32 at, void *to, __u32 length) {
+static __always_inline int load(struct __sk_buff* skb, __u32 at, void* to, __u32 length) {
   return bpf_skb_load_bytes_relative(skb, at, to, length, BPF_HDR_START_NET);
 }
 
-static __always_inline void map_v4(struct arashi_peer *peer, __u32 address) {
+static __always_inline void map_v4(struct arashi_peer* peer, __u32 address) {
   peer->prefix = 128;
   __builtin_memset(peer->address, 0, 10);
   peer->address[10] = peer->address[11] = 0xff;
   __builtin_memcpy(peer->address + 12, &address, 4);
 }
 
-static __always_inline void read_ports(struct __sk_buff *skb, __u32 at, struct packet *packet) {
+static __always_inline void read_ports(struct __sk_buff* skb, __u32 at, struct packet* packet) {
   __u16 ports[2];
   if (packet->protocol == IPPROTO_ICMPV6) {
     load(skb, at, &packet->icmp_type, 1);
@@ -74,7 +74,7 @@ static __always_inline void read_ports(struct __sk_buff *skb, __u32 at, struct p
   packet->has_ports = 1;
 }
 
-static __always_inline int read_v4(struct __sk_buff *skb, struct packet *packet) {
+static __always_inline int read_v4(struct __sk_buff* skb, struct packet* packet) {
   struct iphdr ip;
   if (load(skb, 0, &ip, sizeof ip) < 0) return -1;
   map_v4(&packet->source, ip.saddr);
@@ -87,7 +87,7 @@ static __always_inline int read_v4(struct __sk_buff *skb, struct packet *packet)
 // At most this many extension headers; a packet with more, or with one we don't know, has that header's number as its protocol.
 #define MOST_HEADERS 6
 
-static __always_inline int read_v6(struct __sk_buff *skb, struct packet *packet) {
+static __always_inline int read_v6(struct __sk_buff* skb, struct packet* packet) {
   struct ipv6hdr ip;
   __u32 at = sizeof ip;
   __u16 later_fragment = 0;
@@ -118,30 +118,34 @@ static __always_inline int read_v6(struct __sk_buff *skb, struct packet *packet)
   return 0;
 }
 
-static __always_inline __u8 verdict_of(const struct arashi_peer *peer) {
-  const __u8 *found = bpf_map_lookup_elem(&peers, peer);
+static __always_inline __u8 verdict_of(const struct arashi_peer* peer) {
+  const __u8* found = bpf_map_lookup_elem(&peers, peer);
   return found ? *found : ARASHI_PASS;
 }
 
-static __always_inline int has_bit(const volatile __u64 *bits, __u16 port) {
+static __always_inline int has_bit(const volatile __u64* bits, __u16 port) {
   return (bits[(port >> 6) & (ARASHI_PORT_WORDS - 1)] >> (port & 63)) & 1;
 }
 
-static __always_inline int protocol_matches(const struct packet *packet) {
+static __always_inline int protocol_matches(const struct packet* packet) {
   switch (rules.protocol) {
-    case ARASHI_TCP: return packet->protocol == IPPROTO_TCP;
-    case ARASHI_UDP: return packet->protocol == IPPROTO_UDP;
-    case ARASHI_ICMP: return packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
-    default: return 1;
+    case ARASHI_TCP:
+      return packet->protocol == IPPROTO_TCP;
+    case ARASHI_UDP:
+      return packet->protocol == IPPROTO_UDP;
+    case ARASHI_ICMP:
+      return packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
+    default:
+      return 1;
   }
 }
 
-static __always_inline int is_control_port(const struct packet *packet) {
+static __always_inline int is_control_port(const struct packet* packet) {
   return rules.control_port && packet->protocol == IPPROTO_TCP && packet->has_ports &&
          (packet->source_port == rules.control_port || packet->destination_port == rules.control_port);
 }
 
-static __always_inline int ports_match(const struct packet *packet) {
+static __always_inline int ports_match(const struct packet* packet) {
   const __u16 remote = rules.egress ? packet->destination_port : packet->source_port;
   const __u16 local = rules.egress ? packet->source_port : packet->destination_port;
   if ((rules.some_ports || rules.some_local) && !packet->has_ports) return 0;
@@ -149,12 +153,12 @@ static __always_inline int ports_match(const struct packet *packet) {
   return !rules.some_local || has_bit(local_ports, local);
 }
 
-static __always_inline int is_of_the_link(const struct packet *packet) {
+static __always_inline int is_of_the_link(const struct packet* packet) {
   if (packet->protocol == IPPROTO_ICMPV6) return (packet->icmp_type >= 130 && packet->icmp_type <= 137) || packet->icmp_type == 143;
   return packet->protocol == IPPROTO_IGMP;
 }
 
-static __always_inline int is_hit(struct __sk_buff *skb) {
+static __always_inline int is_hit(struct __sk_buff* skb) {
   struct packet packet = {};
   if (rules.v4 && skb->protocol == bpf_htons(ETH_P_IP)) {
     if (read_v4(skb, &packet) < 0) return 0;
@@ -180,13 +184,13 @@ static __always_inline __u32 draw(void) {
 }
 
 // TC_ACT_SHOT on egress would tell the sender's TCP of a local drop, which it repairs at once: STOLEN looks like a loss on the way.
-static __always_inline int lose(struct arashi_counters *count) {
+static __always_inline int lose(struct arashi_counters* count) {
   if (draw() >= rules.loss) return NEXT;
   ++count->affected;
   return rules.egress ? TC_ACT_STOLEN : TC_ACT_SHOT;
 }
 
-static __always_inline int to_tap(struct arashi_counters *count) {
+static __always_inline int to_tap(struct arashi_counters* count) {
   if (bpf_ktime_get_ns() - beat > ARASHI_PATIENCE_NS) return NEXT;
   ++count->affected;
   return bpf_redirect(rules.tap, 0);
@@ -195,9 +199,9 @@ static __always_inline int to_tap(struct arashi_counters *count) {
 static __always_inline int pass(void) { return rules.act == ARASHI_TELL ? DIFFERS : NEXT; }
 
 SEC("tc")
-int arashi_hook(struct __sk_buff *skb) {
+int arashi_hook(struct __sk_buff* skb) {
   const __u32 zero = 0;
-  struct arashi_counters *count;
+  struct arashi_counters* count;
   if (rules.act == ARASHI_REDIRECT && skb->mark == rules.mark) {
     skb->mark = 0;
     return NEXT;
@@ -217,7 +221,7 @@ int arashi_hook(struct __sk_buff *skb) {
 
 // On the tap: what the worker wrote back goes where it was going.
 SEC("tc")
-int arashi_back(struct __sk_buff *skb) {
+int arashi_back(struct __sk_buff* skb) {
   skb->mark = rules.mark;
   return bpf_redirect(rules.device, rules.egress ? 0 : BPF_F_INGRESS);
 }
