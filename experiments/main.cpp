@@ -1,26 +1,37 @@
 // `arashi`: the command line. The subcommands add themselves.
 #include "experiments/commands/commands.hpp"
+#include "injector/core/suggest.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace {
 
 using Add = void (*)(CLI::App&, int&);
 constexpr Add subcommands[] = {
-    arashi::commands::add_check,
-    arashi::commands::add_plan,
-    arashi::commands::add_halt,
-    arashi::commands::add_status,
-    arashi::commands::add_report,
-    arashi::commands::add_run,
-    arashi::commands::add_faults,
-    arashi::commands::add_doctor,
-    arashi::commands::add_schema,
-    arashi::commands::add_pki,
-    arashi::commands::add_completion,
+    arashi::commands::add_check,  arashi::commands::add_plan, arashi::commands::add_halt,       arashi::commands::add_status,
+    arashi::commands::add_report, arashi::commands::add_run,  arashi::commands::add_faults,     arashi::commands::add_doctor,
+    arashi::commands::add_schema, arashi::commands::add_pki,  arashi::commands::add_completion,
 };
+
+// CLI11 says of a mistyped command only that one is required.
+bool is_unknown(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  std::vector<std::string> names;
+  for (const auto* command : commands) names.push_back(command->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  if (std::find(known.begin(), known.end(), argv[1]) != known.end()) return false;
+  std::fprintf(stderr, "arashi: there is no command '%s'%s\n", argv[1], arashi::suggestion(argv[1], known).c_str());
+  return true;
+}
 
 }  // namespace
 
@@ -34,6 +45,7 @@ int main(int argc, char** argv) {
       "  arashi plan experiment.yaml   what would happen, exactly\n  arashi run experiment.yaml    do it");
   int exit_code = arashi::commands::exit_ok;
   for (const Add add : subcommands) add(app, exit_code);
+  if (is_unknown(std::as_const(app), argc, argv)) return arashi::commands::exit_usage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version

@@ -3,6 +3,8 @@
 #include "experiments/http_client.hpp"
 #include "injector/core/json.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <mutex>
 #include <utility>
@@ -106,10 +108,17 @@ struct Agent::Pool {
     if (!request.body.empty()) request.headers["content-type"] = "application/json";
     HttpClient client = take();
     auto reply = client.send(request);
-    if (!reply) return because(reply.error(), "agent ", address.name);
+    if (!reply) return unreachable(reply.error());
     put(std::move(client));  // one that failed is dropped: the next call starts with a fresh connection
     if (reply->status >= 400) return refusal(address.name, *reply);
     return reply;
+  }
+
+  Unexpected<Error> unreachable(const Error& cause) const {
+    if (!address.unix_socket.empty() && access(address.unix_socket.c_str(), F_OK) != 0)
+      return fail(Blame::missing, "agent ", address.name, ": nothing runs here: there is no '", address.unix_socket,
+                  "'. Start arashi-agent, or name others by --agents");
+    return because(cause, "agent ", address.name, address.unix_socket.empty() ? "" : " on '" + address.unix_socket + "'");
   }
 
   template <class Reply>
