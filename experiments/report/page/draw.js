@@ -147,9 +147,9 @@ function drawCharts() {
     const rows = load.seconds;
     const times = rows.map(r => r.at);
     chart(box, 'Requests: ' + load.name, load.total + ' requests, ' + load.bad + ' bad; intended ' + load.rateIntended.toFixed(1) + '/s, sent ' + load.rateAchieved.toFixed(1) + '/s',
-      times, [{label: 'good', values: rows.map(r => r.good), stroke: colour('good')},
-        {label: 'too slow', values: rows.map(r => r.slow), stroke: colour('warn'), fill: colour('warn-wash')},
-        {label: 'failed', values: rows.map(r => r.failed), stroke: colour('bad'), fill: colour('bad-wash')}], v => v + '/s');
+      times, [{label: 'too slow', values: rows.map(r => r.slow), stroke: colour('warn'), fill: colour('warn-wash')},
+        {label: 'failed', values: rows.map(r => r.failed), stroke: colour('bad'), fill: colour('bad-wash')},
+        {label: 'good', values: rows.map(r => r.good), stroke: colour('good')}], v => v + '/s');
     chart(box, 'Latency: ' + load.name, 'from the intended time of each request', times,
       [{label: 'p50', values: rows.map(r => r.p50), stroke: colour('blue')}, {label: 'p99', values: rows.map(r => r.p99), stroke: colour('fault')}], time);
   }
