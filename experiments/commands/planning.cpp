@@ -51,6 +51,7 @@ std::map<std::string, plan::Group> grouped(const std::vector<std::string>& names
     for (const auto& [target, one] : found[i]) {
       plan::Group& group = groups[target];
       group.target = target;
+      if (!one.problem.empty()) group.looked_everywhere = false;
       group.agent = names.size() == 1 ? names[0] : "";
       group.found.insert(group.found.end(), one.victims.begin(), one.victims.end());
       if (names.size() > 1) group.found_on.insert(group.found_on.end(), one.victims.size(), names[i]);

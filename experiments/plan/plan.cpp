@@ -32,6 +32,7 @@ Group pick_group(const spec::Target& target, Group group, std::uint64_t fresh_se
 
 void check_group(const spec::Target& target, const Group& group, Plan& plan) {
   const std::size_t wanted = how_many(group.found.size(), target.pick);
+  if (group.found.empty() && !group.looked_everywhere) return;  // the caller adds why
   if (group.found.empty())
     plan.refusals.push_back("target '" + target.name + "': nothing found for " + in_words(target.selector) +
                             "; is it running on this machine?");

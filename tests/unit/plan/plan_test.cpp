@@ -152,6 +152,11 @@ TEST_CASE("a target without victims is refused and told what was looked for") {
         "target 'wallets': 3 are asked for, 2 found for netns name=wallet-*\n");
 }
 
+TEST_CASE("where an agent could not look, finding nothing is no finding") {
+  const plan::Group unseen{.target = "wallets", .looked_everywhere = false};
+  CHECK(plan::make(experiment(), {{"wallets", unseen}}, monday_noon_utc, 1).refusals.empty());
+}
+
 TEST_CASE("limits of victims and share are held") {
   CHECK(joined(planned(experiment("  limits: {targets: 1, share: 34%}\n"), 3).refusals) ==
         "3 victims would be hit, limits.targets allows 1: pick fewer, or raise the limit if that is meant\n"
