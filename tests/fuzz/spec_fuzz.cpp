@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(!experiment.name.empty());
   for (const auto& step : experiment.timeline) require(spec::find_target(experiment, step.on) != nullptr && step.length > Duration{0});
   std::map<std::string, plan::Group> found;
-  for (const auto& target : experiment.targets) found[target.name] = {.target = target.name, .agent = "local", .found = {Victim{}, Victim{}}};
+  for (const auto& target : experiment.targets)
+    found[target.name] = {.target = target.name, .agent = "local", .found = {Victim{}, Victim{}}};
   auto plan = plan::make(experiment, found, 0, size);
   plan::check_claims(plan);
   require(!plan::to_text(experiment, plan, faults).empty());
