@@ -163,10 +163,17 @@ void add_processes(CLI::App& app, Command& command) {
   worker->callback([&command] { command.exit_code = workers::run_worker(command.engine); });
 }
 
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string command = app->get_name();
+  for (const auto* subcommand : app->get_subcommands()) command += " " + subcommand->get_name();
+  return "arashi-agent: " + std::string(error.what()) + "\nTry: " + command + " --help\n";
+}
+
 int run(int argc, char** argv) {
   Command command;
   CLI::App app("Injects faults on this machine when an experiment asks for it, and takes them back when in doubt.", "arashi-agent");
   app.set_version_flag("--version", std::string("arashi-agent " ARASHI_VERSION));
+  app.failure_message(usage_error);
   add_serving_options(app, command.options);
   app.footer("Examples:\n  arashi-agent\n  arashi-agent --listen 10.0.0.3:7340 --ca ca.pem --certificate agent.pem --key agent-key.pem");
   add_facts(app, command);

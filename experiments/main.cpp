@@ -33,6 +33,12 @@ bool is_unknown(const CLI::App& app, int argc, char** argv) {
   return true;
 }
 
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string command = app->get_name();
+  for (const auto* subcommand : app->get_subcommands()) command += " " + subcommand->get_name();
+  return "arashi: " + std::string(error.what()) + "\nTry: " + command + " --help\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,6 +46,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Breaks a platform on purpose, in a controlled way, and always puts it back.", "arashi"};
   app.set_version_flag("--version", "arashi " ARASHI_VERSION);
   app.require_subcommand(1);
+  app.failure_message(usage_error);
   app.footer(
       "Start here:\n  arashi doctor                 what this machine can do\n  arashi check experiment.yaml  is it well written?\n"
       "  arashi plan experiment.yaml   what would happen, exactly\n  arashi run experiment.yaml    do it");

@@ -22,7 +22,8 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("each command says what it does, and a mistake what to do") {
   const Typed table[] = {
       {{"pln"}, 2, "did you mean 'plan'?"},
-      {{}, 2, "subcommand is required"},
+      {{}, 2, "arashi: A subcommand is required"},
+      {{"plan", "--foo", "x.yaml"}, 2, "Try: arashi plan --help"},
       {{"--version"}, 0, "arashi "},
       {{"run", "/nonexistent.yaml"}, 2, "/nonexistent.yaml"},
       {{"faults"}, 0, "network.impair"},
