@@ -129,11 +129,10 @@ Result<bool> receive_into(Frames& frames, int fd) {
   std::array<char, 16384> buffer;
   for (;;) {
     const auto got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return true;
-    }
-    if (got == 0 || (got < 0 && errno == ECONNRESET)) return false;
+    const int problem = got < 0 ? errno : 0;
+    if (problem == EINTR) continue;
+    if (problem == EAGAIN) return true;
+    if (got == 0 || problem == ECONNRESET) return false;
     if (got < 0) return sys_fail("read from the agent's channel");
     frames.add({buffer.data(), static_cast<std::size_t>(got)});
     if (static_cast<std::size_t>(got) < buffer.size()) return true;

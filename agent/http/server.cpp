@@ -309,7 +309,7 @@ Result<std::string> Server::listen_tcp(const std::string& address, std::uint16_t
   return where.str();
 }
 
-void Server::watch(int fd, std::function<bool()> ready) {
+void Server::watch(int fd, const std::function<bool()>& ready) {
   inside_->watch(std::make_shared<asio::posix::stream_descriptor>(inside_->context, fd), ready);
 }
 

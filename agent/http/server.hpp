@@ -65,7 +65,7 @@ class Server {
   Result<std::string> listen_tcp(const std::string& address, std::uint16_t port, const std::optional<Tls>& tls);
 
   // Calls `ready` each time `fd` is readable or at its end, until it returns false. The descriptor stays the caller's.
-  void watch(int fd, std::function<bool()> ready);
+  void watch(int fd, const std::function<bool()>& ready);
 
   void run();   // until stop()
   void stop();  // from the serving thread
