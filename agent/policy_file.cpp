@@ -4,6 +4,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
@@ -69,8 +70,8 @@ void read_entry(const YAML::Node& name, const YAML::Node& value, Policy& policy)
       throw Wrong{wrong.at, text + ": " + wrong.reason};
     }
   }
-  std::vector<std::string_view> names;
-  for (const auto& known : keys) names.push_back(known.name);
+  std::vector<std::string_view> names(keys.size());
+  std::ranges::transform(keys, names.begin(), &Key::name);
   throw Wrong{name.Mark(), "unknown key '" + text + "'" + suggestion(text, names)};
 }
 

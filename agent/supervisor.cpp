@@ -13,6 +13,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 namespace arashi {
 
@@ -35,24 +36,28 @@ class Supervisor {
       return 3;
     }
     watch_signals();
-    for (;;) {
-      const auto begin = boot_now();
-      if (const auto started = start_injector(); !started) {
-        say(self, started.error().message);
-        if (!was_ready_) return 1;
-      } else {
-        watch();
-      }
-      if (stopping_) return stop();
-      if (failure_ && !was_ready_) return fail_to_start();
-      pick_up_the_pieces();
-      if (stopping_) return exit_code_;
-      pause(boot_now() - begin >= stable);
-      if (stopping_) return exit_code_;
-    }
+    std::optional<int> code;
+    while (!code) code = one_life();
+    return *code;
   }
 
  private:
+  // From an injector process's start to what it left behind being picked up; an exit code if there is to be no other.
+  std::optional<int> one_life() {
+    const auto begin = boot_now();
+    if (const auto started = start_injector(); started) {
+      watch();
+    } else {
+      say(self, started.error().message);
+      if (!was_ready_) return 1;
+    }
+    if (stopping_) return stop();
+    if (failure_ && !was_ready_) return fail_to_start();
+    pick_up_the_pieces();
+    if (!stopping_) pause(boot_now() - begin >= stable);
+    return stopping_ ? std::optional(exit_code_) : std::nullopt;
+  }
+
   // SIGINT of a terminal is meant for the runner that embeds us: it ends us in its own time, by closing our input.
   void watch_signals() {
     (void)std::signal(SIGPIPE, SIG_IGN);

@@ -2,7 +2,7 @@
 
 #include "injector/core/id.hpp"
 #include "injector/core/suggest.hpp"
-#include "injector/host/worker.hpp"
+#include "injector/entry.hpp"
 #include "injector/target.hpp"
 
 #include <algorithm>
@@ -15,9 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t remembered = 200;
-constexpr Duration look_every = 500ms;      // at the faults that are in place: is one lost?
-constexpr Duration cut_again_every = 20ms;  // an apply that is being cut short may have started its next process meanwhile
-constexpr Duration first_retry = 1s;        // of a revert that failed; doubled up to
+constexpr Duration first_retry = 1s;  // of a revert that failed; doubled up to
 constexpr unsigned most_doublings = 5;
 
 std::string words(const std::vector<ParamProblem>& problems) {
@@ -30,56 +28,6 @@ Reverted outcome_of(const Injection& record, Duration took) { return {record.id,
 
 }  // namespace
 
-struct Injector::Entry {
-  Injection record;
-  const Fault* fault = nullptr;
-  bool held = false;       // one of the fault's functions works on it
-  bool cut_short = false;  // it is to end though it is still being applied
-  unsigned failures = 0;   // of its revert
-  Duration next_try{};
-};
-
-class Injector::Hold {
- public:
-  // Waits until the entry is free. When it is being applied, that is cut short by ending its processes.
-  Hold(Injector& injector, EntryPtr entry) : injector_(injector), entry_(std::move(entry)) {
-    std::unique_lock lock(injector_.mutex_);
-    while (entry_->held) {
-      if (entry_->cut_short && entry_->record.step == Step::applying) {
-        lock.unlock();
-        // A failure shows in what the apply itself returns, and in the revert that follows.
-        [[maybe_unused]] const auto stopped = stop_processes(injector_.host_, entry_->record.id);
-        lock.lock();
-        if (!entry_->held) break;
-      }
-      injector_.changed_.wait_for(lock, cut_again_every);
-    }
-    entry_->held = true;
-  }
-  // Only if it is free now.
-  static std::unique_ptr<Hold> try_to(Injector& injector, const EntryPtr& entry) {
-    const std::lock_guard lock(injector.mutex_);
-    if (entry->held) return nullptr;
-    entry->held = true;
-    return std::make_unique<Hold>(entry, injector);
-  }
-  // One that is held already, by its maker.
-  Hold(EntryPtr held, Injector& injector) : injector_(injector), entry_(std::move(held)) {}
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-  ~Hold() {
-    {
-      const std::lock_guard lock(injector_.mutex_);
-      entry_->held = false;
-    }
-    injector_.changed_.notify_all();
-  }
-
- private:
-  Injector& injector_;
-  EntryPtr entry_;
-};
-
 Injector::Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal)
     : host_(std::move(host)), volatile_journal_(std::move(volatile_journal)), disk_journal_(std::move(disk_journal)) {}
 
@@ -90,8 +38,8 @@ Injector::~Injector() = default;
 Result<const Fault*> Injector::check(const std::string& name, const Request& request) const {
   const auto* const fault = find_fault(name);
   if (fault == nullptr) {
-    std::vector<std::string_view> known;
-    for (const auto* each : all_faults()) known.push_back(each->name);
+    std::vector<std::string_view> known(all_faults().size());
+    std::ranges::transform(all_faults(), known.begin(), &Fault::name);
     return fail(Blame::input, "unknown fault '", name, "'", suggestion(name, known));
   }
   if (!is_id(request.id)) return fail(Blame::input, "'", request.id, "' is not an injection's id");
@@ -275,6 +223,7 @@ std::vector<Reverted> Injector::end_all(const std::vector<EntryPtr>& entries) {
       quick.push_back(entry);
   }
   std::vector<Reverted> ended;
+  ended.reserve(entries.size());
   for (const auto& entry : quick) ended.push_back(end(entry));
   for (auto& each : slow) ended.push_back(each.get());
   return ended;
@@ -315,87 +264,6 @@ std::vector<Reverted> Injector::recover() {
   std::erase_if(entries, [&](const EntryPtr& entry) { return std::ranges::find(ids, entry->record.id) == ids.end(); });
   for (auto& each : end_all(entries)) ended.push_back(std::move(each));
   return ended;
-}
-
-// ── watching ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-// With the entry held.
-void Injector::look_at(const EntryPtr& entry) {
-  Injection record;
-  {
-    const std::lock_guard lock(mutex_);
-    record = entry->record;
-  }
-  if (record.step != Step::active || entry->fault == nullptr) return;
-  const auto seen = entry->fault->observe(host_, record.change);
-  std::string problem;
-  if (!seen && seen.error().blame == Blame::missing) problem = seen.error().message;
-  if (seen && record.evidence.in_place && !seen->in_place) problem = seen->detail.empty() ? "it is not in place any more" : seen->detail;
-  {
-    const std::lock_guard lock(mutex_);
-    if (seen) entry->record.evidence = *seen;
-  }
-  if (problem.empty()) return;
-  [[maybe_unused]] const auto written = write_down(step_to(entry, Step::lost, problem));
-}
-
-void Injector::tend_one(const EntryPtr& entry, Duration now) {
-  bool due = false;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto step = entry->record.step;
-    if (entry->held || step == Step::applying || step == Step::intended) return;
-    due = step == Step::stuck ? entry->next_try <= now : entry->record.deadline <= now;
-  }
-  if (!due) {
-    if (const auto hold = Hold::try_to(*this, entry)) look_at(entry);
-    return;
-  }
-  if (entry->fault == nullptr || !entry->fault->slow_revert) {
-    end(entry);
-    return;
-  }
-  auto running = std::async(std::launch::async, [this, entry] { end(entry); });
-  const std::lock_guard lock(mutex_);
-  background_.push_back(std::move(running));
-}
-
-std::optional<Duration> Injector::tend(Duration now) {
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(background_, [](const auto& each) { return each.wait_for(0s) == std::future_status::ready; });
-  }
-  for (const auto& entry : newest_first("", "")) tend_one(entry, now);
-  std::optional<Duration> next;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [id, entry] : entries_) {
-    const auto step = entry->record.step;
-    const bool is_up = step == Step::active || step == Step::lost;
-    const auto when = step == Step::stuck ? entry->next_try : is_up ? std::min(entry->record.deadline, now + look_every) : now + look_every;
-    next = std::min(next.value_or(when), when);
-  }
-  return next;
-}
-
-std::vector<Injection> Injector::status() {
-  for (const auto& entry : newest_first("", ""))
-    if (const auto hold = Hold::try_to(*this, entry)) look_at(entry);
-  std::vector<Injection> all;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [id, entry] : entries_) all.push_back(entry->record);
-  all.insert(all.end(), ended_.begin(), ended_.end());
-  return all;
-}
-
-std::size_t Injector::live(std::string_view experiment) const {
-  const std::lock_guard lock(mutex_);
-  const auto of_it = [experiment](const auto& entry) { return entry.second->record.experiment == experiment; };
-  return static_cast<std::size_t>(std::ranges::count_if(entries_, of_it));
-}
-
-std::size_t Injector::live() const {
-  const std::lock_guard lock(mutex_);
-  return entries_.size();
 }
 
 }  // namespace arashi
