@@ -10,6 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sys/prctl.h>
+
 #include <iostream>
 
 namespace arashi {
@@ -191,6 +193,7 @@ int run(int argc, char** argv) {
 }  // namespace arashi
 
 int main(int argc, char** argv) {
+  ::prctl(PR_SET_NAME, "arashi-agent");  // started by /proc/self/exe it would be called "exe"
   try {
     return arashi::run(argc, argv);
   } catch (const std::exception& error) {

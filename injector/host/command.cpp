@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 namespace arashi {
@@ -140,10 +141,16 @@ Result<pid_t> spawn(const std::string& program, const Launch& launch, const Door
     const std::vector<std::string> rest(launch.argv.begin() + 1, launch.argv.end());
     std::error_code forked;
     const int status = doors.status.get();
+    const bool again = program == "/proc/self/exe";
     bp::child child(
         bp::exe = program, bp::args = rest, env, bp::ignore_error,
         bp::extend::on_fork_error = [&forked](auto&, const std::error_code& error) { forked = error; },
-        bp::extend::on_exec_setup = [&doors](auto&) { enter(doors); },
+        bp::extend::on_exec_setup =
+            [&doors, again](auto& executor) {
+              // In the child: the list of arguments is its own copy. Else `ps` would show this program under the name of a link.
+              if (again) const_cast<char**>(executor.cmd_line)[0] = program_invocation_name;
+              enter(doors);
+            },
         bp::extend::on_exec_error = [status](auto&, const std::error_code&) { give_up(status, Stage::program); });
     if (forked) return fail(Blame::system, "start '", program, "': ", forked.message());
     const pid_t pid = child.id();

@@ -198,3 +198,15 @@ TEST_CASE("an idle agent sleeps: no process wakes up while nothing is injected")
   std::this_thread::sleep_for(2s);
   CHECK(wakeups() == before);
 }
+
+TEST_CASE("ps shows each of its processes under the agent's own name") {
+  const Agent agent;
+  const std::pair<std::int32_t, std::string> roles[] = {
+      {agent.supervisor_pid(), ""}, {agent.injector_pid(), " injector"}, {agent.api_pid(), " api"}};
+  for (const auto& [pid, role] : roles) {
+    const auto line = run({"ps", "-o", "comm=,args=", "-p", std::to_string(pid)}).output;
+    CAPTURE(line);
+    CHECK(line.starts_with("arashi-agent "));
+    CHECK(line.find("/arashi-agent" + role + " --") != std::string::npos);
+  }
+}
