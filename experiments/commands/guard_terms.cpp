@@ -11,7 +11,7 @@ namespace {
 // A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
 constexpr double peak_over_mean = 3;
 
-Result<void> measure(const spec::Slo& slo, guard::SloTerms& terms) {
+Result<void> measure(const spec::Slo& slo, guard::SourceTerms& terms) {
   auto history = sli::prometheus_history(*slo.prometheus, slo.window);
   if (!history) return because(history.error(), "SLO '", slo.name, "'");
   if (history->events <= 0 || history->covered <= Duration{})
@@ -19,8 +19,10 @@ Result<void> measure(const spec::Slo& slo, guard::SloTerms& terms) {
                 ", so there is no budget to spend from; check the query '", slo.prometheus->total, "'");
   const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
   terms.window_events = history->events / covered;
+  terms.window_bad = history->bad;
   terms.extrapolated = covered < 0.99;
   terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
+  terms.patience = slo.prometheus->scrape * 5 / 2 + slo.prometheus->every + std::chrono::seconds(2);
   return {};
 }
 
@@ -34,14 +36,15 @@ guard::OnNoData policy_of(spec::OnNoData policy) {
 Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   guard::Config config;
   for (const auto& slo : experiment.slos) {
-    guard::SloTerms terms{.name = slo.name, .objective = slo.objective, .window = slo.window};
+    guard::SourceTerms source{.name = slo.load.empty() ? "prometheus" : "load " + slo.load};
     const auto load = std::find_if(experiment.loads.begin(), experiment.loads.end(), [&](const auto& one) { return one.name == slo.load; });
     if (load != experiment.loads.end()) {
-      terms.rate_most = load->rate.per_second;
-      terms.window_events = load->rate.per_second * seconds(slo.window);
+      source.rate_most = load->rate.per_second;
+      source.window_events = load->rate.per_second * seconds(slo.window);
+      source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     }
-    if (slo.prometheus) TRY(measure(slo, terms));
-    config.slos.push_back(std::move(terms));
+    if (slo.prometheus) TRY(measure(slo, source));
+    config.slos.push_back({.name = slo.name, .objective = slo.objective, .window = slo.window, .sources = {std::move(source)}});
   }
   config.budget = experiment.guard.budget.fraction;
   config.on_no_data = policy_of(experiment.guard.on_no_data);

@@ -4,8 +4,20 @@
 
 namespace arashi::guard {
 
-Budget::Budget(const SloTerms& terms, Duration rollback)
-    : events_((1 - terms.objective) * terms.window_events), rate_most_(terms.rate_most), reserve_(terms.rate_most * seconds(rollback)) {}
+double budget_units(const SloTerms& slo, const SourceTerms& source) {
+  const double all = slo.method == Method::occurrences ? source.window_events : seconds(slo.window) / seconds(slo.slice);
+  return (1 - slo.objective) * all;
+}
+
+double allowance(const SloTerms& slo, const SourceTerms& source, const Config& config) {
+  const double left = 1 - source.window_bad / budget_units(slo, source);
+  return std::min(config.budget, left - config.reserve - slo.promised);
+}
+
+Budget::Budget(const SloTerms& slo, const SourceTerms& source, Duration rollback)
+    : units_(budget_units(slo, source)), rate_most_(source.rate_most), rollback_(rollback) {
+  if (slo.method != Method::occurrences) slices_.emplace(slo, source);
+}
 
 void Budget::begin(Duration at) {
   if (begun_) return;
@@ -13,27 +25,53 @@ void Budget::begin(Duration at) {
   begin_ = at;
 }
 
-void Budget::add(const Slice& slice) {
-  if (covers(slice)) {
+std::vector<TimeSlice> Budget::add(const Slice& slice) {
+  const Duration from = std::max(begin_, slice.begin);
+  const Duration gap = slice.begin - std::max(begin_, known_until_);
+  double missing = 0;  // events of the slice itself
+  if (slice.state != Freshness::fresh) missing = std::max(rate_most_ * seconds(slice.end - from) - static_cast<double>(slice.total), 0.0);
+  if (covers(slice.end)) {
     total_ += slice.total;
     bad_ += slice.bad;
-    const Duration from = std::max(begin_, slice.begin);
-    const Duration gap = slice.begin - std::max(begin_, known_until_);
-    lost_ += rate_most_ * std::max(seconds(gap), 0.0);
-    if (slice.state == Freshness::partial)
-      lost_ += std::max(rate_most_ * seconds(slice.end - from) - static_cast<double>(slice.total), 0.0);
+  }
+  std::vector<TimeSlice> closed;
+  if (slices_) {
+    closed = add_to_slices(slice, missing);
+  } else if (covers(slice.end)) {
+    bad_units_ += static_cast<double>(slice.bad);
+    lost_units_ += rate_most_ * std::max(seconds(gap), 0.0) + missing;
   }
   known_until_ = std::max(known_until_, std::min(slice.newest, slice.end));
+  return closed;
+}
+
+std::vector<TimeSlice> Budget::add_to_slices(const Slice& slice, double missing) {
+  std::vector<TimeSlice> closed;
+  if (known_until_ > Duration{} && slice.begin > known_until_)
+    closed = slices_->add(known_until_, slice.begin, 0, 0, rate_most_ * seconds(slice.begin - known_until_));
+  for (TimeSlice& each : slices_->add(slice.begin, slice.end, static_cast<double>(slice.total), static_cast<double>(slice.bad), missing))
+    closed.push_back(each);
+  for (const TimeSlice& each : closed) {
+    if (!covers(each.end)) continue;
+    bad_units_ += each.bad;
+    lost_units_ += each.unknown;
+  }
+  return closed;
 }
 
 Duration Budget::blind(Duration now) const {
   return std::max(now - (begun_ ? std::max(begin_, known_until_) : known_until_), Duration::zero());
 }
 
-double Budget::unknown(Duration now) const { return begun_ ? lost_ + rate_most_ * seconds(blind(now)) : 0; }
+bool Budget::unknown(Duration now) const { return begun_ && (lost_units_ > 0 || blind(now) > Duration{}); }
 
-double Budget::spent() const { return static_cast<double>(bad_) / events_; }
+double Budget::spent() const { return (bad_units_ + (slices_ && begun_ ? slices_->certain() : 0)) / units_; }
 
-double Budget::charged(Duration now) const { return begun_ ? (static_cast<double>(bad_) + unknown(now) + reserve_) / events_ : 0; }
+double Budget::charged(Duration now) const {
+  if (!begun_) return 0;
+  const double known = bad_units_ + lost_units_;
+  if (slices_) return (known + std::max(slices_->worst(now + rollback_), slices_->certain())) / units_;
+  return (known + rate_most_ * (seconds(blind(now)) + seconds(rollback_))) / units_;
+}
 
 }  // namespace arashi::guard

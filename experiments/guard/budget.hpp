@@ -3,32 +3,44 @@
 #pragma once
 
 #include "experiments/guard/guard.hpp"
+#include "experiments/guard/timeslices.hpp"
+
+#include <optional>
 
 namespace arashi::guard {
 
 class Budget {
  public:
-  Budget(const SloTerms& terms, Duration rollback);
-  void begin(Duration at);       // the first injection: from here on events are charged
-  void add(const Slice& slice);  // fresh or partial
+  Budget(const SloTerms& slo, const SourceTerms& source, Duration rollback);
+  void begin(Duration at);  // the first injection: from here on events are charged
+  // One with counts. The time slices that it closes, if the SLO's budget is counted in these.
+  std::vector<TimeSlice> add(const Slice& slice);
   [[nodiscard]] bool begun() const { return begun_; }
-  [[nodiscard]] bool covers(const Slice& slice) const { return begun_ && slice.end > begin_; }
+  [[nodiscard]] bool covers(Duration end) const { return begun_ && end > begin_; }
 
-  [[nodiscard]] double events() const { return events_; }       // bad events that are the whole budget
-  [[nodiscard]] std::uint64_t total() const { return total_; }  // since begin
+  [[nodiscard]] double units() const { return units_; }         // bad events, or bad time slices, that are the whole budget
+  [[nodiscard]] std::uint64_t total() const { return total_; }  // events since begin
   [[nodiscard]] std::uint64_t bad() const { return bad_; }
-  [[nodiscard]] double spent() const;                // share of the budget: bad events seen
+  [[nodiscard]] double spent() const;                // share of the budget: bad units seen
   [[nodiscard]] double charged(Duration now) const;  // the same, unknown events, and what a rollback may still cost
-  [[nodiscard]] double unknown(Duration now) const;  // events that may be bad for all we know
+  [[nodiscard]] bool unknown(Duration now) const;    // something of what is charged is not known
   [[nodiscard]] Duration blind(Duration now) const;  // since when nothing is known
   [[nodiscard]] Duration known_until() const { return known_until_; }
 
  private:
-  double events_, rate_most_, reserve_;
+  std::vector<TimeSlice> add_to_slices(const Slice& slice, double missing);
+
+  double units_, rate_most_;
+  Duration rollback_;
+  std::optional<TimeSlices> slices_;
   bool begun_ = false;
   Duration begin_{}, known_until_{};
   std::uint64_t total_ = 0, bad_ = 0;
-  double lost_ = 0;  // events of stretches that no slice will cover any more
+  double bad_units_ = 0;
+  double lost_units_ = 0;  // of stretches that no slice will cover any more
 };
+
+// The whole budget in units of the SLO's method.
+double budget_units(const SloTerms& slo, const SourceTerms& source);
 
 }  // namespace arashi::guard

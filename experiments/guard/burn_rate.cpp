@@ -5,41 +5,44 @@
 namespace arashi::guard {
 namespace {
 
-constexpr double fewest_bad = 10;  // a handful of failures at one request a second is chance, not a burn
-
 // Share of the budget spent in a part of the SLO's window: 2 % in an hour of 30 days is a burn rate of 14.4.
-BurnRule rule(const SloTerms& terms, double share, Duration longer) {
+BurnRule rule(const SloTerms& slo, double share, Duration longer) {
   const Duration shorter = std::max<Duration>(longer / 12, std::chrono::seconds(1));
-  return {longer, shorter, share * seconds(terms.window) / seconds(longer), share};
+  return {longer, shorter, share * seconds(slo.window) / seconds(longer), share};
 }
 
 }  // namespace
 
-std::vector<BurnRule> burn_rules(const SloTerms& terms, double budget, Duration length) {
+std::vector<BurnRule> burn_rules(const SloTerms& slo, const Config& config, double budget) {
+  const Duration length = config.length;
   std::vector<BurnRule> rules = {
-      rule(terms, 0.02, terms.window / 720),  // of 30 days: 1 h
-      rule(terms, 0.05, terms.window / 120),  // 6 h
-      rule(terms, 0.10, terms.window / 10),   // 3 d
-      rule(terms, 0.1 * budget, length / 60), rule(terms, 0.3 * budget, length / 10), rule(terms, budget, length),
+      rule(slo, 0.02, slo.window / 720),  // of 30 days: 1 h
+      rule(slo, 0.05, slo.window / 120),  // 6 h
+      rule(slo, 0.10, slo.window / 10),   // 3 d
+      rule(slo, 0.1 * budget, length / 60), rule(slo, 0.3 * budget, length / 10), rule(slo, budget, length),
   };
-  std::erase_if(rules, [&](const BurnRule& each) { return !(each.threshold * (1 - terms.objective) < 1); });
+  const double allowed = 1 - slo.objective;
+  std::erase_if(rules, [&](const BurnRule& each) {
+    const double in_grace = std::min(seconds(config.grace) / seconds(each.longer), 1.0);  // error ratio of the window
+    return !(each.threshold * allowed < 1) || !(in_grace <= each.threshold * allowed);
+  });
   return rules;
 }
 
-BurnRates::BurnRates(const SloTerms& terms, std::vector<BurnRule> rules)
-    : allowed_(1 - terms.objective), events_(allowed_ * terms.window_events), rules_(std::move(rules)) {
+BurnRates::BurnRates(double objective, double units, double fewest, std::vector<BurnRule> rules)
+    : allowed_(1 - objective), units_(units), fewest_(fewest), rules_(std::move(rules)) {
   longest_ = std::chrono::seconds(10);
   for (const BurnRule& each : rules_) longest_ = std::max(longest_, each.longer);
 }
 
-void BurnRates::add(const Slice& slice) {
-  Point point{slice.end, history_.empty() ? Sum{} : history_.back().until};
-  point.until.covered += slice.end - slice.begin;
-  point.until.total += slice.total;
-  point.until.bad += slice.bad;
+void BurnRates::add(Duration begin, Duration end, double total, double bad) {
+  Point point{end, history_.empty() ? Sum{} : history_.back().until};
+  point.until.covered += end - begin;
+  point.until.total += total;
+  point.until.bad += bad;
   history_.push_back(point);
   // The first point is what went before: it stays until the second is out of every window too.
-  while (history_.size() > 2 && history_[1].end <= slice.end - longest_) history_.pop_front();
+  while (history_.size() > 2 && history_[1].end <= end - longest_) history_.pop_front();
 }
 
 BurnRates::Sum BurnRates::sum(Duration length) const {
@@ -54,9 +57,7 @@ BurnRates::Sum BurnRates::sum(Duration length) const {
   return result;
 }
 
-double BurnRates::burn(const Sum& sum) const {
-  return sum.total == 0 ? 0 : static_cast<double>(sum.bad) / static_cast<double>(sum.total) / allowed_;
-}
+double BurnRates::burn(const Sum& sum) const { return sum.total > 0 ? sum.bad / sum.total / allowed_ : 0; }
 
 double BurnRates::over(Duration length) const { return burn(sum(length)); }
 
@@ -75,8 +76,8 @@ bool BurnRates::fires(const BurnRule& rule) const {
   const Sum seen = sum(rule.longer);
   if (seen.covered < rule.shorter) return false;
   const bool young = seen.covered < rule.longer - rule.longer / 100;
-  const double floor = std::max(fewest_bad, young ? rule.share * events_ : 0);
-  return burn(seen) > rule.threshold && burn(sum(rule.shorter)) > rule.threshold && static_cast<double>(seen.bad) >= floor;
+  const double floor = std::max(fewest_, young ? rule.share * units_ : 0);
+  return burn(seen) > rule.threshold && burn(sum(rule.shorter)) > rule.threshold && seen.bad >= floor;
 }
 
 std::optional<BurnRule> BurnRates::firing() const {

@@ -15,12 +15,14 @@ struct BurnRule {
 };
 
 // Those which could fire at all: a threshold of 1/b or more is beyond a total outage.
-std::vector<BurnRule> burn_rules(const SloTerms& terms, double budget, Duration length);
+// With a grace, not those that a total outage of that length could fire by itself.
+std::vector<BurnRule> burn_rules(const SloTerms& slo, const Config& config, double budget);
 
 class BurnRates {
  public:
-  BurnRates(const SloTerms& terms, std::vector<BurnRule> rules);
-  void add(const Slice& slice);
+  // `units`: bad ones that are the whole budget. `fewest`: no rule fires with fewer bad ones than that.
+  BurnRates(double objective, double units, double fewest, std::vector<BurnRule> rules);
+  void add(Duration begin, Duration end, double total, double bad);
   [[nodiscard]] double over(Duration length) const;      // burn rate of the newest stretch of that length; 0 without events
   [[nodiscard]] std::vector<Window> windows() const;     // rules with at least their short window of data
   [[nodiscard]] std::optional<BurnRule> firing() const;  // the one furthest over its threshold
@@ -28,7 +30,7 @@ class BurnRates {
  private:
   struct Sum {
     Duration covered{};
-    std::uint64_t total = 0, bad = 0;
+    double total = 0, bad = 0;
   };
   struct Point {
     Duration end{};
@@ -38,7 +40,7 @@ class BurnRates {
   [[nodiscard]] double burn(const Sum& sum) const;
   [[nodiscard]] bool fires(const BurnRule& rule) const;
 
-  double allowed_, events_;  // error ratio; bad events
+  double allowed_, units_, fewest_;
   std::vector<BurnRule> rules_;
   Duration longest_{};
   std::deque<Point> history_;

@@ -34,15 +34,21 @@ double log_sum(const std::vector<double>& logs) {
   return sum;
 }
 
-SliceTest::SliceTest(double m, Duration planned) : m_(m), planned_(std::max(seconds(planned), 1.0)) {
+double stake_for(Duration grace, double log_threshold, double m) {
+  const double slices = std::ceil(seconds(grace)) + 1;  // it may begin and end within a slice
+  return std::expm1(log_threshold / slices) / (1 - m) * 0.999;
+}
+
+SliceTest::SliceTest(double m, Duration planned, double highest_stake) : m_(m), planned_(std::max(seconds(planned), 1.0)) {
   double lambda = 0.98 / m;  // a clean slice keeps 2 % of the boldest gambler's wealth
+  if (highest_stake > 0) lambda = std::min(lambda, highest_stake);
   for (int i = 0; i < stakes; ++i, lambda /= stake_step) lambda_.push_back(lambda);
   wealth_.assign(lambda_.size(), minus_infinity);
 }
 
-void SliceTest::add(std::uint64_t total, std::uint64_t bad, Duration length) {
-  if (total == 0) return;  // no event, no bet
-  const double ratio = static_cast<double>(std::min(bad, total)) / static_cast<double>(total);
+void SliceTest::add(double total, double bad, Duration length) {
+  if (!(total > 0)) return;  // no event, no bet
+  const double ratio = std::min(bad, total) / total;
   const double weight = std::min(unstarted_, std::max(seconds(length), 0.0) / planned_);
   for (std::size_t i = 0; i < lambda_.size(); ++i)
     wealth_[i] = log_add(wealth_[i], std::log(weight)) + std::log1p(lambda_[i] * (ratio - m_));

@@ -17,8 +17,9 @@ double log_sum(const std::vector<double>& logs);
 // effect that comes late is found as fast as one at the start, for log(number of slices) more evidence.
 class SliceTest {
  public:
-  SliceTest(double m, Duration planned);
-  void add(std::uint64_t total, std::uint64_t bad, Duration length);
+  // `highest_stake`: none is bolder (0: no limit).
+  SliceTest(double m, Duration planned, double highest_stake = 0);
+  void add(double total, double bad, Duration length);
   [[nodiscard]] double log_e() const;
 
  private:
@@ -27,6 +28,9 @@ class SliceTest {
   std::vector<double> lambda_;  // stakes, each in (0, 1/m)
   std::vector<double> wealth_;  // per stake, log
 };
+
+// The highest stake with which a total outage of `grace` in slices of 1 s does not reach `log_threshold`, however it was before.
+double stake_for(Duration grace, double log_threshold, double m);
 
 // Mixture over error ratios p against the null "no request is bad with probability > m": per request, so quick, but a blip is
 // a true alternative to it. Used in the first seconds after an injection only.

@@ -95,4 +95,25 @@ class Fields {
   std::string problem_;
 };
 
+inline constexpr std::array all_freshness{Freshness::fresh,   Freshness::stale,     Freshness::empty,        Freshness::error,
+                                          Freshness::partial, Freshness::late_born, Freshness::not_a_number, Freshness::silent};
+
+inline Json write_counts(const Counts& counts) { return {{"total", counts.total}, {"bad", counts.bad}}; }
+
+inline Result<Counts> read_counts(const Json& json) {
+  Counts counts;
+  Fields fields(json);
+  fields.read("total", counts.total);
+  fields.read("bad", counts.bad);
+  TRY(fields.result());
+  return counts;
+}
+
+template <class T>
+Json list_of(const std::vector<T>& items, Json (*write)(const T&)) {
+  Json list = Json::array();
+  for (const T& item : items) list.push_back(write(item));
+  return list;
+}
+
 }  // namespace arashi::guard

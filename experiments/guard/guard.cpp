@@ -1,6 +1,7 @@
 #include "experiments/guard/guard.hpp"
 
 #include "experiments/guard/slo_watch.hpp"
+#include "experiments/guard/words.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,19 +12,56 @@ namespace {
 bool positive(double value) { return std::isfinite(value) && value > 0; }
 bool inside_unit(double value) { return value > 0 && value < 1; }  // false for NaN
 
-Result<void> check_rate(const SloTerms& slo, const Config& config) {
-  const double allowed = 1 - slo.objective;
-  if (!(config.burn * allowed < 1))
-    return fail(Blame::input, "SLO '", slo.name, "': a burn rate of ", config.burn, " can never be exceeded, for a total outage burns at ",
-                1 / allowed, "; raise the objective or lower the burn threshold");
-  const double allowance = config.budget * allowed * slo.window_events;
-  if (!(allowance >= 1))
-    return fail(Blame::refused, "SLO '", slo.name, "': ", config.budget * 100, " % of its budget is ", allowance,
+std::string source_of(const SloTerms& slo, const SourceTerms& source) {
+  return "SLO '" + slo.name + "'" + (slo.sources.size() > 1 ? " by " + source.name : "");
+}
+
+// What of the budget is left for this experiment, in units of the SLO's method.
+Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const Config& config) {
+  const double share = allowance(slo, source, config);
+  if (share > 0) return share * budget_units(slo, source);
+  const double spent = source.window_bad / budget_units(slo, source);
+  std::string text = source_of(slo, source) + ": nothing of its budget is left to experiment with: " + percent_words(spent) +
+                     " of it are spent in the last " + period_words(slo.window);
+  if (config.reserve > 0) text += ", " + percent_words(config.reserve) + " must stay (guard.reserve)";
+  if (slo.promised > 0) text += ", " + percent_words(slo.promised) + " are promised to other experiments under way";
+  return fail(Blame::refused, text, "; wait until the window has moved on");
+}
+
+Result<void> check_room(const SloTerms& slo, const SourceTerms& source, const Config& config, double left) {
+  const double reserve = source.rate_most * seconds(config.rollback);
+  if (slo.method == Method::occurrences && !(reserve < left))
+    return fail(Blame::refused, source_of(slo, source), ": a rollback may take ", seconds(config.rollback), " s, in which up to ", reserve,
+                " events can fail, but the experiment may spend only ", left, "; raise guard.budget");
+  const double blip = source.rate_most * seconds(config.grace);
+  if (slo.method == Method::occurrences && !(blip + reserve < left))
+    return fail(Blame::refused, source_of(slo, source), ": an outage of guard.grace (", seconds(config.grace), " s) alone may spend ", blip,
+                " bad events, but the experiment may spend only ", left, "; raise guard.budget or lower guard.grace");
+  return {};
+}
+
+Result<void> check_source(const SloTerms& slo, const SourceTerms& source, const Config& config) {
+  if (!positive(source.window_events) || !positive(source.rate_most))
+    return fail(Blame::refused, source_of(slo, source), ": no events were seen from which its budget could be computed");
+  if (!(source.window_bad >= 0))
+    return fail(Blame::input, source_of(slo, source), ": ", source.window_bad, " bad events in the window: must not be negative");
+  const double left = TRY(check_left(slo, source, config));
+  if (!(left >= 1) && slo.method == Method::occurrences)
+    return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
                 " bad events, not even one; raise the budget, or the traffic with a load of your own");
-  const double reserve = slo.rate_most * seconds(config.rollback);
-  if (!(reserve < allowance))
-    return fail(Blame::refused, "SLO '", slo.name, "': a rollback may take ", seconds(config.rollback), " s, in which up to ", reserve,
-                " events can fail, but the experiment may spend only ", allowance, "; raise guard.budget");
+  if (!(left >= 1) && slo.method == Method::timeslices)
+    return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
+                " time slices of ", seconds(slo.slice), " s, not even one; raise guard.budget to at least ",
+                percent_words(1 / budget_units(slo, source)));
+  return check_room(slo, source, config, left);
+}
+
+Result<void> check_slices(const SloTerms& slo) {
+  if (slo.method == Method::occurrences) return {};
+  if (slo.slice <= Duration::zero() || slo.slice > slo.window)
+    return fail(Blame::input, "SLO '", slo.name, "': a time slice must be longer than nothing and no longer than the window");
+  if (slo.method == Method::timeslices && !(slo.slice_target > 0 && slo.slice_target <= 1))
+    return fail(Blame::input, "SLO '", slo.name, "': a time slice's target must be over 0 % and at most 100 %");
   return {};
 }
 
@@ -31,13 +69,21 @@ Result<void> check_slo(const SloTerms& slo, const Config& config) {
   if (!inside_unit(slo.objective))
     return fail(Blame::input, "SLO '", slo.name, "': an objective of ", slo.objective * 100, " % must lie between 0 % and 100 %");
   if (slo.window <= Duration::zero()) return fail(Blame::input, "SLO '", slo.name, "': the window must be longer than nothing");
-  if (!positive(slo.window_events) || !positive(slo.rate_most))
-    return fail(Blame::refused, "SLO '", slo.name, "': no events were seen from which its budget could be computed");
-  return check_rate(slo, config);
+  TRY(check_slices(slo));
+  if (std::none_of(slo.sources.begin(), slo.sources.end(), [](const auto& source) { return source.authoritative; }))
+    return fail(Blame::input, "SLO '", slo.name, "': no authoritative source measures it");
+  const double allowed = 1 - slo.objective;
+  if (!(config.burn * allowed < 1))
+    return fail(Blame::input, "SLO '", slo.name, "': a burn rate of ", config.burn, " can never be exceeded, for a total outage burns at ",
+                1 / allowed, "; raise the objective or lower the burn threshold");
+  for (const SourceTerms& source : slo.sources) TRY(check_source(slo, source, config));
+  return {};
 }
 
 Result<void> check(const Config& config) {
   if (!(config.budget > 0 && config.budget <= 1)) return fail(Blame::input, "guard budget must be over 0 % and at most 100 %");
+  if (!(config.reserve >= 0 && config.reserve < 1)) return fail(Blame::input, "guard reserve must be at least 0 % and under 100 %");
+  if (config.grace < Duration::zero()) return fail(Blame::input, "guard grace cannot be negative");
   if (!inside_unit(config.alpha)) return fail(Blame::input, "guard alpha must lie between 0 and 1");
   if (!positive(config.burn)) return fail(Blame::input, "guard burn threshold must be over 0");
   if (config.length <= Duration::zero()) return fail(Blame::input, "the experiment's planned length must be longer than nothing");
@@ -59,7 +105,6 @@ void strongest_first(std::vector<Reason>& reasons) {
 struct Guard::State {
   Config config;
   std::vector<SloWatch> slos;
-  bool begun = false;
 };
 
 Guard::Guard(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -76,7 +121,6 @@ Result<Guard> Guard::make(Config config) {
 }
 
 void Guard::injected(Duration at) {
-  state_->begun = true;
   for (SloWatch& slo : state_->slos) slo.injected(at);
 }
 
@@ -84,8 +128,8 @@ void Guard::reverted(Duration at) {
   for (SloWatch& slo : state_->slos) slo.reverted(at);
 }
 
-void Guard::observe(std::size_t slo, const Slice& slice) {
-  if (slo < state_->slos.size()) state_->slos[slo].observe(slice);
+void Guard::observe(std::size_t slo, const Slice& slice, std::size_t source) {
+  if (slo < state_->slos.size()) state_->slos[slo].observe(slice, source);
 }
 
 Verdict Guard::evaluate(Duration now) const {

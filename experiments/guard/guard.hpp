@@ -16,42 +16,86 @@
 
 namespace arashi::guard {
 
-enum class Freshness { fresh, stale, empty, error, partial };
+// fresh: counts to rely on. partial: true counts, but some events are missing from them. late_born: the same, because a counter appeared
+// only now and what it counted before its first sample is not known to be of this stretch. The others carry no counts: stale (the newest
+// sample is old), empty (no series), not_a_number, error (no answer), silent (nothing came at all; the guard finds that out itself).
+enum class Freshness { fresh, stale, empty, error, partial, late_born, not_a_number, silent };
 std::string_view name_of(Freshness freshness);
+bool has_counts(Freshness freshness);
 
-// What one source saw of one SLO in one stretch of time. Slices of an SLO are handed in in order and do not overlap.
-// fresh: counts to rely on. partial: true counts, but some events are missing from them. stale, empty, error: a notice without counts
-// (begin = end = when it was noticed); the next fresh slice begins where the last one ended, so nothing is lost between them.
+struct Counts {
+  std::uint64_t total = 0, bad = 0;
+};
+
+// What one source saw of one SLO in one stretch of time. Slices of a source are handed in in order and do not overlap.
+// One without counts is a notice (begin = end = when it was noticed); the next with counts begins where the last one with counts
+// ended, so nothing is lost between them.
 struct Slice {
   Duration begin{}, end{};  // the load generator's are 1 s
   std::uint64_t total = 0, bad = 0;
   Freshness state = Freshness::fresh;
-  Duration newest{};    // time of the newest sample it rests on: what came after is unknown
-  std::string problem;  // why not fresh
+  Duration newest{};              // time of the newest sample it rests on: what came after is unknown
+  std::string problem;            // why not fresh
+  std::optional<Counts> control;  // of total and bad, those at replicas that no fault touches
 };
 
 enum class OnNoData { charge, abort, hold };
 std::string_view name_of(OnNoData policy);
 
+// What the budget is counted in, in OpenSLO's words: bad events; time slices whose share of good events misses the slice's own target; or
+// the sum of every slice's share of bad events.
+enum class Method { occurrences, timeslices, ratio_timeslices };
+std::string_view name_of(Method method);
+
+// What a time slice without a single event is.
+enum class EmptySlice { good, bad, skip };
+std::string_view name_of(EmptySlice empty);
+
+// Whether missing events are bad ones: against the rate before the first injection, or against what the control group gets.
+enum class CountLost { no, before, control };
+std::string_view name_of(CountLost count);
+
+// One stream of events by which an SLO is measured. Several of an SLO are never added up: the worst authoritative one is charged, and
+// their e-values are averaged.
+struct SourceTerms {
+  std::string name;
+  double window_events = 0;                     // N_W: valid events in the SLO's window (measured, or rate * W)
+  double window_bad = 0;                        // bad ones of them (units of the SLO's method): spent before we began
+  bool extrapolated = true;                     // N_W was not measured over a whole W
+  double rate_most = 0;                         // upper bound of events per second, for charging unknown time
+  Duration patience = std::chrono::seconds(5);  // so old its newest data may be, at most, while all is well
+  bool authoritative = true;                    // the cap and the burn-rate rules go by it
+};
+
 struct SloTerms {
   std::string name;
   double objective = 0.999;                       // S; b = 1 - S
   Duration window = std::chrono::hours(24 * 30);  // W
-  double window_events = 0;                       // N_W: valid events in W (measured, or rate * W)
-  bool extrapolated = true;                       // N_W was not measured over a whole W
-  double rate_most = 0;                           // upper bound of events per second, for charging unknown time
+  std::vector<SourceTerms> sources;               // at least one
+  Method method = Method::occurrences;
+  Duration slice = std::chrono::minutes(1);  // of the two methods with time slices
+  double slice_target = 0.95;                // timeslices: the share of good events that makes a slice good
+  EmptySlice empty = EmptySlice::good;
+  CountLost count_lost = CountLost::no;
+  double promised = 0;  // share of the budget that other experiments under way may spend
 };
 
 struct Config {
   std::vector<SloTerms> slos;
   double budget = 0.02;  // X: share of each SLO's budget that may be spent
+  double reserve = 0;    // share of each SLO's budget that must be left in the end
   double alpha = 1e-3;   // for the whole experiment, all SLOs together
   double burn = 14.4;    // BR*: L1's null is "burn rate <= this"; lowered to what the budget allows for long runs
   OnNoData on_no_data = OnNoData::charge;
   Duration hold{};
+  Duration grace{};                             // a total outage of this length is expected now and then and must not abort
   Duration rollback = std::chrono::seconds(1);  // reserve: decide + dispatch + revert
   Duration length{};                            // planned, injections plus recovery
 };
+
+// What this experiment may spend of a source's budget: X of it, or what is left without the reserve and without what was promised to
+// others, whichever is less. Share of the whole budget; nothing left is 0 or less.
+double allowance(const SloTerms& slo, const SourceTerms& source, const Config& config);
 
 enum class Layer { cap, e_process, burn_rate, no_data };
 std::string_view name_of(Layer layer);
@@ -68,17 +112,49 @@ struct Window {
   double burn_rate = 0, threshold = 0;
 };
 
+// Whose fault it is, by the control group: not known, the injected fault's, an incident that hits the untouched replicas too, or both.
+enum class Cause { unknown, fault, incident, both };
+std::string_view name_of(Cause cause);
+
+// The faulted replicas beside the untouched ones since the first injection.
+struct Effect {
+  Counts treated, control;
+  double ratio = 1;               // so many times as likely is a bad event where the fault is; the most plausible value
+  double lowest = 0;              // 95 % confidence sequence: right at every moment at once
+  std::optional<double> highest;  // none: nothing bounds it from above
+  double log_e = 0;               // evidence of any harm by the fault
+  double log_incident = 0;        // evidence that the untouched replicas burn too fast as well
+  Cause cause = Cause::unknown;
+};
+
+struct SourceState {
+  std::string name;
+  bool authoritative = true;
+  std::uint64_t total = 0, bad = 0;
+  double budget_spent = 0, budget_charged = 0, burn_rate = 0;
+  double log_e = 0;
+  Freshness state = Freshness::empty;
+  Duration newest{};
+  std::string problem;
+};
+
+// Of the source that is worst off, where there are several; log_e is of them all.
 struct SloState {
   std::string name;
   std::uint64_t total = 0, bad = 0;             // since the first injection
+  std::uint64_t lost = 0;                       // of bad: events that should have come and did not
   double budget_spent = 0;                      // share of the whole budget, bad events seen
-  double budget_charged = 0;                    // the same plus unknown time and rollback reserve: what L0 compares with `budget`
+  double budget_charged = 0;                    // the same plus unknown time and rollback reserve: what L0 compares with budget_limit
+  double budget_limit = 0;                      // share of the whole budget that this experiment may spend
+  bool extrapolated = true;                     // the budget was not measured over a whole window
   double burn_rate = 0;                         // last 10 s
   std::vector<Window> windows;                  // L2's
   double log_e = 0, log_threshold = 0;          // L1
   double log_held = 0, log_held_threshold = 0;  // mirror test: evidence that the SLO held
   Freshness state = Freshness::empty;
   Duration newest{};
+  std::vector<SourceState> sources;
+  std::optional<Effect> effect;  // with a control group
 };
 
 struct Verdict {
@@ -91,7 +167,8 @@ struct Verdict {
 
 class Guard {
  public:
-  // Refuses what could never work: objective outside (0,1), a burn threshold >= 1/b, an allowance under one bad event.
+  // Refuses what could never work: objective outside (0,1), a burn threshold >= 1/b, an allowance under one bad event, nothing left of
+  // the budget.
   static Result<Guard> make(Config config);
   Guard(Guard&&) noexcept;
   Guard& operator=(Guard&&) noexcept;
@@ -102,7 +179,7 @@ class Guard {
   void injected(Duration at);
   // The last fault is gone: what comes later still counts against the budget, but is no evidence that the SLO held under the fault.
   void reverted(Duration at);
-  void observe(std::size_t slo, const Slice& slice);
+  void observe(std::size_t slo, const Slice& slice, std::size_t source = 0);
   // The caller asks at least once a second, and at once after observe.
   Verdict evaluate(Duration now) const;
 
@@ -117,8 +194,9 @@ struct Input {
   Duration now{};
   bool injected = false;           // injected(now)
   bool reverted = false;           // reverted(now)
-  std::optional<std::size_t> slo;  // observe(*slo, slice); else, with none of these, evaluate(now)
+  std::optional<std::size_t> slo;  // observe(*slo, slice, source); else, with none of these, evaluate(now)
   Slice slice;
+  std::size_t source = 0;
 };
 Json to_json(const Config& config);
 Json to_json(const Input& input);

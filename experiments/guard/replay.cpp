@@ -5,24 +5,46 @@
 namespace arashi::guard {
 namespace {
 
-constexpr std::array all_freshness{Freshness::fresh, Freshness::stale, Freshness::empty, Freshness::error, Freshness::partial};
-constexpr std::array all_layers{Layer::cap, Layer::e_process, Layer::burn_rate, Layer::no_data};
 constexpr std::array all_policies{OnNoData::charge, OnNoData::abort, OnNoData::hold};
+constexpr std::array all_methods{Method::occurrences, Method::timeslices, Method::ratio_timeslices};
+constexpr std::array all_empty{EmptySlice::good, EmptySlice::bad, EmptySlice::skip};
+constexpr std::array all_lost{CountLost::no, CountLost::before, CountLost::control};
 
-template <class T>
-Json list_of(const std::vector<T>& items, Json (*write)(const T&)) {
-  Json list = Json::array();
-  for (const T& item : items) list.push_back(write(item));
-  return list;
+Json write_source(const SourceTerms& source) {
+  return {{"name", source.name},
+          {"windowEvents", source.window_events},
+          {"windowBad", source.window_bad},
+          {"extrapolated", source.extrapolated},
+          {"rateMost", source.rate_most},
+          {"patience", source.patience.count()},
+          {"authoritative", source.authoritative}};
+}
+
+Result<SourceTerms> read_source(const Json& json) {
+  SourceTerms source;
+  Fields fields(json);
+  fields.read("name", source.name);
+  fields.read("windowEvents", source.window_events);
+  fields.read("windowBad", source.window_bad);
+  fields.read("extrapolated", source.extrapolated);
+  fields.read("rateMost", source.rate_most);
+  fields.read("patience", source.patience);
+  fields.read("authoritative", source.authoritative);
+  TRY(fields.result());
+  return source;
 }
 
 Json write_terms(const SloTerms& slo) {
   return {{"name", slo.name},
           {"objective", slo.objective},
           {"window", slo.window.count()},
-          {"windowEvents", slo.window_events},
-          {"extrapolated", slo.extrapolated},
-          {"rateMost", slo.rate_most}};
+          {"sources", list_of(slo.sources, &write_source)},
+          {"method", name_of(slo.method)},
+          {"slice", slo.slice.count()},
+          {"sliceTarget", slo.slice_target},
+          {"empty", name_of(slo.empty)},
+          {"countLost", name_of(slo.count_lost)},
+          {"promised", slo.promised}};
 }
 
 Result<SloTerms> read_terms(const Json& json) {
@@ -31,16 +53,22 @@ Result<SloTerms> read_terms(const Json& json) {
   fields.read("name", slo.name);
   fields.read("objective", slo.objective);
   fields.read("window", slo.window);
-  fields.read("windowEvents", slo.window_events);
-  fields.read("extrapolated", slo.extrapolated);
-  fields.read("rateMost", slo.rate_most);
+  fields.read("sources", slo.sources, &read_source);
+  fields.read("method", slo.method, all_methods);
+  fields.read("slice", slo.slice);
+  fields.read("sliceTarget", slo.slice_target);
+  fields.read("empty", slo.empty, all_empty);
+  fields.read("countLost", slo.count_lost, all_lost);
+  fields.read("promised", slo.promised);
   TRY(fields.result());
   return slo;
 }
 
 Json write_slice(const Slice& slice) {
-  return {{"begin", slice.begin.count()},  {"end", slice.end.count()},       {"total", slice.total},    {"bad", slice.bad},
-          {"state", name_of(slice.state)}, {"newest", slice.newest.count()}, {"problem", slice.problem}};
+  Json json = {{"begin", slice.begin.count()},  {"end", slice.end.count()},       {"total", slice.total},    {"bad", slice.bad},
+               {"state", name_of(slice.state)}, {"newest", slice.newest.count()}, {"problem", slice.problem}};
+  if (slice.control) json["control"] = write_counts(*slice.control);
+  return json;
 }
 
 Result<Slice> read_slice(const Json& json) {
@@ -53,131 +81,22 @@ Result<Slice> read_slice(const Json& json) {
   fields.read("state", slice.state, all_freshness);
   fields.read("newest", slice.newest);
   fields.read("problem", slice.problem);
+  if (fields.has("control")) slice.control = TRY(read_counts(*fields.find("control")));
   TRY(fields.result());
   return slice;
 }
 
-Json write_reason(const Reason& reason) {
-  return {{"slo", reason.slo},
-          {"layer", name_of(reason.layer)},
-          {"value", reason.value},
-          {"threshold", reason.threshold},
-          {"text", reason.text}};
-}
-
-Result<Reason> read_reason(const Json& json) {
-  Reason reason;
-  Fields fields(json);
-  fields.read("slo", reason.slo);
-  fields.read("layer", reason.layer, all_layers);
-  fields.read("value", reason.value);
-  fields.read("threshold", reason.threshold);
-  fields.read("text", reason.text);
-  TRY(fields.result());
-  return reason;
-}
-
-Json write_window(const Window& window) {
-  return {{"length", window.length.count()}, {"burnRate", window.burn_rate}, {"threshold", window.threshold}};
-}
-
-Result<Window> read_window(const Json& json) {
-  Window window;
-  Fields fields(json);
-  fields.read("length", window.length);
-  fields.read("burnRate", window.burn_rate);
-  fields.read("threshold", window.threshold);
-  TRY(fields.result());
-  return window;
-}
-
-Json write_state(const SloState& state) {
-  return {{"name", state.name},
-          {"total", state.total},
-          {"bad", state.bad},
-          {"budgetSpent", state.budget_spent},
-          {"budgetCharged", state.budget_charged},
-          {"burnRate", state.burn_rate},
-          {"windows", list_of(state.windows, &write_window)},
-          {"logE", state.log_e},
-          {"logThreshold", state.log_threshold},
-          {"logHeld", state.log_held},
-          {"logHeldThreshold", state.log_held_threshold},
-          {"state", name_of(state.state)},
-          {"newest", state.newest.count()}};
-}
-
-Result<SloState> read_state(const Json& json) {
-  SloState state;
-  Fields fields(json);
-  fields.read("name", state.name);
-  fields.read("total", state.total);
-  fields.read("bad", state.bad);
-  fields.read("budgetSpent", state.budget_spent);
-  fields.read("budgetCharged", state.budget_charged);
-  fields.read("burnRate", state.burn_rate);
-  fields.read("windows", state.windows, &read_window);
-  fields.read("logE", state.log_e);
-  fields.read("logThreshold", state.log_threshold);
-  fields.read("logHeld", state.log_held);
-  fields.read("logHeldThreshold", state.log_held_threshold);
-  fields.read("state", state.state, all_freshness);
-  fields.read("newest", state.newest);
-  TRY(fields.result());
-  return state;
-}
-
 }  // namespace
-
-std::string_view name_of(Freshness freshness) {
-  switch (freshness) {
-    case Freshness::fresh:
-      return "fresh";
-    case Freshness::stale:
-      return "stale";
-    case Freshness::empty:
-      return "empty";
-    case Freshness::error:
-      return "error";
-    case Freshness::partial:
-      return "partial";
-  }
-  return "error";
-}
-
-std::string_view name_of(OnNoData policy) {
-  switch (policy) {
-    case OnNoData::charge:
-      return "charge";
-    case OnNoData::abort:
-      return "abort";
-    case OnNoData::hold:
-      return "hold";
-  }
-  return "charge";
-}
-
-std::string_view name_of(Layer layer) {
-  switch (layer) {
-    case Layer::cap:
-      return "cap";
-    case Layer::e_process:
-      return "e-process";
-    case Layer::burn_rate:
-      return "burn-rate";
-    case Layer::no_data:
-      return "no-data";
-  }
-  return "cap";
-}
 
 Json to_json(const Config& config) {
   return {{"slos", list_of(config.slos, &write_terms)},
           {"budget", config.budget},
+          {"reserve", config.reserve},
           {"alpha", config.alpha},
           {"burn", config.burn},
           {"onNoData", name_of(config.on_no_data)},
           {"hold", config.hold.count()},
+          {"grace", config.grace.count()},
           {"rollback", config.rollback.count()},
           {"length", config.length.count()}};
 }
@@ -187,10 +106,12 @@ Result<Config> config_from(const Json& json) {
   Fields fields(json);
   fields.read("slos", config.slos, &read_terms);
   fields.read("budget", config.budget);
+  fields.read("reserve", config.reserve);
   fields.read("alpha", config.alpha);
   fields.read("burn", config.burn);
   fields.read("onNoData", config.on_no_data, all_policies);
   fields.read("hold", config.hold);
+  fields.read("grace", config.grace);
   fields.read("rollback", config.rollback);
   fields.read("length", config.length);
   if (!fields.ok()) return because(fields.result().error(), "stored guard configuration");
@@ -204,6 +125,7 @@ Json to_json(const Input& input) {
   if (input.slo) {
     json["slo"] = *input.slo;
     json["slice"] = write_slice(input.slice);
+    if (input.source != 0) json["source"] = input.source;
   }
   return json;
 }
@@ -218,31 +140,14 @@ Result<Input> input_from(const Json& json) {
     std::uint64_t index = 0;
     fields.read("slo", index);
     input.slo = index;
+    std::uint64_t source = 0;
+    if (fields.has("source")) fields.read("source", source);
+    input.source = source;
     const Json* slice = fields.find("slice");
     if (slice != nullptr) input.slice = TRY(read_slice(*slice));
   }
   if (!fields.ok()) return because(fields.result().error(), "stored guard input");
   return input;
-}
-
-Json to_json(const Verdict& verdict) {
-  return {{"at", verdict.at.count()},
-          {"abort", verdict.abort},
-          {"hold", verdict.hold},
-          {"reasons", list_of(verdict.reasons, &write_reason)},
-          {"slos", list_of(verdict.slos, &write_state)}};
-}
-
-Result<Verdict> verdict_from(const Json& json) {
-  Verdict verdict;
-  Fields fields(json);
-  fields.read("at", verdict.at);
-  fields.read("abort", verdict.abort);
-  fields.read("hold", verdict.hold);
-  fields.read("reasons", verdict.reasons, &read_reason);
-  fields.read("slos", verdict.slos, &read_state);
-  if (!fields.ok()) return because(fields.result().error(), "stored verdict");
-  return verdict;
 }
 
 Result<std::vector<Verdict>> replay(const Config& config, const std::vector<Input>& inputs) {
@@ -251,9 +156,11 @@ Result<std::vector<Verdict>> replay(const Config& config, const std::vector<Inpu
   for (const Input& input : inputs) {
     if (input.slo && *input.slo >= config.slos.size())
       return fail(Blame::input, "stored guard input: SLO number ", *input.slo, " of ", config.slos.size());
+    if (input.slo && input.source >= config.slos[*input.slo].sources.size())
+      return fail(Blame::input, "stored guard input: source number ", input.source, " of ", config.slos[*input.slo].sources.size());
     if (input.injected) guard.injected(input.now);
     if (input.reverted) guard.reverted(input.now);
-    if (input.slo) guard.observe(*input.slo, input.slice);
+    if (input.slo) guard.observe(*input.slo, input.slice, input.source);
     if (!input.injected && !input.reverted && !input.slo) verdicts.push_back(guard.evaluate(input.now));
   }
   return verdicts;

@@ -9,154 +9,168 @@
 namespace arashi::guard {
 namespace {
 
-constexpr Duration quick_for = std::chrono::seconds(10);
 constexpr double held_chance = 0.05;  // of calling an SLO held that burned at the threshold
-
-// A long run may burn slower than the alert's threshold and still spend more than it may: the null is then what the budget allows.
-double null_burn(const SloTerms& terms, const Config& config) {
-  return std::min(config.burn, config.budget * seconds(terms.window) / seconds(config.length));
-}
 
 }  // namespace
 
 SloWatch::SloWatch(const SloTerms& terms, const Config& config)
-    : terms_(terms),
-      on_no_data_(config.on_no_data),
-      hold_(config.hold),
-      limit_(config.budget),
-      alpha_(config.alpha / static_cast<double>(config.slos.size())),
-      burn_(null_burn(terms, config)),
-      m_(burn_ * (1 - terms.objective)),
-      budget_(terms, config.rollback),
-      rates_(terms, burn_rules(terms, config.budget, config.length)),
-      slices_(m_, config.length),
-      finished_log_e_(-std::numeric_limits<double>::infinity()),
-      held_(m_) {}
+    : terms_(terms), on_no_data_(config.on_no_data), hold_(config.hold), null_(null_of(terms, config)) {
+  for (const SourceTerms& source : terms.sources) sources_.emplace_back(terms, source, config);
+}
 
 void SloWatch::injected(Duration at) {
-  budget_.begin(at);
-  const auto j = static_cast<double>(++injections_);
-  quick_.push_back({at, -std::log(j * (j + 1)), RequestTest(m_)});
-  log_unused_weight_ = -std::log(j + 1);  // 1 - (1/2 + 1/6 + ... )
-  watching_held_ = true;
+  for (SourceWatch& source : sources_) source.injected(at);
 }
 
 void SloWatch::reverted(Duration at) {
-  watching_held_ = false;
-  reverted_ = at;
+  for (SourceWatch& source : sources_) source.reverted(at);
 }
 
-void SloWatch::observe(const Slice& slice) {
-  const bool was_usable = usable();
-  freshness_ = slice.state;
-  problem_ = slice.problem;
-  if (!usable() && was_usable) unusable_since_ = slice.end;
-  if (!usable()) return;
-  // A source that repeats itself, or speaks of the past, adds no events.
-  if (slice.end <= slice.begin || slice.end <= budget_.known_until()) return;
-  seen_events_ = seen_events_ || slice.total > 0;
-  Slice sane = slice;
-  sane.total = std::max(slice.total, slice.bad);
-  if (budget_.covers(sane)) bet(sane);
-  budget_.add(sane);
-  rates_.add(sane);
+void SloWatch::observe(const Slice& slice, std::size_t source) {
+  if (source < sources_.size() && sources_[source].observe(slice)) highest_log_e_ = std::max(highest_log_e_, log_e());
 }
 
-void SloWatch::bet(const Slice& slice) {
-  slices_.add(slice.total, slice.bad, slice.end - slice.begin);
-  for (QuickTest& quick : quick_)
-    if (slice.end > quick.begin && slice.end <= quick.begin + quick_for + std::chrono::seconds(1)) quick.test.add(slice.total, slice.bad);
-  highest_log_e_ = std::max(highest_log_e_, log_e());
-  std::erase_if(quick_, [&](const QuickTest& quick) {  // its wealth stays, the test is over
-    if (slice.end <= quick.begin + quick_for) return false;
-    finished_log_e_ = log_add(finished_log_e_, quick.log_weight + quick.test.log_e());
-    return true;
-  });
-  if (watching_held_ || slice.begin < reverted_) held_.add(slice.total, slice.bad);
-}
-
-// The mean of two e-values is an e-value: P(false abort) <= alpha holds for both tests together.
 double SloWatch::log_e() const {
-  double quick = log_add(finished_log_e_, log_unused_weight_);
-  for (const QuickTest& each : quick_) quick = log_add(quick, each.log_weight + each.test.log_e());
-  return log_add(slices_.log_e(), quick) - std::log(2.0);
+  double sum = -std::numeric_limits<double>::infinity();
+  for (const SourceWatch& source : sources_) sum = log_add(sum, source.log_e());
+  return sum - std::log(static_cast<double>(sources_.size()));
+}
+
+std::vector<const SourceWatch*> SloWatch::authoritative() const {
+  std::vector<const SourceWatch*> result;
+  for (const SourceWatch& source : sources_)
+    if (source.terms().authoritative) result.push_back(&source);
+  return result;
+}
+
+const SourceWatch& SloWatch::worst(Duration now) const {
+  const auto all = authoritative();
+  const auto share = [&](const SourceWatch* source) { return source->budget().charged(now) / source->limit(); };
+  return **std::max_element(all.begin(), all.end(), [&](const auto* a, const auto* b) { return share(a) < share(b); });
+}
+
+const SourceWatch* SloWatch::without_data(Duration now) const {
+  const SourceWatch* longest = nullptr;
+  for (const SourceWatch* source : authoritative()) {
+    if (source->usable(now)) continue;
+    if (longest == nullptr || source->unusable_for(now) > longest->unusable_for(now)) longest = source;
+  }
+  return longest;
+}
+
+std::string SloWatch::of_source(const SourceWatch& source) const {
+  return sources_.size() == 1 || source.terms().name.empty() ? "" : " (" + source.terms().name + ")";
+}
+
+std::optional<Effect> SloWatch::effect() const {
+  for (const SourceWatch& source : sources_)
+    if (auto effect = source.effect()) return effect;
+  return std::nullopt;
 }
 
 SloState SloWatch::state(Duration now) const {
+  const SourceWatch& shown = worst(now);
+  const SourceWatch* missing = without_data(now);
   SloState state;
   state.name = terms_.name;
-  state.total = budget_.total();
-  state.bad = budget_.bad();
-  state.budget_spent = budget_.spent();
-  state.budget_charged = budget_.charged(now);
-  state.burn_rate = rates_.over(std::chrono::seconds(10));
-  state.windows = rates_.windows();
+  state.total = shown.budget().total();
+  state.bad = shown.budget().bad();
+  state.lost = shown.lost();
+  state.budget_spent = shown.budget().spent();
+  state.budget_charged = shown.budget().charged(now);
+  state.budget_limit = shown.limit();
+  state.extrapolated = shown.terms().extrapolated;
+  state.burn_rate = shown.rates().over(std::chrono::seconds(10));
+  state.windows = shown.rates().windows();
   state.log_e = log_e();
-  state.log_threshold = -std::log(alpha_);
-  state.log_held = held_.log_e();
+  state.log_threshold = -std::log(null_.alpha);
+  state.log_held = std::numeric_limits<double>::infinity();
+  for (const SourceWatch* source : authoritative()) state.log_held = std::min(state.log_held, source->log_held());
   state.log_held_threshold = -std::log(held_chance);
-  state.state = freshness_;
-  state.newest = budget_.known_until();
+  state.state = missing != nullptr ? missing->freshness(now) : shown.freshness(now);
+  state.newest = shown.budget().known_until();
+  for (const SourceWatch& source : sources_) state.sources.push_back(source.state(now));
+  state.effect = effect();
   return state;
 }
 
 std::optional<Reason> SloWatch::cap_reason(Duration now) const {
-  const double charged = budget_.charged(now);
-  if (!budget_.begun() || charged < limit_) return std::nullopt;
+  const SourceWatch& source = worst(now);
+  const Budget& budget = source.budget();
+  const double charged = budget.charged(now);
+  if (!budget.begun() || charged < source.limit()) return std::nullopt;
   const std::string period = window_words(terms_.window);
-  std::string text = terms_.name + " has spent " + percent_words(budget_.spent()) + " of its " + period + " budget";
-  if (budget_.spent() < limit_) {
+  std::string text = terms_.name + of_source(source) + " has spent " + percent_words(budget.spent()) + " of its " + period + " budget";
+  if (source.lost() > 0) text += " (" + std::to_string(source.lost()) + " of its bad requests never came)";
+  if (budget.spent() < source.limit()) {
     text += " and could be at " + percent_words(charged) + " by the time all is rolled back";
-    if (budget_.unknown(now) > 0) text += ", for nothing is known of the last " + period_words(budget_.blind(now));
-    if (!usable() && !problem_.empty()) text += " (" + problem_ + ")";
+    if (budget.unknown(now)) text += ", for nothing is known of the last " + period_words(budget.blind(now));
+    if (!source.usable(now) && !source.problem().empty()) text += " (" + source.problem() + ")";
   }
-  text += "; the limit of this experiment is " + percent_words(limit_);
-  return Reason{terms_.name, Layer::cap, charged, limit_, text};
+  text += "; the limit of this experiment is " + percent_words(source.limit());
+  return Reason{terms_.name, Layer::cap, charged, source.limit(), text};
 }
 
 std::optional<Reason> SloWatch::e_process_reason() const {
-  const double threshold = -std::log(alpha_);
-  if (!budget_.begun() || highest_log_e_ < threshold) return std::nullopt;
-  const double share = static_cast<double>(budget_.bad()) / static_cast<double>(std::max<std::uint64_t>(budget_.total(), 1));
-  std::string text = terms_.name + " burns its budget more than " + number_words(burn_) +
-                     " times as fast as it may: " + std::to_string(budget_.bad()) + " of " + std::to_string(budget_.total()) +
+  const double threshold = -std::log(null_.alpha);
+  if (!sources_.front().budget().begun() || highest_log_e_ < threshold) return std::nullopt;
+  const auto loudest =
+      std::max_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) { return a.log_e() < b.log_e(); });
+  const Budget& budget = loudest->budget();
+  const double share = static_cast<double>(budget.bad()) / static_cast<double>(std::max<std::uint64_t>(budget.total(), 1));
+  std::string text = terms_.name + of_source(*loudest) + " burns its budget more than " + number_words(null_.burn) +
+                     " times as fast as it may: " + std::to_string(budget.bad()) + " of " + std::to_string(budget.total()) +
                      " requests were bad (" + percent_words(share) +
-                     ") since the first injection; the chance that this is an accident is below " + percent_words(alpha_);
+                     ") since the first injection; the chance that this is an accident is below " + percent_words(null_.alpha);
+  if (const auto seen = effect()) text += "; " + cause_words(*seen);
   return Reason{terms_.name, Layer::e_process, highest_log_e_, threshold, text};
 }
 
 std::optional<Reason> SloWatch::burn_reason() const {
-  const auto rule = rates_.firing();
-  if (!rule) return std::nullopt;
-  const double burn = rates_.over(rule->longer);
-  std::string text = terms_.name + " burned its budget at " + number_words(burn) + " times the rate it may in the last " +
-                     period_words(rule->longer) + "; from " + number_words(rule->threshold) + " on that is an alert";
-  return Reason{terms_.name, Layer::burn_rate, burn, rule->threshold, text};
+  std::optional<Reason> strongest;
+  for (const SourceWatch* source : authoritative()) {
+    const auto rule = source->rates().firing();
+    if (!rule) continue;
+    const double burn = source->rates().over(rule->longer);
+    if (strongest && burn / rule->threshold <= strongest->value / strongest->threshold) continue;
+    const std::string text = terms_.name + of_source(*source) + " burned its budget at " + number_words(burn) +
+                             " times the rate it may in the last " + period_words(rule->longer) + "; from " +
+                             number_words(rule->threshold) + " on that is an alert";
+    strongest = Reason{terms_.name, Layer::burn_rate, burn, rule->threshold, text};
+  }
+  return strongest;
 }
 
-Reason SloWatch::no_data_reason(Duration now) const {
+Reason SloWatch::no_data_reason(const SourceWatch& source, Duration now) const {
   const Duration limit = on_no_data_ == OnNoData::hold ? hold_ : Duration::zero();
-  const Duration silent = usable() ? budget_.blind(now) : std::max(now - unusable_since_, Duration::zero());
-  std::string text = terms_.name + ": ";
-  if (usable())
+  Duration silent = source.unusable_for(now);
+  std::string text = terms_.name + of_source(source) + ": ";
+  if (source.usable(now)) {
+    silent = source.budget().blind(now);
     text += "no request has been seen yet";
-  else
-    text += "no data (" + std::string(name_of(freshness_)) + ") since " + period_words(silent);
-  if (!problem_.empty()) text += ": " + problem_;
+  } else if (source.freshness(now) == Freshness::silent) {
+    silent = source.budget().blind(now);
+    text += "not a word from its source since " + period_words(silent);
+  } else {
+    text += "no data (" + std::string(name_of(source.freshness(now))) + ") since " + period_words(silent);
+  }
+  if (!source.problem().empty()) text += ": " + source.problem();
   return Reason{terms_.name, Layer::no_data, seconds(silent), seconds(limit), text};
 }
 
 void SloWatch::judge(Duration now, std::vector<Reason>& aborts, std::vector<Reason>& holds) const {
   for (auto& reason : {cap_reason(now), e_process_reason(), burn_reason()})
     if (reason) aborts.push_back(*reason);
-  if (!budget_.begun()) {
-    if (!usable() || !seen_events_) holds.push_back(no_data_reason(now));
+  const SourceWatch* missing = without_data(now);
+  if (!sources_.front().budget().begun()) {
+    for (const SourceWatch* source : authoritative())
+      if (missing == nullptr && !source->seen_events()) missing = source;
+    if (missing != nullptr) holds.push_back(no_data_reason(*missing, now));
     return;
   }
-  if (usable() || on_no_data_ == OnNoData::charge) return;
-  const Reason reason = no_data_reason(now);
-  const bool over = on_no_data_ == OnNoData::abort || now - unusable_since_ >= hold_;
-  (over ? aborts : holds).push_back(reason);
+  if (missing == nullptr || on_no_data_ == OnNoData::charge) return;
+  const bool over = on_no_data_ == OnNoData::abort || missing->unusable_for(now) >= hold_;
+  (over ? aborts : holds).push_back(no_data_reason(*missing, now));
 }
 
 }  // namespace arashi::guard

@@ -1,5 +1,6 @@
 #include "experiments/guard/words.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -36,6 +37,30 @@ std::string window_words(Duration window) {
   const double length = seconds(window);
   if (length >= 86400) return number_words(length / 86400) + "-day";
   return number_words(length / 3600) + "-hour";
+}
+
+std::string effect_words(const Effect& effect) {
+  std::string text = "a request to a faulted replica was ";
+  if (!effect.highest && effect.lowest <= 0)
+    return text + "as far as one can tell no more and no less likely to fail than one to an untouched replica";
+  if (!effect.highest) return text + "at least " + number_words(effect.lowest) + " times as likely to fail as one to an untouched replica";
+  return text + number_words(effect.ratio) + " times (" + number_words(effect.lowest) + " to " + number_words(*effect.highest) +
+         ", 95 %) as likely to fail as one to an untouched replica";
+}
+
+std::string cause_words(const Effect& effect) {
+  switch (effect.cause) {
+    case Cause::fault:
+      return effect_words(effect) + ": it is the fault's doing";
+    case Cause::incident:
+      return "the untouched replicas burn too fast as well (" + std::to_string(effect.control.bad) + " of " +
+             std::to_string(effect.control.total) + " bad): this looks like an incident of its own and not like the fault's doing";
+    case Cause::both:
+      return effect_words(effect) + ", but the untouched ones burn too fast as well: an incident of its own, or the fault spreads";
+    case Cause::unknown:
+      break;
+  }
+  return "there is not enough yet to tell the faulted replicas from the untouched ones";
 }
 
 }  // namespace arashi::guard

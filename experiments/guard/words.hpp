@@ -1,15 +1,17 @@
 // Numbers as a person on call reads them.
 #pragma once
 
-#include "injector/core/units.hpp"
+#include "experiments/guard/guard.hpp"
 
 #include <string>
 
 namespace arashi::guard {
 
-std::string percent_words(double share);      // "2.1 %", "0.034 %"
-std::string number_words(double value);       // "14.4", "1000"
-std::string period_words(Duration duration);  // "10 s", "5 min", "6 h", "3 days"
-std::string window_words(Duration window);    // "30-day", "6-hour"
+std::string percent_words(double share);         // "2.1 %", "0.034 %"
+std::string number_words(double value);          // "14.4", "1000"
+std::string period_words(Duration duration);     // "10 s", "5 min", "6 h", "3 days"
+std::string window_words(Duration window);       // "30-day", "6-hour"
+std::string effect_words(const Effect& effect);  // "12 times (8 to 17) as likely to fail as at an untouched one"
+std::string cause_words(const Effect& effect);   // what the control group says of the cause
 
 }  // namespace arashi::guard

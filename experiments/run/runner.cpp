@@ -92,8 +92,8 @@ void Runner::Inside::take(const Tick& /*tick*/, Duration /*now*/) {}
 
 void Runner::Inside::take(const SliceSeen& seen, Duration now) {
   if (seen.slo >= streaks.size()) return;
-  guard.observe(seen.slo, seen.slice);
-  guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice});
+  guard.observe(seen.slo, seen.slice, seen.source);
+  guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice, .source = seen.source});
   watch_first_bad(seen.slo, seen.slice);
   if (state >= State::injecting) evaluate(now);
   Streak& streak = streaks[seen.slo];

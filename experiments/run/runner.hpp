@@ -17,6 +17,7 @@ struct Tick {};  // at least every 100 ms
 struct SliceSeen {
   std::size_t slo = 0;
   guard::Slice slice;
+  std::size_t source = 0;  // of the SLO's
 };
 struct InjectDone {
   std::string id;

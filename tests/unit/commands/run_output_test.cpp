@@ -56,7 +56,7 @@ std::size_t width_of(const std::string& line) {
 
 guard::Config a_config() {
   guard::Config config;
-  config.slos = {{.name = "pay", .objective = 0.999, .window_events = 200.0 * 86400 * 30, .rate_most = 200}};
+  config.slos = {{.name = "pay", .objective = 0.999, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
   config.length = std::chrono::seconds(60);
   return config;
 }

@@ -41,10 +41,10 @@ TEST_CASE("what could never work is refused, with the reason in words") {
   for (const double alpha : {0.0, 1.0, nan}) refuse("alpha", [&](auto& c) { c.alpha = alpha; });
   for (const double burn : {0.0, nan}) refuse("burn", [&](auto& c) { c.burn = burn; });
   for (const double events : {0.0, -5.0, nan, std::numeric_limits<double>::infinity()}) {
-    refuse("no events", [&](auto& c) { c.slos[0].window_events = events; });
-    refuse("no events", [&](auto& c) { c.slos[0].rate_most = events; });
+    refuse("no events", [&](auto& c) { c.slos[0].sources[0].window_events = events; });
+    refuse("no events", [&](auto& c) { c.slos[0].sources[0].rate_most = events; });
   }
-  refuse("not even one", [](auto& c) { c.slos[0].window_events = 49'000; });
+  refuse("not even one", [](auto& c) { c.slos[0].sources[0].window_events = 49'000; });
   refuse("rollback", [](auto& c) { c.rollback = 60s; });
   refuse("length", [](auto& c) { c.length = 0s; });
   refuse("hold", [](auto& c) { c.on_no_data = guard::OnNoData::hold; });

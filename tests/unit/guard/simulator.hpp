@@ -15,9 +15,7 @@ inline guard::SloTerms terms(double rate, double objective = 0.999) {
   return {.name = "checkout",
           .objective = objective,
           .window = std::chrono::hours(720),
-          .window_events = rate * 720 * 3600,
-          .extrapolated = true,
-          .rate_most = rate};
+          .sources = {{.window_events = rate * 720 * 3600, .rate_most = rate}}};
 }
 
 inline guard::Config config(double rate, Duration length = std::chrono::minutes(10)) {

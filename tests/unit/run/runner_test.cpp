@@ -543,7 +543,7 @@ TEST_CASE("the guard's inputs replay to the verdicts of the run") {
   world.bad_when_faulted = 100;
   const auto& result = world.finish();
   guard::Config config;
-  config.slos = {{.name = "pay", .objective = 0.999, .window_events = 200.0 * 86400 * 30, .rate_most = 200}};
+  config.slos = {{.name = "pay", .objective = 0.999, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
   config.length = seconds(60);
   const auto verdicts = guard::replay(config, world.runner->guard_inputs());
   REQUIRE(verdicts);
@@ -557,7 +557,7 @@ TEST_CASE("the guard holds: no further injection starts until data comes") {
   auto experiment = an_experiment();
   World world(experiment, {planned("aaaaaaaa", {}, seconds(30)), planned("bbbbbbbb", seconds(4), seconds(5))});
   guard::Config config;
-  config.slos = {{.name = "pay", .objective = 0.999, .window_events = 200.0 * 86400 * 30, .rate_most = 200}};
+  config.slos = {{.name = "pay", .objective = 0.999, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
   config.length = seconds(60);
   config.on_no_data = guard::OnNoData::hold;
   config.hold = seconds(20);

@@ -76,7 +76,8 @@ struct World {
   void begin() {
     guard::Config config;
     for (const auto& slo : experiment.slos)
-      config.slos.push_back({.name = slo.name, .objective = slo.objective, .window_events = 200.0 * 86400 * 30, .rate_most = 200});
+      config.slos.push_back(
+          {.name = slo.name, .objective = slo.objective, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}});
     config.length = seconds(60);
     auto guard = guard::Guard::make(config);
     REQUIRE_MESSAGE(guard, guard.error().message);
