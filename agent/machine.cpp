@@ -41,7 +41,11 @@ Result<std::unique_ptr<Machine>> Machine::open(const Options& options, std::uniq
   return machine;
 }
 
-Result<std::vector<Victim>> Machine::resolve(const Selector& selector) { return arashi::resolve(host(), selector); }
+Result<std::vector<Victim>> Machine::resolve(const Selector& selector) {
+  auto victims = TRY(arashi::resolve(host(), selector));
+  add_addresses(host(), victims);
+  return victims;
+}
 
 Result<Subject> Machine::look_at(std::string_view fault, const Victim& victim, Duration duration) {
   TRY(still_there(host(), victim));

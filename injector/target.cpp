@@ -2,7 +2,9 @@
 
 #include "injector/host/cgroup.hpp"
 #include "injector/host/files.hpp"
+#include "injector/host/netns.hpp"
 #include "injector/host/proc.hpp"
+#include "injector/host/qdisc.hpp"
 
 #include <fnmatch.h>
 #include <pwd.h>
@@ -297,6 +299,20 @@ Result<std::vector<Victim>> resolve(const Host& host, const Selector& selector) 
   auto found = TRY(resolve_kind(host, selector));
   for (auto& victim : found) victim.selector = selector;
   return found;
+}
+
+void add_addresses(const Host& host, std::vector<Victim>& victims) {
+  std::map<std::uint64_t, std::vector<std::string>> known;
+  const auto own = own_netns(host).value_or(Netns{});
+  for (auto& victim : victims) {
+    const auto netns = victim.kind == "node" ? own : Netns{.path = victim.netns_path, .inode = victim.netns};
+    if (netns.inode == 0) continue;
+    const auto [entry, is_new] = known.try_emplace(netns.inode);
+    auto socket = is_new ? socket_in(host, netns) : fail(Blame::missing, "asked already");
+    if (socket)
+      for (const auto& address : addresses(*socket).value_or(std::vector<Cidr>{})) entry->second.push_back(to_text(address));
+    victim.addresses = entry->second;
+  }
 }
 
 Result<void> still_there(const Host& host, const Victim& victim) {

@@ -10,6 +10,10 @@ namespace arashi {
 // No match is an empty list; a selector that is itself wrong is an error with Blame::input.
 Result<std::vector<Victim>> resolve(const Host& host, const Selector& selector);
 
+// Fills in by which addresses each victim's network namespace is reached, the machine's for a node. A victim whose namespace has none, that
+// is gone meanwhile or lives in several keeps an empty list.
+void add_addresses(const Host& host, std::vector<Victim>& victims);
+
 // Whether the identity still stands (same pid and start time, same inodes); Blame::missing with the reason if not.
 Result<void> still_there(const Host& host, const Victim& victim);
 

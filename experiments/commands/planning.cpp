@@ -28,11 +28,21 @@ struct Found {  // by one agent, for one target
 
 using FoundByTarget = std::map<std::string, Found>;
 
+// Those that are hit, and those that are named as peers.
+std::set<std::string> targets_of(const spec::Experiment& experiment) {
+  std::set<std::string> names;
+  for (const auto& step : experiment.timeline) {
+    names.insert(step.on);
+    for (auto& peer : spec::peer_targets(step)) names.insert(std::move(peer));
+  }
+  return names;
+}
+
 FoundByTarget resolve_all(const spec::Experiment& experiment, fleet::Agent& agent) {
   FoundByTarget all;
-  for (const auto& step : experiment.timeline) {
-    const spec::Target* target = spec::find_target(experiment, step.on);
-    if (target == nullptr || all.contains(target->name)) continue;
+  for (const auto& name : targets_of(experiment)) {
+    const spec::Target* target = spec::find_target(experiment, name);
+    if (target == nullptr) continue;
     auto reply = agent.resolve(target->selector);
     if (reply)
       all[target->name].victims = std::move(reply->victims);

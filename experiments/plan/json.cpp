@@ -8,8 +8,8 @@ namespace {
 
 Json to_json(const Group& group) {
   const double share = group.found.empty() ? 0 : static_cast<double>(group.picked.size()) / static_cast<double>(group.found.size());
-  Json json{{"target", group.target}, {"agent", group.agent}, {"found", group.found},
-            {"picked", group.picked}, {"share", share},       {"seed", group.seed}};
+  Json json{{"target", group.target}, {"agent", group.agent}, {"found", group.found}, {"picked", group.picked},
+            {"share", share},         {"seed", group.seed},   {"hit", group.hit}};
   if (!group.found_on.empty()) {
     json["foundOn"] = group.found_on;
     json["pickedOn"] = group.picked_on;

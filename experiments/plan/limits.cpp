@@ -63,7 +63,7 @@ void check_limits(const spec::Experiment& experiment, Plan& plan) {
     plan.refusals.push_back(std::to_string(victims) + " victims would be hit, limits.targets allows " + std::to_string(limits.targets) +
                             ": pick fewer, or raise the limit if that is meant");
   for (const Group& group : plan.groups) {
-    if (group.found.empty()) continue;
+    if (group.found.empty() || !group.hit) continue;
     const double share = static_cast<double>(group.picked.size()) / static_cast<double>(group.found.size());
     if (share > limits.share.fraction + rounding)
       plan.refusals.push_back("target '" + group.target + "': " + std::to_string(group.picked.size()) + " of " +

@@ -3,6 +3,7 @@
 #include "experiments/plan/cost.hpp"
 #include "experiments/plan/draw.hpp"
 #include "experiments/plan/limits.hpp"
+#include "experiments/plan/peers.hpp"
 #include "injector/core/id.hpp"
 #include "injector/core/json.hpp"
 
@@ -12,8 +13,15 @@
 namespace arashi::plan {
 namespace {
 
-bool is_used(const spec::Experiment& experiment, const std::string& target) {
+bool is_hit(const spec::Experiment& experiment, const std::string& target) {
   return std::ranges::any_of(experiment.timeline, [&](const spec::Step& step) { return step.on == target; });
+}
+
+bool is_a_peer(const spec::Experiment& experiment, const std::string& target) {
+  return std::ranges::any_of(experiment.timeline, [&](const spec::Step& step) {
+    const auto peers = spec::peer_targets(step);
+    return std::ranges::find(peers, target) != peers.end();
+  });
 }
 
 std::string agent_of(const Group& group, const std::vector<std::string>& on, std::size_t index) {
@@ -43,16 +51,22 @@ void check_group(const spec::Target& target, const Group& group, Plan& plan) {
 
 void add_injections(const spec::Experiment& experiment, std::size_t index, const Group& group, Plan& plan) {
   const spec::Step& step = experiment.timeline[index];
-  for (std::size_t i = 0; i < group.picked.size(); ++i)
+  for (std::size_t i = 0; i < group.picked.size(); ++i) {
+    auto params = params_for(step, {.victim = group.picked[i], .agent = agent_of(group, group.picked_on, i)}, plan.groups);
+    if (!params) {
+      plan.refusals.push_back(step.fault + " on " + group.picked[i].label + ": " + params.error().message);
+      continue;
+    }
     plan.injections.push_back({.id = new_id(),
                                .step = index,
                                .agent = agent_of(group, group.picked_on, i),
                                .fault = step.fault,
                                .victim = group.picked[i],
-                               .params = step.params ? arashi::to_text(*step.params) : "{}",
+                               .params = *std::move(params),
                                .at = step.at,
                                .length = step.length,
                                .how = {}});
+  }
 }
 
 bool share_time(const Planned& a, const Planned& b) { return a.at < b.at + b.length && b.at < a.at + a.length; }
@@ -71,12 +85,14 @@ std::string in_words(const Planned& one) {
 Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>& found, std::int64_t now, std::uint64_t fresh_seed) {
   Plan plan;
   for (const spec::Target& target : experiment.targets) {
-    if (!is_used(experiment, target.name)) {
+    const bool hit = is_hit(experiment, target.name);
+    if (!hit && !is_a_peer(experiment, target.name)) {
       plan.warnings.push_back("target '" + target.name + "' is not used in the timeline");
       continue;
     }
     const auto group = found.find(target.name);
     plan.groups.push_back(pick_group(target, group == found.end() ? Group{} : group->second, fresh_seed));
+    plan.groups.back().hit = hit;
     check_group(target, plan.groups.back(), plan);
   }
   for (std::size_t i = 0; i < experiment.timeline.size(); ++i) {

@@ -20,6 +20,7 @@ struct Group {  // a target, resolved
   // With several agents: which of them found each of `found` and `picked`. Empty: all are on `agent`.
   std::vector<std::string> found_on, picked_on;
   std::uint64_t seed = 0;         // the one used
+  bool hit = true;                // false: it is only named as peers of others
   bool looked_everywhere = true;  // false: an agent could not look, so "nothing found" would be no finding
 };
 

@@ -68,7 +68,7 @@ std::string group_text(const spec::Experiment& experiment, const Group& group) {
   const bool drawn = group.picked.size() < group.found.size();
   std::string text = "  " + padded(group.target, 12) + " " + std::to_string(group.picked.size()) + " of " +
                      std::to_string(group.found.size()) + " (" + percent(share) + ")" +
-                     (drawn ? ", seed " + std::to_string(group.seed) : "");
+                     (drawn ? ", seed " + std::to_string(group.seed) : "") + (group.hit ? "" : ", as peers");
   text = padded(text, 40) + "  " + (target == nullptr ? "" : in_words(target->selector)) + "\n";
   for (std::size_t i = 0; i < group.picked.size(); ++i)
     text += "    * " + group.picked[i].label + (i < group.picked_on.size() ? " on " + group.picked_on[i] : "") + "\n";

@@ -6,6 +6,8 @@
 #include "experiments/spec/text.hpp"
 #include "experiments/spec/tree.hpp"
 #include "injector/core/json.hpp"
+#include "injector/core/params.hpp"
+#include "injector/core/peer.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -107,6 +109,9 @@ Step read_step(const Fields& fields, const Faults& faults) {
   fields.text("on", step.on);
   const auto fault = std::ranges::find(faults, step.fault, &protocol::FaultText::name);
   step.params = fault == faults.end() ? std::make_shared<Json>(Json::object()) : read_params(fields, *fault);
+  if (fault == faults.end()) return step;
+  for (const auto& param : fault->params)
+    if (param.type == "peers") step.peer_lists.push_back(param.name);
   return step;
 }
 
@@ -206,6 +211,16 @@ Duration timeline_length(const Experiment& experiment) {
   Duration longest{0};
   for (const Step& step : experiment.timeline) longest = std::max(longest, step.at + step.length);
   return longest;
+}
+
+std::vector<std::string> peer_targets(const Step& step) {
+  std::vector<std::string> names;
+  for (const auto& list : step.peer_lists)
+    for (const auto& text : list_param(*step.params, list)) {
+      const auto peer = parse_peer(text);
+      if (peer && peer->kind == Peer::Kind::group && std::ranges::find(names, peer->name) == names.end()) names.push_back(peer->name);
+    }
+  return names;
 }
 
 const Target* find_target(const Experiment& experiment, const std::string& name) {

@@ -1,5 +1,8 @@
 #include "experiments/spec/references.hpp"
 
+#include "injector/core/json.hpp"
+#include "injector/core/params.hpp"
+#include "injector/core/peer.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -83,6 +86,14 @@ void check_kind(const Step& step, const protocol::FaultText& fault, const Target
   report.complain(path + ".on", "'" + step.on + "' is a " + target.selector.kind + ", and " + fault.name + " takes " + taken);
 }
 
+void check_peers(const Step& step, const std::string& list, const std::string& path, const Experiment& experiment, Report& report) {
+  for (const auto& text : list_param(*step.params, list)) {
+    const auto peer = parse_peer(text);
+    if (peer && peer->kind == Peer::Kind::group && find_target(experiment, peer->name) == nullptr)
+      report.complain(path + ".with." + list, unknown("target", peer->name, names_of(experiment.targets)));
+  }
+}
+
 void check_step(const Step& step, const std::string& path, const Experiment& experiment, const std::vector<protocol::FaultText>& faults,
                 Report& report) {
   const Target* target = find_target(experiment, step.on);
@@ -90,6 +101,7 @@ void check_step(const Step& step, const std::string& path, const Experiment& exp
   if (!step.on.empty() && target == nullptr) report.complain(path + ".on", unknown("target", step.on, names_of(experiment.targets)));
   if (!step.fault.empty() && fault == nullptr) report.complain(path + ".fault", unknown("fault", step.fault, names_of(faults)));
   if (target != nullptr && fault != nullptr) check_kind(step, *fault, *target, path, report);
+  for (const auto& list : step.peer_lists) check_peers(step, list, path, experiment, report);
   if (step.at + step.length > experiment.limits.duration)
     report.complain(path,
                     "ends at " + to_text(step.at + step.length) + ", after limits.duration (" + to_text(experiment.limits.duration) + ")");

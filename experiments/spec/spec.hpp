@@ -81,9 +81,10 @@ struct Check {
 };
 
 struct Step {
-  Duration at{}, length{};             // `at` and `for`, from the first injection
-  std::string fault, on;               // fault name, target name
-  std::shared_ptr<const Json> params;  // canonical `with`
+  Duration at{}, length{};              // `at` and `for`, from the first injection
+  std::string fault, on;                // fault name, target name
+  std::shared_ptr<const Json> params;   // canonical `with`
+  std::vector<std::string> peer_lists;  // parameters that hold peers (core/peer.hpp), of which some may be other targets
   Where where;
 };
 
@@ -118,6 +119,8 @@ struct Experiment {
 
 // When the last step ends.
 Duration timeline_length(const Experiment& experiment);
+// The targets that a step names as peers, each once.
+std::vector<std::string> peer_targets(const Step& step);
 const Target* find_target(const Experiment& experiment, const std::string& name);
 
 }  // namespace arashi::spec

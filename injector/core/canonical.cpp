@@ -1,5 +1,6 @@
 // What arrives over a wire as canonical is checked once more: the process that acts on it has more rights than the one that sent it.
 #include "injector/core/params.hpp"
+#include "injector/core/peer.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 namespace arashi {
 
 namespace {
+
+bool is_peer(const Json& item) { return item.is_string() && parse_peer(item.get_ref<const std::string&>()).has_value(); }
 
 bool has_type(const Param& param, const Json& value) {
   switch (param.type) {
@@ -23,6 +26,8 @@ bool has_type(const Param& param, const Json& value) {
       return value.is_boolean();
     case ParamType::choice:
       return value.is_string() && std::ranges::find(param.choices, value.get<std::string>()) != param.choices.end();
+    case ParamType::peers:
+      return value.is_array() && std::ranges::all_of(value, is_peer);
     case ParamType::list:
       return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_string(); });
   }

@@ -1,6 +1,7 @@
 #include "injector/core/params.hpp"
 
 #include "injector/core/json.hpp"
+#include "injector/core/peer.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -15,10 +16,11 @@ struct TypeName {
   ParamType type;
   std::string_view name;
 };
-constexpr std::array type_names{
-    TypeName{ParamType::duration, "duration"}, TypeName{ParamType::percent, "percent"}, TypeName{ParamType::bytes, "bytes"},
-    TypeName{ParamType::rate, "rate"},         TypeName{ParamType::integer, "integer"}, TypeName{ParamType::text, "text"},
-    TypeName{ParamType::boolean, "boolean"},   TypeName{ParamType::choice, "choice"},   TypeName{ParamType::list, "list"}};
+constexpr std::array type_names{TypeName{ParamType::duration, "duration"}, TypeName{ParamType::percent, "percent"},
+                                TypeName{ParamType::bytes, "bytes"},       TypeName{ParamType::rate, "rate"},
+                                TypeName{ParamType::integer, "integer"},   TypeName{ParamType::text, "text"},
+                                TypeName{ParamType::boolean, "boolean"},   TypeName{ParamType::choice, "choice"},
+                                TypeName{ParamType::list, "list"},         TypeName{ParamType::peers, "peers"}};
 
 std::string written(const Json& given) {
   auto text = to_text(given);
@@ -56,6 +58,13 @@ Result<Json> listed(const Json& given) {
   return texts;
 }
 
+Result<Json> listed_peers(const Json& given) {
+  const Json one = Json::array({given});
+  Json texts = Json::array();
+  for (const auto& item : given.is_array() ? given : one) texts.push_back(TRY(canonical_peer(item)));
+  return texts;
+}
+
 Result<Json> plain(const ParamText& param, const Json& given) {
   if (param.type == "integer" && given.is_number_integer()) return given;
   if (param.type == "boolean" && given.is_boolean()) return given;
@@ -76,6 +85,7 @@ Result<Json> converted(const ParamText& param, const Json& given) {
     return given.is_number_unsigned() ? Result<Json>(given) : measured(param, given, parse_bytes, [](Bytes value) { return value.count; });
   if (param.type == "choice") return chosen(param, given);
   if (param.type == "list") return listed(given);
+  if (param.type == "peers") return listed_peers(given);
   return plain(param, given);
 }
 
@@ -193,6 +203,20 @@ bool flag_param(const Json& canonical, std::string_view name) {
   return found != canonical.end() && found->is_boolean() && found->get<bool>();
 }
 
+namespace {
+
+Json list_schema(const Json& item) { return Json::array({item, {{"type", "array"}, {"items", item}}}); }
+
+Json peers_schema() {
+  const Json group{{"type", "object"},
+                   {"additionalProperties", false},
+                   {"required", Json::array({"target"})},
+                   {"properties", {{"target", {{"type", "string"}, {"description", "another target of the experiment"}}}}}};
+  return list_schema({{"anyOf", Json::array({{{"type", "string"}}, group})}});
+}
+
+}  // namespace
+
 Json params_schema(std::span<const ParamText> declared) {
   Json properties = Json::object();
   Json required = Json::array();
@@ -200,6 +224,8 @@ Json params_schema(std::span<const ParamText> declared) {
     Json schema{{"description", param.summary}};
     if (param.type == "integer" || param.type == "boolean")
       schema["type"] = param.type;
+    else if (param.type == "peers")
+      schema["anyOf"] = peers_schema();
     else if (param.type == "list")
       schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", Json::array({"string", "integer"})}}}}});
     else

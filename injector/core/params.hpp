@@ -24,6 +24,7 @@ enum class ParamType {
   boolean,   // true              → boolean
   choice,    // one of `choices`  → string
   list,      // ["a", "b"] or one string → array of strings
+  peers,     // [10.0.0.7, ledger.pay, {target: wallet}], or one of them → array of strings (peer.hpp)
 };
 
 struct Param {

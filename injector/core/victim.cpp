@@ -73,6 +73,7 @@ void to_json(Json& json, const Victim& victim) {
   json = {{"kind", victim.kind},        {"label", victim.label},          {"pid", victim.pid},       {"startTime", victim.start_time},
           {"netns", victim.netns},      {"netnsPath", victim.netns_path}, {"cgroup", victim.cgroup}, {"cgroupPath", victim.cgroup_path},
           {"selector", victim.selector}};
+  if (!victim.addresses.empty()) json["addresses"] = victim.addresses;
 }
 
 void from_json(const Json& json, Victim& victim) {
@@ -85,6 +86,7 @@ void from_json(const Json& json, Victim& victim) {
   json.at("cgroup").get_to(victim.cgroup);
   json.at("cgroupPath").get_to(victim.cgroup_path);
   json.at("selector").get_to(victim.selector);
+  victim.addresses = json.value("addresses", std::vector<std::string>{});
 }
 
 }  // namespace arashi

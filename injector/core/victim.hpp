@@ -24,15 +24,16 @@ struct Selector {
 };
 
 struct Victim {
-  std::string kind;              // the selector's kind
-  std::string label;             // for people and reports: "wallet (pid 4242)", "netns pay-ledger"
-  std::int32_t pid = 0;          // process: leader; else 0
-  std::uint64_t start_time = 0;  // process: clock ticks since boot, /proc/PID/stat field 22; with pid an identity
-  std::uint64_t netns = 0;       // inode of its network namespace; 0 where it has none (a cgroup in several)
-  std::string netns_path;        // file to enter it by: /proc/PID/ns/net or /run/netns/NAME
-  std::uint64_t cgroup = 0;      // inode of its cgroup directory; 0 for netns and node
-  std::string cgroup_path;       // absolute directory
-  Selector selector;             // what found it; a repeated kill looks for the successor with it
+  std::string kind;                    // the selector's kind
+  std::string label;                   // for people and reports: "wallet (pid 4242)", "netns pay-ledger"
+  std::int32_t pid = 0;                // process: leader; else 0
+  std::uint64_t start_time = 0;        // process: clock ticks since boot, /proc/PID/stat field 22; with pid an identity
+  std::uint64_t netns = 0;             // inode of its network namespace; 0 where it has none (a cgroup in several)
+  std::string netns_path;              // file to enter it by: /proc/PID/ns/net or /run/netns/NAME
+  std::uint64_t cgroup = 0;            // inode of its cgroup directory; 0 for netns and node
+  std::string cgroup_path;             // absolute directory
+  std::vector<std::string> addresses;  // v4 and v6 that reach its network namespace, filled when it is looked for; of use as peers
+  Selector selector;                   // what found it; a repeated kill looks for the successor with it
   bool operator==(const Victim&) const = default;
 };
 

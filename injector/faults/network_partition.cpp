@@ -15,9 +15,10 @@ namespace {
 
 constexpr std::array params{
     Param{.name = "peers",
-          .type = ParamType::list,
-          .summary = "addresses or blocks to be cut off from, v4 and v6; an empty list: from everyone but the control path",
-          .example = "[10.0.0.7, \"2001:db8::/32\"]",
+          .type = ParamType::peers,
+          .summary = "addresses, blocks, host names or target groups to be cut off from, v4 and v6; an empty list: from everyone but the "
+                     "control path",
+          .example = "[10.0.0.7, \"2001:db8::/32\", {target: wallet}]",
           .required = true},
     except_param,
     direction_param("both"),

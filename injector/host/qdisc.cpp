@@ -87,6 +87,21 @@ Result<std::optional<std::int32_t>> route_device(Socket& socket, const Cidr& pee
   return device ? std::optional<std::int32_t>(static_cast<std::int32_t>(*device)) : std::nullopt;
 }
 
+Result<std::vector<Cidr>> addresses(Socket& socket) {
+  std::vector<Cidr> found;
+  for (const auto& reply : TRY(socket.dump(Message(RTM_GETADDR, 0).header(ifaddrmsg{})))) {
+    const auto header = reply.header<ifaddrmsg>();
+    if (header.ifa_scope == RT_SCOPE_HOST || header.ifa_scope == RT_SCOPE_LINK) continue;
+    auto bytes = reply.find(sizeof header, IFA_LOCAL);  // v4: on a point-to-point link IFA_ADDRESS is the other side's
+    if (!bytes) bytes = reply.find(sizeof header, IFA_ADDRESS);
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const bool whole = bytes && bytes->size() >= (header.ifa_family == AF_INET ? 4U : 16U);
+    if (!whole || inet_ntop(header.ifa_family, bytes->data(), text.data(), text.size()) == nullptr) continue;
+    found.push_back(TRY(parse_cidr(text.data())));
+  }
+  return found;
+}
+
 Result<FamilySet> families(Socket& socket) {
   FamilySet set;
   for (const auto& reply : TRY(socket.dump(Message(RTM_GETADDR, 0).header(ifaddrmsg{})))) {

@@ -26,6 +26,9 @@ Result<std::optional<std::int32_t>> route_device(netlink::Socket& socket, const 
 struct FamilySet {
   bool v4 = false, v6 = false;
 };
+// The addresses by which others reach the namespace: not loopback's, not link-local ones.
+Result<std::vector<Cidr>> addresses(netlink::Socket& socket);
+
 // Which families have an address other than loopback's (v6: other than link-local too) in the namespace.
 Result<FamilySet> families(netlink::Socket& socket);
 

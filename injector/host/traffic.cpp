@@ -2,8 +2,7 @@
 
 #include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
-
-#include <arpa/inet.h>
+#include "injector/core/peer.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -14,7 +13,6 @@ namespace arashi {
 
 namespace {
 
-constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 constexpr std::uint8_t mapped_bits = 96;
 constexpr std::size_t most_peers = 10000;
 
@@ -26,15 +24,17 @@ std::optional<Number> whole_number(std::string_view text) {
   return number;
 }
 
-void clear_behind_prefix(Cidr& cidr) {
-  for (unsigned bit = cidr.prefix; bit < 128; ++bit)
-    cidr.address.at(bit / 8) = static_cast<std::uint8_t>(cidr.address.at(bit / 8) & ~(0x80U >> (bit % 8)));
+Result<Cidr> block_of(const std::string& text) {
+  auto peer = TRY(parse_peer(text));
+  if (peer.kind == Peer::Kind::block) return peer.block;
+  if (peer.kind == Peer::Kind::name) return fail(Blame::unsupported, "'", text, "' is a host name: give its addresses");
+  return fail(Blame::input, "{target: ", peer.name, "} stands for a group of the experiment, which the plan turns into addresses");
 }
 
-Result<std::vector<Cidr>> cidrs_of(const Json& canonical, std::string_view name) {
+Result<std::vector<Cidr>> blocks_of(const Json& canonical, std::string_view name) {
   std::vector<Cidr> blocks;
   for (const auto& text : list_param(canonical, name)) {
-    auto block = parse_cidr(text);
+    auto block = block_of(text);
     if (!block) return because(block.error(), name);
     blocks.push_back(*block);
   }
@@ -69,50 +69,6 @@ Json texts(const Items& items) {
 }
 
 }  // namespace
-
-bool Cidr::v4() const { return prefix >= mapped_bits && std::equal(mapped_prefix.begin(), mapped_prefix.end(), address.begin()); }
-
-bool Cidr::contains(const Cidr& other) const {
-  if (other.prefix < prefix) return false;
-  Cidr cut = other;
-  cut.prefix = prefix;
-  clear_behind_prefix(cut);
-  return cut.address == address;
-}
-
-Result<Cidr> parse_cidr(std::string_view text) {
-  const auto slash = text.find('/');
-  const std::string address(text.substr(0, slash));
-  Cidr cidr;
-  std::uint8_t base = 0;
-  std::uint8_t longest = 128;
-  if (inet_pton(AF_INET, address.c_str(), &cidr.address.at(mapped_prefix.size())) == 1) {
-    std::copy(mapped_prefix.begin(), mapped_prefix.end(), cidr.address.begin());
-    base = mapped_bits;
-    longest = 32;
-  } else if (inet_pton(AF_INET6, address.c_str(), cidr.address.data()) != 1) {
-    return fail(Blame::input, "'", text, "' is not an IP address or block, such as 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32");
-  }
-  std::uint8_t length = longest;
-  if (slash != std::string_view::npos) {
-    const auto given = whole_number<std::uint8_t>(text.substr(slash + 1));
-    if (!given || *given > longest)
-      return fail(Blame::input, "'", text, "': the prefix length must lie between 0 and ", static_cast<int>(longest));
-    length = *given;
-  }
-  cidr.prefix = static_cast<std::uint8_t>(base + length);
-  clear_behind_prefix(cidr);
-  return cidr;
-}
-
-std::string to_text(const Cidr& cidr) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const bool v4 = cidr.v4();
-  const void* address = v4 ? &cidr.address.at(mapped_prefix.size()) : cidr.address.data();
-  inet_ntop(v4 ? AF_INET : AF_INET6, address, text.data(), text.size());
-  if (cidr.prefix == 128) return text.data();
-  return std::string(text.data()) + "/" + std::to_string(cidr.prefix - (v4 ? mapped_bits : 0));
-}
 
 Result<PortRange> parse_ports(std::string_view text) {
   const auto dash = text.find('-');
@@ -166,8 +122,8 @@ Result<Traffic> traffic_from_params(const Json& canonical) {
   const auto direction = text_param(canonical, "direction").value_or("egress");
   traffic.egress = direction != "ingress";
   traffic.ingress = direction != "egress";
-  traffic.peers = TRY(cidrs_of(canonical, "peers"));
-  traffic.except = TRY(cidrs_of(canonical, "except"));
+  traffic.peers = TRY(blocks_of(canonical, "peers"));
+  traffic.except = TRY(blocks_of(canonical, "except"));
   traffic.protocol = TRY(protocol_from(text_param(canonical, "protocol").value_or("any")));
   traffic.ports = TRY(ranges_of(canonical, "ports"));
   traffic.local_ports = TRY(ranges_of(canonical, "localPorts"));

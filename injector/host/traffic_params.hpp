@@ -21,8 +21,10 @@ constexpr Param direction_param(std::string_view fallback) {
           .choices = traffic_directions};
 }
 
-inline constexpr Param except_param{
-    .name = "except", .type = ParamType::list, .summary = "never traffic with these addresses or blocks", .example = "[10.0.0.1]"};
+inline constexpr Param except_param{.name = "except",
+                                    .type = ParamType::peers,
+                                    .summary = "never traffic with these; written like peers",
+                                    .example = "[10.0.0.1, {target: probe}]"};
 inline constexpr Param protocol_param{.name = "protocol",
                                       .type = ParamType::choice,
                                       .summary = "only this protocol",

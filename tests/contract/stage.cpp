@@ -5,11 +5,24 @@
 
 namespace arashi::testing {
 
+namespace {
+
+// Texts, and mappings of texts such as {target: wallet}.
+Json listed(const YAML::Node& node) {
+  Json list = Json::array();
+  for (const auto& item : node)
+    list.push_back(item.IsMap() ? Json(item.as<std::map<std::string, std::string>>()) : Json(item.as<std::string>()));
+  return list;
+}
+
+}  // namespace
+
 std::string Way::name() const { return std::string(fault->name) + " on a " + kind + " with " + to_text(given); }
 
 Json example_of(const Param& param) {
   const auto node = YAML::Load(std::string(param.example));
-  if (param.type == ParamType::list && node.IsSequence()) return node.as<std::vector<std::string>>();
+  const bool is_list = param.type == ParamType::list || param.type == ParamType::peers;
+  if (is_list && node.IsSequence()) return listed(node);
   if (param.type == ParamType::integer) return node.as<std::int64_t>();
   if (param.type == ParamType::boolean) return node.as<bool>();
   return node.as<std::string>();

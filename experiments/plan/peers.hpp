@@ -1,0 +1,21 @@
+// A fault's peers may be another target of the experiment: its victims' addresses take the name's place.
+#pragma once
+
+#include "experiments/plan/plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace arashi::plan {
+
+// Who is about to be hit: its own addresses are never its peers.
+struct Subject {
+  const Victim& victim;
+  const std::string& agent;
+};
+
+// The step's canonical parameters for this victim, as JSON text. Fails, saying why, where a group has no address that is not the victim's
+// own.
+Result<std::string> params_for(const spec::Step& step, const Subject& subject, const std::vector<Group>& groups);
+
+}  // namespace arashi::plan
