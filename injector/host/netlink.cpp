@@ -14,21 +14,6 @@ namespace {
 
 constexpr std::size_t align(std::size_t length) { return (length + 3U) & ~std::size_t{3}; }
 
-// Cuts the first attribute off: its type and value. Nothing at the end or when the lengths lie.
-struct Attribute {
-  std::uint16_t type;
-  Bytes value;
-};
-std::optional<Attribute> next(Bytes& rest) {
-  nlattr head{};
-  if (rest.size() < sizeof head) return std::nullopt;
-  std::memcpy(&head, rest.data(), sizeof head);
-  if (head.nla_len < sizeof head || head.nla_len > rest.size()) return std::nullopt;
-  const auto value = rest.subspan(sizeof head, head.nla_len - sizeof head);
-  rest = rest.subspan(std::min(rest.size(), align(head.nla_len)));
-  return Attribute{static_cast<std::uint16_t>(head.nla_type & NLA_TYPE_MASK), value};
-}
-
 std::string extended_text(Bytes error_message, bool capped) {
   // struct nlmsgerr, then (unless capped) the request's payload, then attributes (NLM_F_ACK_TLVS)
   nlmsgerr head{};
@@ -40,7 +25,29 @@ std::string extended_text(Bytes error_message, bool capped) {
   return std::string(text(find(error_message.subspan(skip), NLMSGERR_ATTR_MSG)));
 }
 
+int protocol_of(Socket::Family family) {
+  switch (family) {
+    case Socket::Family::route:
+      return NETLINK_ROUTE;
+    case Socket::Family::sock_diag:
+      return NETLINK_SOCK_DIAG;
+    case Socket::Family::netfilter:
+      break;
+  }
+  return NETLINK_NETFILTER;
+}
+
 }  // namespace
+
+std::optional<Attribute> cut_attribute(Bytes& rest) {
+  nlattr head{};
+  if (rest.size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, rest.data(), sizeof head);
+  if (head.nla_len < sizeof head || head.nla_len > rest.size()) return std::nullopt;
+  const auto value = rest.subspan(sizeof head, head.nla_len - sizeof head);
+  rest = rest.subspan(std::min(rest.size(), align(head.nla_len)));
+  return Attribute{static_cast<std::uint16_t>(head.nla_type & NLA_TYPE_MASK), value};
+}
 
 Message::Message(std::uint16_t type, std::uint16_t flags) {
   nlmsghdr head{};
@@ -98,7 +105,7 @@ std::optional<Bytes> Reply::find(std::size_t skip, std::uint16_t type) const {
 }
 
 std::optional<Bytes> find(Bytes attributes, std::uint16_t type) {
-  while (const auto attribute = next(attributes))
+  while (const auto attribute = cut_attribute(attributes))
     if (attribute->type == type) return attribute->value;
   return std::nullopt;
 }
@@ -125,8 +132,8 @@ Unexpected<Error> ack_fail(const Ack& ack, std::string_view what) {
   return fail(blame, what, ": ", std::strerror(ack.code), said);
 }
 
-Result<Socket> Socket::open() {
-  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+Result<Socket> Socket::open(Family family) {
+  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol_of(family)));
   if (!fd) return sys_fail("open a netlink socket");
   const int on = 1;
   // Both are for better messages and stricter dumps; kernels without them work as well.
@@ -137,10 +144,10 @@ Result<Socket> Socket::open() {
   return Socket(std::move(fd));
 }
 
-Result<Socket> Socket::open(const Fd& netns) {
+Result<Socket> Socket::open(const Fd& netns, Family family) {
   Result<Socket> socket = fail(Blame::system, "not opened");
-  TRY(inside(netns, [&socket]() -> Result<void> {
-    socket = open();
+  TRY(inside(netns, [&socket, family]() -> Result<void> {
+    socket = open(family);
     return socket ? Result<void>{} : pass(socket.error());
   }));
   return socket;

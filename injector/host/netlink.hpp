@@ -26,6 +26,7 @@ class Message {
   Message& header(const Header& header) {
     return raw(std::as_bytes(std::span(&header, 1)));
   }
+  Message& body(Bytes bytes) { return raw(bytes); }  // family header and attributes, made or read elsewhere
   Message& put(std::uint16_t type, Bytes value);
   Message& put_u32(std::uint16_t type, std::uint32_t value);
   Message& put_text(std::uint16_t type, std::string_view text);  // with its terminating zero
@@ -45,6 +46,7 @@ class Reply {
  public:
   Reply(std::uint16_t type, std::vector<std::byte> payload) : type_(type), payload_(std::move(payload)) {}
   [[nodiscard]] std::uint16_t type() const { return type_; }
+  [[nodiscard]] Bytes payload() const { return payload_; }
   template <class Header>
   [[nodiscard]] Header header() const {
     Header header{};
@@ -60,6 +62,11 @@ class Reply {
 };
 
 // Reading attributes out of bytes (a nested one is bytes again).
+struct Attribute {
+  std::uint16_t type;
+  Bytes value;
+};
+std::optional<Attribute> cut_attribute(Bytes& rest);  // the first one, off `rest`; nothing at the end or when the lengths lie
 std::optional<Bytes> find(Bytes attributes, std::uint16_t type);
 std::string_view text(std::optional<Bytes> value);  // empty if absent
 std::optional<std::uint32_t> u32(std::optional<Bytes> value);
@@ -74,12 +81,13 @@ struct Ack {
 // EOPNOTSUPP unsupported, EPERM refused, all others system.
 Unexpected<Error> ack_fail(const Ack& ack, std::string_view what);
 
-// A NETLINK_ROUTE socket. It belongs to the namespace it was opened in and works from any thread, one at a time.
+// A netlink socket. It belongs to the namespace it was opened in and works from any thread, one at a time.
 class Socket {
  public:
-  static Result<Socket> open();                 // in the calling thread's namespace
-  static Result<Socket> open(const Fd& netns);  // in that one
-  Result<Ack> change(Message message);          // waits for the kernel's ack
+  enum class Family { route, sock_diag, netfilter };
+  static Result<Socket> open(Family family = Family::route);                   // in the calling thread's namespace
+  static Result<Socket> open(const Fd& netns, Family family = Family::route);  // in that one
+  Result<Ack> change(Message message);                                         // waits for the kernel's ack
   Result<std::vector<Reply>> dump(Message message);
   Result<std::optional<Reply>> get(Message message, Ack* ack = nullptr);  // one object (a link, a route); none if the kernel refuses
 

@@ -12,18 +12,6 @@ namespace arashi {
 
 namespace {
 
-Result<Netns> netns_of(const Host& host, const Victim& victim) {
-  const auto own = TRY(own_netns(host));
-  if (victim.kind == "node") return own;
-  if (victim.netns == 0)
-    return fail(Blame::refused, victim.label, " has no network namespace of its own: its processes live in several; aim at one of them");
-  if (victim.netns == own.inode && victim.kind != "netns")
-    return fail(
-        Blame::refused, victim.label,
-        " shares this machine's own network namespace, so the fault would hit every process in it; if that is meant, aim at the node");
-  return Netns{victim.netns_path, victim.netns};
-}
-
 bool is_loopback(const Cidr& cidr) {
   static const Cidr v4 = *parse_cidr("127.0.0.0/8");
   static const Cidr v6 = *parse_cidr("::1");
@@ -103,7 +91,52 @@ Result<std::vector<Device>> choose_devices(netlink::Socket& socket, const Traffi
   return routed_devices(socket, present, traffic.peers);
 }
 
+constexpr std::string_view cut_off = ": the one who ends the fault would be cut off";
+
+Result<void> spare_ways_to_runners(const Host& host, netlink::Socket& socket, const Device& device) {
+  for (const auto& text : host.control.runner_addresses) {
+    const auto runner = TRY(parse_cidr(text));
+    if (TRY(route_device(socket, runner)) == device.index)
+      return fail(Blame::refused, "runner ", text, " speaks with the agent by ", device.name, cut_off);
+  }
+  if (host.control.agent_port == 0) return {};
+  for (const auto* text : {"0.0.0.0", "::"}) {
+    const auto anyone = TRY(parse_cidr(text));
+    if (TRY(route_device(socket, anyone)) == device.index)
+      return fail(Blame::refused, device.name, " carries this machine's default route", cut_off);
+  }
+  return {};
+}
+
+Result<void> spare_runners_addresses(const Host& host, netlink::Socket& socket, const Device& device) {
+  for (const auto& text : host.control.runner_addresses) {
+    const auto runner = TRY(parse_cidr(text));
+    if (!is_loopback(runner) && TRY(has_address(socket, device.index, runner)))
+      return fail(Blame::refused, device.name, " has the runner's own address ", text, cut_off);
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<Netns> netns_of(const Host& host, const Victim& victim) {
+  const auto own = TRY(own_netns(host));
+  if (victim.kind == "node") return own;
+  if (victim.netns == 0)
+    return fail(Blame::refused, victim.label, " has no network namespace of its own: its processes live in several; aim at one of them");
+  if (victim.netns == own.inode && victim.kind != "netns")
+    return fail(
+        Blame::refused, victim.label,
+        " shares this machine's own network namespace, so the fault would hit every process in it; if that is meant, aim at the node");
+  return Netns{victim.netns_path, victim.netns};
+}
+
+Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device) {
+  const bool at_home = netns.inode == TRY(own_netns(host)).inode;
+  if (at_home && device.name == "lo") return fail(Blame::refused, "the loopback of this machine stays up", cut_off);
+  TRY(at_home ? spare_ways_to_runners(host, socket, device) : spare_runners_addresses(host, socket, device));
+  return {};
+}
 
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params) {
   Impairment impairment;

@@ -4,10 +4,18 @@
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/victim.hpp"
 #include "injector/host/impairment.hpp"
+#include "injector/host/netlink.hpp"
 
 #include <string>
 
 namespace arashi {
+
+// The victim's network namespace; refused where it has none of its own, or shares this machine's.
+Result<Netns> netns_of(const Host& host, const Victim& victim);
+
+// Refuses a device of that namespace by which a runner speaks with the agent, or (as it may be anyone's way to stop a fault) this
+// machine's loopback and, where the agent has a TCP port, the device of its default route.
+Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device);
 
 // Everything of an Impairment but its effects. Refuses what could not bite (no such device, no route to a peer, a v6 peer where there is no
 // v6), what would hit more than the victim (a process that shares this machine's own namespace), and what would cut the control path.

@@ -113,6 +113,18 @@ Result<FamilySet> families(Socket& socket) {
   return set;
 }
 
+Result<bool> has_address(Socket& socket, std::int32_t device, const Cidr& address) {
+  const auto all = std::as_bytes(std::span(address.address));
+  const auto wanted = address.v4() ? all.subspan(12) : all;
+  for (const auto& reply : TRY(socket.dump(Message(RTM_GETADDR, 0).header(ifaddrmsg{})))) {
+    const auto header = reply.header<ifaddrmsg>();
+    auto found = reply.find(sizeof header, IFA_LOCAL);
+    if (!found) found = reply.find(sizeof header, IFA_ADDRESS);
+    if (header.ifa_index == static_cast<std::uint32_t>(device) && found && std::ranges::equal(*found, wanted)) return true;
+  }
+  return false;
+}
+
 Result<std::vector<Qdisc>> qdiscs(Socket& socket, std::int32_t device) {
   std::vector<Qdisc> found;
   for (const auto& reply : TRY(socket.dump(Message(RTM_GETQDISC, 0).header(about(device))))) {

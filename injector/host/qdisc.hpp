@@ -32,6 +32,9 @@ Result<std::vector<Cidr>> addresses(netlink::Socket& socket);
 // Which families have an address other than loopback's (v6: other than link-local too) in the namespace.
 Result<FamilySet> families(netlink::Socket& socket);
 
+// Whether this device has this very address.
+Result<bool> has_address(netlink::Socket& socket, std::int32_t device, const Cidr& address);
+
 struct Qdisc {
   std::int32_t device = 0;
   std::string kind;

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+
 namespace arashi::testing {
 
 namespace {
@@ -28,6 +30,10 @@ Json example_of(const Param& param) {
   return node.as<std::string>();
 }
 
+namespace {
+bool is_of_the_network(const Fault& fault) { return std::ranges::find(fault.target_kinds, "netns") != fault.target_kinds.end(); }
+}  // namespace
+
 Stage::Stage() : pair_(std::in_place), cgroup_(std::in_place, "v2", "arashitest") {
   std::filesystem::create_directories(files());
   victim("process");
@@ -41,6 +47,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
       {"process.pause", {Json::object(), {{"mechanism", "sigstop"}}}},
       {"command.run", {{{"command", {"touch", file}}, {"undo", {"rm", "-f", file}}, {"verify", {"test", "-e", file}}}}},
       {"network.impair", {{{"loss", "50%"}, {"direction", "both"}}, {{"delay", "20ms"}}, {{"loss", "50%"}, {"peers", {peer}}}}},
+      {"network.down", {{{"device", "eth0"}}, {{"device", "eth0"}, {"every", "1s"}}}},
       {"network.partition", {{{"peers", {peer}}}}},
   };
   Json examples = Json::object();
@@ -53,7 +60,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
     for (const auto kind : fault.target_kinds) {
       const bool is_the_machine = kind == "node" && fault.name != "command.run";
       // A network fault of a process is one of its namespace; once is enough for the slow tests.
-      const bool is_the_same = fault.name.starts_with("network.") && kind != "netns" && kind != "cgroup";
+      const bool is_the_same = is_of_the_network(fault) && kind != "netns" && (kind != "cgroup" || fault.name != "network.impair");
       if (!is_the_machine && !is_the_same) ways.push_back({&fault, std::string(kind), given});
     }
     if (fault.name == "command.run") ways.resize(1);
