@@ -56,9 +56,16 @@ std::string tap_name(const Impairment& impairment, std::size_t number) {
   return "ar" + impairment.id.substr(0, 8) + "-" + std::to_string(number);
 }
 
-Effects shortened(Effects effects) {
-  effects.delay = std::max(Duration{}, effects.delay - path_time);
-  effects.jitter = std::min(effects.jitter, effects.delay);
+// Large segments are faster; but what happens to single packets, or counts them, must meet single packets.
+Segments segments_for(const Effects& effects) {
+  constexpr std::uint64_t fast = 2'000'000'000;  // bits per second; single packets would not come to that much
+  const bool counted = effects.slot || effects.limit > 0 || (effects.rate.bits_per_second > 0 && effects.rate.bits_per_second < fast);
+  return effects.chances() || counted ? Segments::single : Segments::large;
+}
+
+// netem's own where a rate is given without one: a queue without end would only grow.
+Effects bounded(Effects effects) {
+  if (effects.limit == 0 && effects.rate.bits_per_second > 0) effects.limit = queue_limit(effects);
   return effects;
 }
 
@@ -94,13 +101,13 @@ Result<void> attach(netlink::Socket& socket, const Site& site, Lane& lane, std::
 }
 
 Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& device, Hook hook, std::size_t number) {
-  auto tap = TRY(open_tap(tap_name(site.impairment, number)));
+  auto tap = TRY(open_tap(tap_name(site.impairment, number), segments_for(site.impairment.effects)));
   Impairment one = site.impairment;
   one.devices = {device};
   auto classifier = TRY(Classifier::load(one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
   classifier.beat(monotonic());
   const auto seed = one.seed ? std::optional(*one.seed + number) : std::nullopt;
-  Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(shortened(one.effects), seed, memory_limit)};
+  Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(bounded(one.effects), seed, memory_limit, monotonic(), path_time)};
   TRY(attach(socket, site, lane, device.index, hook));
   lane.program = TRY(id_of_program(lane.classifier.program()));
   if (!TRY(is_there(socket, site, device.index, hook, lane.program)))
@@ -132,19 +139,23 @@ Json stats_of(const std::vector<Lane>& lanes) {
     sum.taken += counts.taken;
     sum.lost += counts.lost;
     sum.overflow += counts.overflow;
+    sum.over_limit += counts.over_limit;
+    sum.duplicated += counts.duplicated;
+    sum.corrupted += counts.corrupted;
+    sum.overtaking += counts.overtaking;
+    sum.busiest_second = std::max(sum.busiest_second, counts.busiest_second);
     sum.delivered += counts.delivered;
     sum.held_sum += counts.held_sum;
     sum.held_most = std::max(sum.held_most, counts.held_most);
     sum.held_now += counts.held_now;
     refused += lane.refused;
   }
-  Json stats{{"taken", sum.taken},
-             {"lost", sum.lost},
-             {"overflow", sum.overflow},
-             {"refused", refused},
-             {"delivered", sum.delivered},
-             {"holding", sum.held_now},
-             {"mostNs", (sum.held_most + path_time).count()}};
+  Json stats{{"taken", sum.taken},           {"lost", sum.lost},
+             {"overflow", sum.overflow},     {"overLimit", sum.over_limit},
+             {"duplicated", sum.duplicated}, {"corrupted", sum.corrupted},
+             {"overtaking", sum.overtaking}, {"busiestSecond", sum.busiest_second},
+             {"refused", refused},           {"delivered", sum.delivered},
+             {"holding", sum.held_now},      {"mostNs", (sum.held_most + path_time).count()}};
   stats["meanNs"] = sum.delivered == 0 ? Json() : Json(sum.held_sum.count() / static_cast<std::int64_t>(sum.delivered) + path_time.count());
   stats["programs"] = Json::array();
   for (const auto& lane : lanes) stats["programs"].push_back(lane.program);

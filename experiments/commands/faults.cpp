@@ -35,6 +35,7 @@ std::string bound(const ParamText& param, double value) {
   if (param.type == "percent") return to_text(Percent{value});
   if (param.type == "bytes") return to_text(Bytes{static_cast<std::uint64_t>(value)});
   if (param.type == "rate") return to_text(Rate{value});
+  if (param.type == "bandwidth") return to_text(Bandwidth{static_cast<std::uint64_t>(value)});
   return std::to_string(std::llround(value));
 }
 

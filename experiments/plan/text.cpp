@@ -37,10 +37,17 @@ std::string value_text(const ParamText& param, const Json& value) {
     if (param.type == "percent") return to_text(Percent{value.get<double>()});
     if (param.type == "rate") return to_text(Rate{value.get<double>()});
     if (param.type == "bytes") return to_text(Bytes{value.get<std::uint64_t>()});
+    if (param.type == "bandwidth") return to_text(Bandwidth{value.get<std::uint64_t>()});
   }
+  constexpr std::size_t shown = 8;
+  if (param.type == "numbers" && value.size() > shown) return "of " + std::to_string(value.size()) + " numbers";
   if (value.is_array()) {
     std::string list;
-    for (const auto& item : value) list += (list.empty() ? "" : " ") + (item.is_string() ? item.get<std::string>() : to_text(item));
+    const auto text = [&param](const Json& item) {
+      if (param.type == "percents") return to_text(Percent{item.get<double>()});
+      return item.is_string() ? item.get<std::string>() : to_text(item);
+    };
+    for (const auto& item : value) list += (list.empty() ? "" : " ") + text(item);
     return "[" + list + "]";
   }
   return value.is_string() ? value.get<std::string>() : to_text(value);

@@ -16,6 +16,7 @@ bool has_type(const Param& param, const Json& value) {
     case ParamType::duration:
     case ParamType::bytes:
     case ParamType::integer:
+    case ParamType::bandwidth:
       return value.is_number_integer();
     case ParamType::percent:
     case ParamType::rate:
@@ -30,15 +31,20 @@ bool has_type(const Param& param, const Json& value) {
       return value.is_array() && std::ranges::all_of(value, is_peer);
     case ParamType::list:
       return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_string(); });
+    case ParamType::percents:
+      return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_number(); });
+    case ParamType::numbers:
+      return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_number_integer(); });
   }
   return false;
 }
 
 bool is_within(const Param& param, const Json& value) {
+  if (value.is_array()) return std::ranges::all_of(value, [&param](const Json& item) { return is_within(param, item); });
   if (!value.is_number()) return true;
   const auto number = value.get<double>();
-  const bool can_be_negative = param.type == ParamType::integer;
-  const bool is_fraction = param.type != ParamType::percent || number <= 1;
+  const bool can_be_negative = param.type == ParamType::integer || param.type == ParamType::numbers;
+  const bool is_fraction = (param.type != ParamType::percent && param.type != ParamType::percents) || number <= 1;
   return number >= param.least && number <= param.most && is_fraction && (can_be_negative || number >= 0);
 }
 

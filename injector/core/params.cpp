@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 
 namespace arashi {
@@ -16,11 +17,12 @@ struct TypeName {
   ParamType type;
   std::string_view name;
 };
-constexpr std::array type_names{TypeName{ParamType::duration, "duration"}, TypeName{ParamType::percent, "percent"},
-                                TypeName{ParamType::bytes, "bytes"},       TypeName{ParamType::rate, "rate"},
-                                TypeName{ParamType::integer, "integer"},   TypeName{ParamType::text, "text"},
-                                TypeName{ParamType::boolean, "boolean"},   TypeName{ParamType::choice, "choice"},
-                                TypeName{ParamType::list, "list"},         TypeName{ParamType::peers, "peers"}};
+constexpr std::array type_names{
+    TypeName{ParamType::duration, "duration"},   TypeName{ParamType::percent, "percent"},   TypeName{ParamType::bytes, "bytes"},
+    TypeName{ParamType::rate, "rate"},           TypeName{ParamType::integer, "integer"},   TypeName{ParamType::text, "text"},
+    TypeName{ParamType::boolean, "boolean"},     TypeName{ParamType::choice, "choice"},     TypeName{ParamType::list, "list"},
+    TypeName{ParamType::bandwidth, "bandwidth"}, TypeName{ParamType::percents, "percents"}, TypeName{ParamType::numbers, "numbers"},
+    TypeName{ParamType::peers, "peers"}};
 
 std::string written(const Json& given) {
   auto text = to_text(given);
@@ -32,7 +34,7 @@ std::string written(const Json& given) {
 // Text with a unit → number; a bare number says which unit is missing.
 template <class Parse, class Number>
 Result<Json> measured(const ParamText& param, const Json& given, Parse parse, Number number) {
-  if (given.is_number() && given.get<double>() == 0 && param.type != "rate")
+  if (given.is_number() && given.get<double>() == 0 && param.type != "rate" && param.type != "bandwidth")
     return Json(number(*parse(param.type == "percent" ? "0%" : "0")));
   if (!given.is_string())
     return fail(Blame::input, "is ", written(given), ": a ", param.type, " with its unit is expected, such as ", param.example);
@@ -65,6 +67,52 @@ Result<Json> listed_peers(const Json& given) {
   return texts;
 }
 
+Result<Json> shares(const ParamText& param, const Json& given) {
+  const auto expected = [&] {
+    return fail(Blame::input, "is ", written(given), ": a list of percentages is expected, such as ", param.example);
+  };
+  const Json items = given.is_array() ? given : Json::array({given});
+  if (items.empty()) return expected();
+  Json fractions = Json::array();
+  for (const auto& item : items) {
+    const bool is_zero = item.is_number() && item.get<double>() == 0;
+    if (!item.is_string() && !is_zero) return expected();
+    const auto share = is_zero ? Result<Percent>(Percent{0}) : parse_percent(item.get<std::string>());
+    if (!share) return pass(share.error());
+    fractions.push_back(share->fraction);
+  }
+  return fractions;
+}
+
+// As in a file: numbers with white space between, and comments from # to the end of a line.
+Result<Json> numbers_in(std::string_view text) {
+  Json numbers = Json::array();
+  while (!text.empty()) {
+    if (const auto skip = text.find_first_not_of(" \t\r\n"); skip > 0) {
+      text.remove_prefix(std::min(skip, text.size()));
+    } else if (text.front() == '#') {
+      text.remove_prefix(std::min(text.find('\n'), text.size()));
+    } else {
+      const auto word = text.substr(0, text.find_first_of(" \t\r\n#"));
+      std::int64_t number = 0;
+      const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+      if (error != std::errc{} || end != word.data() + word.size())
+        return fail(Blame::input, "has '", word, "' where a whole number is expected");
+      numbers.push_back(number);
+      text.remove_prefix(word.size());
+    }
+  }
+  return numbers;
+}
+
+Result<Json> numbered(const ParamText& param, const Json& given) {
+  auto numbers = given.is_string() ? TRY(numbers_in(given.get<std::string>())) : given;
+  const auto is_whole = [](const Json& item) { return item.is_number_integer(); };
+  if (!numbers.is_array() || numbers.empty() || !std::ranges::all_of(numbers, is_whole))
+    return fail(Blame::input, "is ", written(given), ": a list of whole numbers is expected, such as ", param.example);
+  return numbers;
+}
+
 Result<Json> plain(const ParamText& param, const Json& given) {
   if (param.type == "integer" && given.is_number_integer()) return given;
   if (param.type == "boolean" && given.is_boolean()) return given;
@@ -83,6 +131,9 @@ Result<Json> converted(const ParamText& param, const Json& given) {
   if (param.type == "rate") return measured(param, given, parse_rate, [](Rate value) { return value.per_second; });
   if (param.type == "bytes")
     return given.is_number_unsigned() ? Result<Json>(given) : measured(param, given, parse_bytes, [](Bytes value) { return value.count; });
+  if (param.type == "bandwidth") return measured(param, given, parse_bandwidth, [](Bandwidth value) { return value.bits_per_second; });
+  if (param.type == "percents") return shares(param, given);
+  if (param.type == "numbers") return numbered(param, given);
   if (param.type == "choice") return chosen(param, given);
   if (param.type == "list") return listed(given);
   if (param.type == "peers") return listed_peers(given);
@@ -94,11 +145,16 @@ std::string in_words(const ParamText& param, double value) {
   if (param.type == "percent") return to_text(Percent{value});
   if (param.type == "bytes") return to_text(Bytes{static_cast<std::uint64_t>(value)});
   if (param.type == "rate") return to_text(Rate{value});
+  if (param.type == "bandwidth") return to_text(Bandwidth{static_cast<std::uint64_t>(value)});
   return written(Json(std::llround(value)));
 }
 
 // Not knowing means wrong: NaN lies outside every bound.
 Result<void> within(const ParamText& param, const Json& value) {
+  if (value.is_array() && param.type == "numbers") {
+    for (const auto& item : value) TRY(within(param, item));
+    return {};
+  }
   if (!value.is_number()) return {};
   const auto number = value.get<double>();
   if (param.least && !(number >= *param.least))
@@ -198,6 +254,15 @@ std::vector<std::string> list_param(const Json& canonical, std::string_view name
   return texts;
 }
 
+std::vector<double> numbers_param(const Json& canonical, std::string_view name) {
+  std::vector<double> numbers;
+  const auto found = canonical.find(name);
+  if (found == canonical.end() || !found->is_array()) return numbers;
+  for (const auto& item : *found)
+    if (item.is_number()) numbers.push_back(item.get<double>());
+  return numbers;
+}
+
 bool flag_param(const Json& canonical, std::string_view name) {
   const auto found = canonical.find(name);
   return found != canonical.end() && found->is_boolean() && found->get<bool>();
@@ -228,6 +293,10 @@ Json params_schema(std::span<const ParamText> declared) {
       schema["anyOf"] = peers_schema();
     else if (param.type == "list")
       schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", Json::array({"string", "integer"})}}}}});
+    else if (param.type == "percents")
+      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", "string"}}}}});
+    else if (param.type == "numbers")
+      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", "integer"}}}}});
     else
       schema["type"] = "string";
     if (param.type == "choice") schema["enum"] = param.choices;

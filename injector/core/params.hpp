@@ -15,16 +15,19 @@ namespace arashi {
 
 // How a value is written in a spec → what it is in canonical JSON.
 enum class ParamType {
-  duration,  // "20ms"            → integer nanoseconds
-  percent,   // "1%"              → number, 0 to 1
-  bytes,     // "64K"             → integer
-  rate,      // "200/s"           → number per second
-  integer,   // 5                 → integer
-  text,      // "eth0"            → string
-  boolean,   // true              → boolean
-  choice,    // one of `choices`  → string
-  list,      // ["a", "b"] or one string → array of strings
-  peers,     // [10.0.0.7, ledger.pay, {target: wallet}], or one of them → array of strings (peer.hpp)
+  duration,   // "20ms"            → integer nanoseconds
+  percent,    // "1%"              → number, 0 to 1
+  bytes,      // "64K"             → integer
+  rate,       // "200/s"           → number per second
+  integer,    // 5                 → integer
+  text,       // "eth0"            → string
+  boolean,    // true              → boolean
+  choice,     // one of `choices`  → string
+  list,       // ["a", "b"] or one string → array of strings
+  bandwidth,  // "10mbit"          → integer bits per second
+  percents,   // ["1%", "25%"] or one → array of numbers, 0 to 1
+  numbers,    // [-3, 0, 4], or a text of them with spaces between → array of integers
+  peers,      // [10.0.0.7, ledger.pay, {target: wallet}], or one of them → array of strings (peer.hpp)
 };
 
 struct Param {
@@ -61,6 +64,7 @@ std::optional<Duration> duration_param(const Json& canonical, std::string_view n
 std::optional<double> number_param(const Json& canonical, std::string_view name);
 std::optional<std::string> text_param(const Json& canonical, std::string_view name);
 std::vector<std::string> list_param(const Json& canonical, std::string_view name);
+std::vector<double> numbers_param(const Json& canonical, std::string_view name);  // also of percents
 bool flag_param(const Json& canonical, std::string_view name);
 
 // A declaration that travels: what /v1/about and `arashi-agent faults --json` tell, with text owned.

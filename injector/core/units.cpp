@@ -1,5 +1,6 @@
 #include "injector/core/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -35,6 +36,8 @@ std::optional<Scanned> scan(std::string_view text) {
 constexpr std::array duration_units{Unit{"ns", 1},   Unit{"us", 1e3},   Unit{"ms", 1e6},   Unit{"s", 1e9},
                                     Unit{"m", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9}};
 constexpr double longest = 100.0 * 365.25 * 86400e9;  // 100 years
+
+constexpr std::array bandwidth_units{Unit{"bit", 1}, Unit{"kbit", 1e3}, Unit{"mbit", 1e6}, Unit{"gbit", 1e9}, Unit{"tbit", 1e12}};
 
 // The longest alphabetic prefix is the unit's name.
 std::string_view take_word(std::string_view& text) {
@@ -131,6 +134,36 @@ Result<Rate> parse_rate(std::string_view text) {
   if (part->rest == "/m") return Rate{part->number / 60};
   if (part->rest == "/h") return Rate{part->number / 3600};
   return wrong("it must end in /s, /m or /h");
+}
+
+Result<Bandwidth> parse_bandwidth(std::string_view text) {
+  const auto wrong = [text](std::string_view why) {
+    return fail(Blame::input, "'", text, "' is not a bandwidth: ", why, " (write it as 64kbit, 10mbit or 1gbit, per second)");
+  };
+  const auto part = scan(text);
+  if (!part) return wrong("a number is expected");
+  auto rest = part->rest;
+  if (rest.ends_with("/s")) rest.remove_suffix(2);
+  std::string name(rest);
+  std::ranges::transform(name, name.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  if (name.ends_with("bps")) return wrong("bps means bytes to tc and bits to most others");
+  for (const auto& unit : bandwidth_units) {
+    if (unit.name != name) continue;
+    const double bits = part->number * unit.size;
+    if (bits < 1) return wrong("it must be at least 1bit");
+    if (bits > 0x1p62) return wrong("it is too large");
+    return Bandwidth{static_cast<std::uint64_t>(std::llround(bits))};
+  }
+  return wrong(name.empty() ? "it has no unit" : std::string("unknown unit '").append(part->rest).append("'"));
+}
+
+std::string to_text(Bandwidth bandwidth) {
+  for (auto unit = bandwidth_units.rbegin(); unit != bandwidth_units.rend(); ++unit) {
+    const auto size = static_cast<std::uint64_t>(unit->size);
+    if (bandwidth.bits_per_second >= size && bandwidth.bits_per_second % (size / (size > 1 ? 1000 : 1)) == 0)
+      return number_text(static_cast<double>(bandwidth.bits_per_second) / unit->size).append(unit->name);
+  }
+  return std::to_string(bandwidth.bits_per_second) + "bit";
 }
 
 std::string to_text(Duration duration) {

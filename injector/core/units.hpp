@@ -29,6 +29,11 @@ struct Rate {
   auto operator<=>(const Rate&) const = default;
 };
 
+struct Bandwidth {
+  std::uint64_t bits_per_second = 0;  // > 0
+  auto operator<=>(const Bandwidth&) const = default;
+};
+
 // "0s", "250us", "20ms", "1.5s", "5m", "2h", "30d"; compounds "1m30s". A number without a unit is refused (unless 0),
 // as are negatives and values over 100 years.
 Result<Duration> parse_duration(std::string_view text);
@@ -38,12 +43,16 @@ Result<Percent> parse_percent(std::string_view text);
 Result<Bytes> parse_bytes(std::string_view text);
 // "200/s", "30/m", "5/h".
 Result<Rate> parse_rate(std::string_view text);
+// "64kbit", "10mbit", "1.5gbit", "800bit", also with "/s" behind it; k is 1000, as in tc and on data sheets. tc's "mbps" (megabytes) is
+// refused, as it is not what most people take it for.
+Result<Bandwidth> parse_bandwidth(std::string_view text);
 
 // The shortest text that parses back to the same value.
 std::string to_text(Duration duration);
 std::string to_text(Percent percent);
 std::string to_text(Bytes bytes);
 std::string to_text(Rate rate);
+std::string to_text(Bandwidth bandwidth);
 
 // Seconds as a double, for printing and arithmetic that is not kept.
 constexpr double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }

@@ -1,9 +1,11 @@
-// Delay, jitter and loss on chosen traffic of a network namespace.
+// Everything that netem can do to packets, on chosen traffic of a network namespace.
 #include "injector/fault.hpp"
+#include "injector/host/effects_params.hpp"
 #include "injector/host/impairment.hpp"
 #include "injector/host/network_place.hpp"
 #include "injector/host/traffic_params.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace arashi {
@@ -12,24 +14,10 @@ extern const Fault network_impair_fault;
 
 namespace {
 
-constexpr double longest_delay = 60e9;             // ns
 constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
 constexpr std::array<std::string_view, 4> backend_names{"auto", "bpf", "tap", "netem"};
 
-constexpr std::array params{
-    Param{.name = "delay",
-          .type = ParamType::duration,
-          .summary = "how long each packet is held, one way",
-          .example = "50ms",
-          .least = 0,
-          .most = longest_delay},
-    Param{.name = "jitter",
-          .type = ParamType::duration,
-          .summary = "delay varies evenly by this much either way; at most the delay",
-          .example = "10ms",
-          .least = 0,
-          .most = longest_delay},
-    Param{.name = "loss", .type = ParamType::percent, .summary = "how many of the packets are lost, at random", .example = "1%"},
+constexpr std::array where_params{
     direction_param("egress"),
     Param{.name = "peers",
           .type = ParamType::peers,
@@ -48,28 +36,20 @@ constexpr std::array params{
           .choices = backend_names},
     Param{.name = "seed",
           .type = ParamType::integer,
-          .summary = "makes the losses and the jitter the same each time",
+          .summary = "makes all that is left to chance the same each time",
           .example = "7",
           .least = 0,
           .most = largest_seed},
 };
 
-Result<Effects> effects_of(const Json& canonical) {
-  Effects effects;
-  effects.delay = duration_param(canonical, "delay").value_or(Duration{});
-  effects.jitter = duration_param(canonical, "jitter").value_or(Duration{});
-  effects.loss = number_param(canonical, "loss").value_or(0);
-  if (effects.jitter > Duration{} && effects.delay == Duration{}) return fail(Blame::input, "jitter needs a delay to vary");
-  if (effects.jitter > effects.delay)
-    return fail(Blame::input, "jitter ", to_text(effects.jitter), " is more than the delay ", to_text(effects.delay),
-                ": packets cannot leave before they came");
-  if (effects.delay == Duration{} && effects.loss <= 0)
-    return fail(Blame::input, "nothing is asked for: give at least one of delay and loss");
-  return effects;
-}
+constexpr auto params = [] {
+  std::array<Param, effect_params.size() + where_params.size()> all{};
+  std::copy(where_params.begin(), where_params.end(), std::copy(effect_params.begin(), effect_params.end(), all.begin()));
+  return all;
+}();
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
-  const auto effects = TRY(effects_of(request.params));
+  const auto effects = TRY(effects_from_params(request.params));
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
   impairment.effects = effects;
   const auto choice = TRY(choose_backend(host, impairment, text_param(request.params, "backend").value_or("auto")));
@@ -83,7 +63,7 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
 }  // namespace
 
 const Fault network_impair_fault{.name = "network.impair",
-                                 .summary = "delay, jitter and loss on chosen traffic",
+                                 .summary = "delay, loss, reordering, rate and all else that netem knows, on chosen traffic",
                                  .params = params,
                                  .target_kinds = network_target_kinds,
                                  .prepare = prepare,

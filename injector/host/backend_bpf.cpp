@@ -1,4 +1,4 @@
-// Loss and partition by a direct-action filter of clsact.
+// Loss, partition, duplicates and wrong bits by a direct-action filter of clsact.
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
 #include "injector/host/clsact.hpp"
@@ -31,7 +31,7 @@ bool has_kind(const std::vector<Qdisc>& present, std::string_view kind) {
 }
 
 Result<Json> prepare(const Host& host, const Impairment& impairment) {
-  if (impairment.effects.delay > Duration{}) return fail(Blame::unsupported, "a filter can drop packets but not hold them");
+  if (impairment.effects.holds()) return fail(Blame::unsupported, "a filter can drop, copy and change packets but not hold them");
   TRY(probe_bpf());
   auto socket = TRY(socket_in(host, impairment.netns));
   for (const auto& device : impairment.devices)
@@ -76,13 +76,19 @@ Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
     sum.seen += counters.seen;
     sum.matched += counters.matched;
     sum.affected += counters.affected;
+    sum.lost += counters.lost;
+    sum.duplicated += counters.duplicated;
+    sum.corrupted += counters.corrupted;
   }
   evidence.seen = sum.seen;
   evidence.affected = sum.affected;
   evidence.bit = sum.affected > 0;
-  evidence.values.push_back(loss_value(impairment, sum.matched, sum.affected));
+  evidence.values =
+      fate_values(impairment.effects,
+                  {.matched = sum.matched, .lost = sum.lost, .duplicated = sum.duplicated, .corrupted = sum.corrupted, .reordered = {}});
   evidence.detail = "clsact on " + places_text(impairment) + ", " + std::to_string(found.filters) + " of " + std::to_string(found.wanted) +
-                    " filters in place; " + evidence.values.front().note + " lost, " + std::to_string(sum.seen) + " seen";
+                    " filters in place; " + std::to_string(sum.affected) + " of " + std::to_string(sum.matched) +
+                    " matching packets hit, " + std::to_string(sum.seen) + " seen";
   return evidence;
 }
 

@@ -1,4 +1,4 @@
-// Delay, jitter and loss by the kernel's own netem, on the matched packets alone (how: netem_message.hpp).
+// All impairments by the kernel's own netem, on the matched packets alone (how: netem_message.hpp).
 // A device's outgoing side is ours only while its root qdisc is the kernel's default: that one comes back by itself when ours is deleted,
 // with nothing of it lost. A root that someone has set up is never touched; the other backends work beside it.
 #include "injector/core/json.hpp"
@@ -144,8 +144,8 @@ Result<void> hit_incoming(Socket& socket, const Impairment& impairment, std::siz
 struct Readings {
   std::size_t wanted = 0, in_place = 0;  // device directions
   Counters counters;
-  std::uint64_t drops = 0;
-  Effects held;
+  std::uint64_t drops = 0, overtaking = 0;
+  netem::Settings held;
   std::string missing;  // the first thing that is not as it should be
 };
 
@@ -157,9 +157,10 @@ Result<bool> read_netem(Socket& socket, const Impairment& impairment, std::int32
   const auto standing = TRY(standing_on(socket, device));
   const auto mine = std::ranges::find(standing, netem::handles_of(impairment.id).netem, &Standing::handle);
   if (mine == standing.end() || mine->kind != "netem") return false;
-  readings.held = mine->effects;
+  readings.held = mine->settings;
   readings.drops += mine->drops;
-  return netem::same(impairment.effects, mine->effects);
+  readings.overtaking += mine->requeues;
+  return netem::settings_for(impairment.effects) == mine->settings;
 }
 
 Result<bool> read_filter(const std::vector<Filter>& present, const Impairment& impairment, Readings& readings) {
@@ -213,17 +214,29 @@ Achieved time_value(const char* what, Duration asked, Duration held) {
           .note = "as the kernel's netem holds it"};
 }
 
+Achieved rate_value(const Effects& asked, const netem::Settings& held) {
+  constexpr double bits = 8;
+  return {.what = "rate",
+          .unit = "bit/s",
+          .requested = static_cast<double>(asked.rate.bits_per_second),
+          .achieved = static_cast<double>(held.bytes_per_second) * bits,
+          .note = "as the kernel's netem holds it"};
+}
+
 Evidence evidence_from(const Impairment& impairment, const Readings& readings) {
   Evidence evidence;
   evidence.in_place = readings.wanted > 0 && readings.in_place == readings.wanted;
   evidence.seen = readings.counters.seen;
-  // Delay meets every packet that matches; loss alone only those that are lost.
-  evidence.affected = impairment.effects.delay > Duration{} ? readings.counters.matched : readings.drops;
+  // What holds packets meets every one that matches; loss alone only those that are lost.
+  evidence.affected = impairment.effects.holds() || !impairment.effects.loses() ? readings.counters.matched : readings.drops;
   evidence.bit = evidence.affected > 0;
   const auto& asked = impairment.effects;
   if (asked.delay > Duration{}) evidence.values.push_back(time_value("delay", asked.delay, readings.held.delay));
   if (asked.jitter > Duration{}) evidence.values.push_back(time_value("jitter", asked.jitter, readings.held.jitter));
-  if (asked.loss > 0) evidence.values.push_back(loss_value(impairment, readings.counters.matched, readings.drops));
+  const Fates fates{
+      .matched = readings.counters.matched, .lost = readings.drops, .duplicated = {}, .corrupted = {}, .reordered = readings.overtaking};
+  for (auto& value : fate_values(asked, fates)) evidence.values.push_back(std::move(value));
+  if (asked.rate.bits_per_second > 0) evidence.values.push_back(rate_value(asked, readings.held));
   std::string places;
   for (const auto& device : impairment.devices) places += (places.empty() ? "" : ", ") + device.name;
   evidence.detail = "netem on " + places + ", " + std::to_string(readings.in_place) + " of " + std::to_string(readings.wanted) +

@@ -107,6 +107,15 @@ void add_delay(Evidence& evidence, const Impairment& impairment, const Json& sta
   evidence.values.push_back(std::move(delay));
 }
 
+Achieved rate_value(const Effects& effects, std::uint64_t bytes) {
+  constexpr double bits = 8;
+  return {.what = "rate",
+          .unit = "bit/s",
+          .requested = static_cast<double>(effects.rate.bits_per_second),
+          .achieved = bytes > 0 ? std::optional(static_cast<double>(bytes) * bits) : std::nullopt,
+          .note = "the most that went through in one second"};
+}
+
 Evidence evidence_of(const Impairment& impairment, const Json& stats) {
   const auto programs = stats.value("programs", Json::array());
   const auto seen = look(programs);
@@ -116,10 +125,18 @@ Evidence evidence_of(const Impairment& impairment, const Json& stats) {
   evidence.affected = seen.counters.affected;
   evidence.bit = seen.counters.affected > 0;
   if (impairment.effects.delay > Duration{}) add_delay(evidence, impairment, stats);
-  if (impairment.effects.loss > 0) evidence.values.push_back(loss_value(impairment, stats.value("taken", 0ULL), stats.value("lost", 0ULL)));
+  const auto count = [&stats](const char* name) { return stats.value(name, std::uint64_t{0}); };
+  const Fates fates{.matched = count("taken"),
+                    .lost = count("lost"),
+                    .duplicated = count("duplicated"),
+                    .corrupted = count("corrupted"),
+                    .reordered = count("overtaking")};
+  for (auto& value : fate_values(impairment.effects, fates)) evidence.values.push_back(std::move(value));
+  if (impairment.effects.rate.bits_per_second > 0) evidence.values.push_back(rate_value(impairment.effects, count("busiestSecond")));
   evidence.detail = std::to_string(seen.beating) + " of " + std::to_string(seen.programs) + " programs and taps alive; " +
                     std::to_string(seen.counters.affected) + " of " + std::to_string(seen.counters.seen) + " packets taken";
-  const auto dropped = stats.value("overflow", 0ULL) + stats.value("refused", 0ULL);
+  if (count("overLimit") > 0) evidence.detail += "; " + std::to_string(count("overLimit")) + " dropped as the limit was reached";
+  const auto dropped = count("overflow") + count("refused");
   if (dropped > 0) evidence.detail += "; " + std::to_string(dropped) + " more dropped for want of memory or by the kernel";
   return evidence;
 }

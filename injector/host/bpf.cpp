@@ -17,6 +17,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <ctime>
 #include <span>
 
 namespace arashi {
@@ -57,7 +58,6 @@ std::int32_t device_of(const Impairment& impairment) { return impairment.devices
 arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& act) {
   const auto& traffic = impairment.traffic;
   arashi_rules rules{};
-  rules.loss = static_cast<__u64>(std::llround(std::ldexp(impairment.effects.loss, 32)));
   rules.seed = impairment.seed.value_or(0);
   rules.seeded = impairment.seed.has_value() ? 1 : 0;
   rules.mark = crc32c(impairment.id) | 1U;
@@ -75,6 +75,46 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.v4 = traffic.hits_v4() ? 1 : 0;
   rules.v6 = traffic.hits_v6() ? 1 : 0;
   return rules;
+}
+
+__u64 share_of(double fraction) { return static_cast<__u64>(std::llround(std::ldexp(fraction, 32))); }
+
+__u64 monotonic_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<__u64>(Duration(std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec)).count());
+}
+
+void set_model(arashi_fate& fate, const Effects& effects) {
+  if (const auto& two = effects.gilbert_elliott) {
+    fate.model = ARASHI_TWO_STATES;
+    fate.p = share_of(two->p);
+    fate.r = share_of(two->r);
+    fate.lost_in_bad = share_of(two->lost_in_bad);
+    fate.lost_in_good = share_of(two->lost_in_good);
+  }
+  if (const auto& four = effects.four_state) {
+    fate.model = ARASHI_FOUR_STATES;
+    fate.p13 = share_of(four->p13);
+    fate.p31 = share_of(four->p31);
+    fate.p32 = share_of(four->p32);
+    fate.p23 = share_of(four->p23);
+    fate.p14 = share_of(four->p14);
+  }
+}
+
+arashi_fate fate_of(const Effects& effects) {
+  arashi_fate fate{};
+  fate.loss = share_of(effects.loss);
+  fate.loss_kept = share_of(effects.loss_correlation);
+  fate.duplicate = share_of(effects.duplicate.share);
+  fate.duplicate_kept = share_of(effects.duplicate.correlation);
+  fate.corrupt = share_of(effects.corrupt.share);
+  fate.corrupt_kept = share_of(effects.corrupt.correlation);
+  set_model(fate, effects);
+  fate.ramp = static_cast<__u64>(effects.ramp.count());
+  fate.begin = monotonic_now();
+  return fate;
 }
 
 template <class Words>
@@ -105,6 +145,9 @@ Result<Counters> sum_counters(int table) {
     sum.seen += one.seen;
     sum.matched += one.matched;
     sum.affected += one.affected;
+    sum.lost += one.lost;
+    sum.duplicated += one.duplicated;
+    sum.corrupted += one.corrupted;
   }
   return sum;
 }
@@ -142,6 +185,8 @@ Result<Classifier> Classifier::load(const Impairment& impairment, Hook hook, con
   if (held->skeleton == nullptr) return load_fail("open the classifier");
   auto* skeleton = held->skeleton;
   skeleton->rodata->rules = rules_of(impairment, hook, act);
+  // Where another does it, the program needs no code for it.
+  if (act.act == OnMatch::Act::lose) skeleton->rodata->fate = fate_of(impairment.effects);
   set_ports(skeleton->rodata->remote_ports, impairment.traffic.ports);
   set_ports(skeleton->rodata->local_ports, impairment.traffic.local_ports);
   bpf_program__set_autoload(skeleton->progs.arashi_back, act.act == OnMatch::Act::redirect);

@@ -16,7 +16,7 @@ namespace arashi {
 // What becomes of a packet that matches.
 struct OnMatch {
   enum class Act {
-    lose,      // with effects.loss: stolen on egress (the sender's TCP takes it for a loss on the way), dropped on ingress
+    lose,      // and duplicate, corrupt, by the effects; what is lost is stolen on egress (the sender's TCP takes it for a loss on the way)
     redirect,  // to the device `tap`, as long as the worker beats
     classify,  // skb->tc_classid = `classid`, TC_ACT_OK: for a classful qdisc's direct-action filter
     tell,      // -1, and 0 for what does not match: for a filter with actions of its own
@@ -26,7 +26,8 @@ struct OnMatch {
 };
 
 struct Counters {
-  std::uint64_t seen = 0, matched = 0, affected = 0;  // packets through the hook; of the traffic; lost, redirected or classified
+  std::uint64_t seen = 0, matched = 0, affected = 0;  // packets through the hook; of the traffic; to which something was done
+  std::uint64_t lost = 0, duplicated = 0, corrupted = 0;
 };
 
 // A loaded program with its maps; the kernel keeps them as long as a filter or link holds the program.

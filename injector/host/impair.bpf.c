@@ -19,7 +19,7 @@ const volatile __u64 remote_ports[ARASHI_PORT_WORDS] = {};
 const volatile __u64 local_ports[ARASHI_PORT_WORDS] = {};
 
 __u64 beat = 0;      // CLOCK_MONOTONIC of the worker's last sign of life
-__u64 sequence = 0;  // of seeded losses
+__u64 sequence = 0;  // of seeded draws
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -57,7 +57,7 @@ SEC("tc")
 int arashi_hook(struct __sk_buff* skb) {
   const __u32 zero = 0;
   struct arashi_counters* count;
-  if (rules.act == ARASHI_REDIRECT && skb->mark == rules.mark) {
+  if ((rules.act == ARASHI_REDIRECT || fate.duplicate) && skb->mark == rules.mark) {
     skb->mark = 0;
     return NEXT;
   }
@@ -66,7 +66,7 @@ int arashi_hook(struct __sk_buff* skb) {
   ++count->seen;
   if (!is_hit(skb)) return pass();
   ++count->matched;
-  if (rules.act == ARASHI_LOSE) return lose(count);
+  if (rules.act == ARASHI_LOSE) return meet_fate(skb, count);
   if (rules.act == ARASHI_REDIRECT) return to_tap(count);
   ++count->affected;
   if (rules.act == ARASHI_TELL) return MATCHES;

@@ -8,8 +8,7 @@ enum arashi_verdict { ARASHI_PASS, ARASHI_HIT, ARASHI_CONTROL };
 enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP };
 
 struct arashi_rules {
-  __u64 loss;         /* of 2^32 packets */
-  __u64 seed;         /* of the losses, if seeded */
+  __u64 seed;         /* of all that is left to chance, if seeded */
   __u32 mark;         /* of packets that come back from the tap */
   __u32 tap;          /* ifindex to redirect to */
   __u32 device;       /* ifindex that the packets belong to */
@@ -19,11 +18,23 @@ struct arashi_rules {
   __u8 egress;        /* else ingress */
   __u8 protocol;      /* enum arashi_protocol */
   __u8 seeded;
-  __u8 all_peers;      /* no lookup needed */
-  __u8 control_peers;  /* some table entries are ARASHI_CONTROL */
-  __u8 some_ports;     /* remote_ports holds what to hit */
-  __u8 some_local;     /* local_ports likewise */
-  __u8 v4, v6;         /* families that can be hit; code for the other is never verified, which halves the time to load */
+  __u8 all_peers;     /* no lookup needed */
+  __u8 control_peers; /* some table entries are ARASHI_CONTROL */
+  __u8 some_ports;    /* remote_ports holds what to hit */
+  __u8 some_local;    /* local_ports likewise */
+  __u8 v4, v6;        /* families that can be hit; code for the other is never verified, which halves the time to load */
+};
+
+enum arashi_model { ARASHI_INDEPENDENT, ARASHI_TWO_STATES, ARASHI_FOUR_STATES };
+
+struct arashi_fate {     /* for ARASHI_LOSE; shares and probabilities are of 2^32 */
+  __u64 loss, loss_kept; /* share, and correlation with the packet before */
+  __u64 duplicate, duplicate_kept;
+  __u64 corrupt, corrupt_kept;
+  __u64 p, r, lost_in_bad, lost_in_good; /* for ARASHI_TWO_STATES */
+  __u64 p13, p31, p32, p23, p14;         /* for ARASHI_FOUR_STATES */
+  __u64 ramp, begin;                     /* losses grow over this time, from this CLOCK_MONOTONIC on; ns; 0: at once */
+  __u8 model;                            /* enum arashi_model */
 };
 
 struct arashi_peer { /* key of the longest-prefix table; v4 is v4-mapped v6 */
@@ -33,6 +44,7 @@ struct arashi_peer { /* key of the longest-prefix table; v4 is v4-mapped v6 */
 
 struct arashi_counters {
   __u64 seen, matched, affected;
+  __u64 lost, duplicated, corrupted; /* of the affected, with ARASHI_LOSE */
 };
 
 /* A worker that has not beaten for so long is dead or stopped: its traffic passes by itself. */

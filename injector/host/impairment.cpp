@@ -2,6 +2,8 @@
 
 #include "injector/core/json.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <string>
 
 namespace arashi {
@@ -20,6 +22,14 @@ Result<Choice> the_named(const Host& host, const Impairment& impairment, std::st
   auto notes = backend->prepare(host, impairment);
   if (!notes) return because(notes.error(), "backend ", wanted);
   return Choice{backend, std::move(*notes), "asked for"};
+}
+
+// What a filter corrupts may get a right checksum afterwards, from the device, and reach the application: only if nothing else is here.
+std::vector<const Backend*> in_order(const Effects& effects) {
+  std::vector<const Backend*> order(backends().begin(), backends().end());
+  const auto is_filter = [](const Backend* backend) { return backend->name == "bpf"; };
+  if (effects.corrupt.share > 0) std::ranges::stable_partition(order, std::not_fn(is_filter));
+  return order;
 }
 
 struct Change {
@@ -70,10 +80,12 @@ const Backend* find_backend(std::string_view name) {
 Result<Choice> choose_backend(const Host& host, const Impairment& impairment, std::string_view wanted) {
   if (wanted != "auto") return the_named(host, impairment, wanted);
   std::vector<std::string> reasons;
-  for (const Backend* backend : backends()) {
+  for (const Backend* backend : in_order(impairment.effects)) {
     auto notes = backend->prepare(host, impairment);
     if (notes) {
-      const auto why = reasons.empty() ? "it does all that is asked and leaves the device's qdisc as it is" : reasons_text(reasons);
+      const auto why = !reasons.empty()                       ? reasons_text(reasons)
+                       : impairment.effects.corrupt.share > 0 ? "with it the receiver sees a wrong checksum, as after a faulty link"
+                                                              : "it does all that is asked and leaves the device's qdisc as it is";
       return Choice{backend, std::move(*notes), why};
     }
     if (notes.error().blame != Blame::unsupported) return pass(notes.error());
@@ -92,11 +104,30 @@ std::vector<std::string> claims_of(const Impairment& impairment) {
   return claims;
 }
 
-Achieved loss_value(const Impairment& impairment, std::uint64_t matched, std::uint64_t lost) {
-  Achieved loss{.what = "loss", .unit = "fraction", .requested = impairment.effects.loss, .achieved = {}, .note = {}};
-  if (matched > 0) loss.achieved = static_cast<double>(lost) / static_cast<double>(matched);
-  loss.note = std::to_string(lost) + " of " + std::to_string(matched) + " matching packets";
-  return loss;
+namespace {
+
+Achieved share_value(const char* what, double asked, std::optional<std::uint64_t> count, std::uint64_t matched) {
+  Achieved share{.what = what, .unit = "fraction", .requested = asked, .achieved = {}, .note = {}};
+  if (count && matched > 0) share.achieved = static_cast<double>(*count) / static_cast<double>(matched);
+  share.note = count ? std::to_string(*count) + " of " + std::to_string(matched) + " matching packets" : "the kernel does not count these";
+  return share;
+}
+
+}  // namespace
+
+std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates) {
+  std::vector<Achieved> values;
+  if (effects.loses()) values.push_back(share_value("loss", long_run_loss(effects), fates.lost, fates.matched));
+  const auto add = [&](const char* what, const Chance& chance, std::optional<std::uint64_t> count) {
+    if (chance.share > 0) values.push_back(share_value(what, chance.share, count, fates.matched));
+  };
+  add("duplicate", effects.duplicate, fates.duplicated);
+  add("corrupt", effects.corrupt, fates.corrupted);
+  // Every gap-th may overtake, and does so with its share.
+  const auto& reorder = effects.reorder;
+  const double overtaking = reorder.share / (1 + reorder.share * (effects.gap > 0 ? effects.gap - 1 : 0));
+  add("reorder", {overtaking, reorder.correlation}, fates.reordered);
+  return values;
 }
 
 void to_json(Json& json, const Impairment& impairment) {
@@ -104,9 +135,7 @@ void to_json(Json& json, const Impairment& impairment) {
               {"netns", impairment.netns},
               {"devices", Json::array()},
               {"traffic", impairment.traffic},
-              {"delay", impairment.effects.delay.count()},
-              {"jitter", impairment.effects.jitter.count()},
-              {"loss", impairment.effects.loss}};
+              {"effects", impairment.effects}};
   for (const auto& device : impairment.devices) json["devices"].push_back({{"name", device.name}, {"index", device.index}});
   if (impairment.seed) json["seed"] = *impairment.seed;
 }
@@ -118,9 +147,7 @@ void from_json(const Json& json, Impairment& impairment) {
   for (const auto& device : json.at("devices"))
     impairment.devices.push_back({device.at("name").get<std::string>(), device.at("index").get<std::int32_t>()});
   impairment.traffic = json.at("traffic").get<Traffic>();
-  impairment.effects.delay = Duration(json.at("delay").get<std::int64_t>());
-  impairment.effects.jitter = Duration(json.at("jitter").get<std::int64_t>());
-  impairment.effects.loss = json.at("loss").get<double>();
+  impairment.effects = json.at("effects").get<Effects>();
   impairment.seed.reset();
   if (json.contains("seed")) impairment.seed = json.at("seed").get<std::uint64_t>();
 }

@@ -5,6 +5,7 @@
 #include "injector/core/json.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
+#include "injector/host/effects.hpp"
 #include "injector/host/host.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/traffic.hpp"
@@ -18,14 +19,6 @@
 
 namespace arashi {
 
-// netem's terms; the rest of its set (correlation, distribution, Gilbert-Elliott, duplicate, corrupt, reorder, rate) gets its fields here.
-struct Effects {
-  Duration delay{};   // one way, for each direction that is hit
-  Duration jitter{};  // uniform: delay ± jitter; never more than delay
-  double loss = 0;    // fraction; 1 is a partition
-  bool operator==(const Effects&) const = default;
-};
-
 struct Device {
   std::string name;
   std::int32_t index = 0;
@@ -38,7 +31,7 @@ struct Impairment {
   std::vector<Device> devices;  // at least one; each direction of each is hit
   Traffic traffic;
   Effects effects;
-  std::optional<std::uint64_t> seed;  // for jitter and loss; none: not replayable
+  std::optional<std::uint64_t> seed;  // for all that is left to chance; none: not replayable
   bool operator==(const Impairment&) const = default;
 };
 
@@ -74,8 +67,13 @@ Result<Evidence> observe_impairment(const Host& host, const Json& change);
 // "netns:4026531840/eth0/egress", one for each device and direction.
 std::vector<std::string> claims_of(const Impairment& impairment);
 
-// Loss or delay as the evidence shows it: requested beside achieved.
-Achieved loss_value(const Impairment& impairment, std::uint64_t matched, std::uint64_t lost);
+// What happened to the packets that matched, as far as a backend knows it.
+struct Fates {
+  std::uint64_t matched = 0, lost = 0;
+  std::optional<std::uint64_t> duplicated, corrupted, reordered;
+};
+// Loss, duplicate, corrupt and reorder as the evidence shows them, each that is asked for: requested beside achieved.
+std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates);
 
 void to_json(Json& json, const Impairment& impairment);
 void from_json(const Json& json, Impairment& impairment);

@@ -1,6 +1,7 @@
 #include "injector/host/netem_message.hpp"
 
 #include "injector/core/crc.hpp"
+#include "injector/host/netem_options.hpp"
 
 #include <linux/gen_stats.h>
 #include <linux/if_ether.h>
@@ -12,9 +13,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <span>
 
 namespace arashi::netem {
@@ -22,10 +20,6 @@ namespace arashi::netem {
 using netlink::Message;
 
 namespace {
-
-constexpr std::uint16_t netem_seed = 14;           // TCA_NETEM_PRNG_SEED, Linux 6.6; older kernels pass over it
-constexpr std::int64_t nanoseconds_per_tick = 64;  // PSCHED_SHIFT is 6
-constexpr double whole = std::numeric_limits<std::uint32_t>::max();
 
 template <class Value>
 netlink::Bytes bytes_of(const Value& value) {
@@ -53,24 +47,6 @@ ifinfomsg link(std::int32_t device) {
   ifinfomsg header{};
   header.ifi_index = device;
   return header;
-}
-
-std::uint32_t ticks(Duration time) {
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(time.count() / nanoseconds_per_tick, std::numeric_limits<std::uint32_t>::max()));
-}
-
-std::uint32_t probability(double fraction) { return static_cast<std::uint32_t>(std::llround(std::clamp(fraction, 0.0, 1.0) * whole)); }
-
-Effects effects_from(netlink::Bytes options) {
-  Effects held;
-  const auto fixed = read_as<tc_netem_qopt>(options).value_or(tc_netem_qopt{});
-  const auto rest = options.subspan(std::min(options.size(), sizeof fixed));
-  held.delay = Duration(fixed.latency * nanoseconds_per_tick);
-  held.jitter = Duration(fixed.jitter * nanoseconds_per_tick);
-  held.loss = fixed.loss / whole;
-  if (const auto exact = read_as<std::int64_t>(netlink::find(rest, TCA_NETEM_LATENCY64))) held.delay = Duration(*exact);
-  if (const auto exact = read_as<std::int64_t>(netlink::find(rest, TCA_NETEM_JITTER64))) held.jitter = Duration(*exact);
-  return held;
 }
 
 }  // namespace
@@ -102,21 +78,10 @@ Message classify(std::int32_t device, const Handles& handles, int program, std::
 }
 
 Message add_netem(std::int32_t device, const Handles& handles, Place place, const Effects& effects, std::optional<std::uint64_t> seed) {
-  tc_netem_qopt fixed{};
-  fixed.latency = ticks(effects.delay);
-  fixed.jitter = ticks(effects.jitter);
-  fixed.limit = limit_for(effects);
-  fixed.loss = probability(effects.loss);
-  const std::int64_t delay = effects.delay.count();
-  const std::int64_t jitter = effects.jitter.count();
   const auto parent = place == Place::root ? TC_H_ROOT : handles.root | faulty_band;
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
   message.header(about(device, parent, handles.netem)).put_text(TCA_KIND, "netem");
-  // netem's options are its struct followed by attributes, so this is a "nested" attribute with a header of its own.
-  const auto options = message.nest(TCA_OPTIONS);
-  message.header(fixed).put(TCA_NETEM_LATENCY64, bytes_of(delay)).put(TCA_NETEM_JITTER64, bytes_of(jitter));
-  if (seed) message.put(netem_seed, bytes_of(*seed));
-  message.end(options);
+  put_options(message, effects, seed);
   return message;
 }
 
@@ -183,19 +148,6 @@ Message redirect(std::int32_t device, std::uint16_t priority, int program, std::
   return message;
 }
 
-Result<void> can_hold(const Effects& effects) {
-  constexpr Duration most{std::numeric_limits<std::int32_t>::max()};
-  if (effects.jitter <= most) return {};
-  return fail(Blame::unsupported, "netem holds at most ", to_text(most), " of jitter");
-}
-
-std::uint32_t limit_for(const Effects& effects) {
-  constexpr double packets_per_second = 200'000;
-  constexpr double least = 1'000;
-  constexpr double most = 1'000'000;
-  return static_cast<std::uint32_t>(std::clamp(seconds(effects.delay + effects.jitter) * packets_per_second, least, most));
-}
-
 std::optional<Standing> standing(const netlink::Reply& reply) {
   if (reply.type() != RTM_NEWQDISC) return std::nullopt;
   const auto header = reply.header<tcmsg>();
@@ -204,16 +156,15 @@ std::optional<Standing> standing(const netlink::Reply& reply) {
   found.handle = header.tcm_handle;
   found.parent = header.tcm_parent;
   found.kind = netlink::text(reply.find(sizeof header, TCA_KIND));
-  if (const auto options = reply.find(sizeof header, TCA_OPTIONS); options && found.kind == "netem") found.effects = effects_from(*options);
+  if (const auto options = reply.find(sizeof header, TCA_OPTIONS); options && found.kind == "netem") found.settings = settings_in(*options);
   const auto stats = reply.find(sizeof header, TCA_STATS2);
   if (!stats) return found;
   if (const auto basic = read_as<gnet_stats_basic>(netlink::find(*stats, TCA_STATS_BASIC))) found.packets = basic->packets;
-  if (const auto queue = read_as<gnet_stats_queue>(netlink::find(*stats, TCA_STATS_QUEUE))) found.drops = queue->drops;
+  if (const auto queue = read_as<gnet_stats_queue>(netlink::find(*stats, TCA_STATS_QUEUE))) {
+    found.drops = queue->drops;
+    found.requeues = queue->requeues;
+  }
   return found;
-}
-
-bool same(const Effects& asked, const Effects& held) {
-  return asked.delay == held.delay && asked.jitter == held.jitter && probability(asked.loss) == probability(held.loss);
 }
 
 }  // namespace arashi::netem

@@ -7,6 +7,7 @@
 #include "injector/host/impairment.hpp"
 #include "injector/host/netlink.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,22 +39,39 @@ netlink::Message delete_link(std::int32_t device);
 // A filter of clsact's ingress whose program answers -1 for what is to go to the device `to`, 0 for the rest.
 netlink::Message redirect(std::int32_t device, std::uint16_t priority, int program, std::string_view name, std::int32_t to);
 
-// What netem can hold: jitter is 31 bits of nanoseconds. Blame::unsupported, with the limit.
+// What netem can't do: a ramp, a burst, more than 31 bits of nanoseconds of jitter. Blame::unsupported, with the reason.
 Result<void> can_hold(const Effects& effects);
-// So many packets that netem drops none by itself at 200,000 packets per second.
-std::uint32_t limit_for(const Effects& effects);
 
-// A qdisc as a dump shows it. `effects` only for netem.
+using Chances32 = std::array<std::uint32_t, 2>;  // share and correlation
+
+// netem's settings as it says them itself (it does not say its distributions). Probabilities are of 2^32-1.
+struct Settings {
+  Duration delay{}, jitter{};
+  std::uint32_t limit = 0, loss = 0, gap = 0, duplicate = 0;
+  std::array<std::uint32_t, 3> correlations{};  // of delay, loss, duplicate
+  Chances32 reorder{}, corrupt{};
+  std::optional<std::array<std::uint32_t, 4>> gilbert_elliott;  // p, r, h, 1-k
+  std::optional<std::array<std::uint32_t, 5>> four_state;       // p13, p31, p32, p14, p23
+  std::uint64_t bytes_per_second = 0;
+  std::int32_t packet_overhead = 0;
+  std::uint32_t cell_size = 0;
+  std::int32_t cell_overhead = 0;
+  Duration slot_least{}, slot_most{}, slot_delay{}, slot_jitter{};
+  std::int32_t slot_packets = 0, slot_bytes = 0;
+  bool operator==(const Settings&) const = default;
+};
+// Losses with a correlation become the two-state model that has exactly this share and correlation, and thresholds for correlated chances
+// are set so that the share is the one asked for: with netem's own random numbers, which crowd in the middle, it would be another.
+Settings settings_for(const Effects& effects);
+
+// A qdisc as a dump shows it. `settings` only for netem.
 struct Standing {
   std::int32_t device = 0;
   std::string kind;
   std::uint32_t handle = 0, parent = 0;
-  Effects effects;
-  std::uint64_t packets = 0, drops = 0;
+  Settings settings;
+  std::uint64_t packets = 0, drops = 0, requeues = 0;  // requeues: netem counts there what overtook
 };
 std::optional<Standing> standing(const netlink::Reply& reply);
-
-// Whether netem does what was asked, as exactly as it can hold it (loss: to 2^-32).
-bool same(const Effects& asked, const Effects& held);
 
 }  // namespace arashi::netem

@@ -28,7 +28,8 @@ Result<Fd> open_tun() {
 }
 
 // Large segments pass whole; a kernel that lacks the newest kind cuts those itself.
-Result<void> accept_offloads(const Fd& fd) {
+Result<void> accept_offloads(const Fd& fd, Segments segments) {
+  if (segments == Segments::single && ioctl(fd.get(), TUNSETOFFLOAD, 0) == 0) return {};
   constexpr unsigned usual = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   if (ioctl(fd.get(), TUNSETOFFLOAD, usual | tun_uso) == 0 || ioctl(fd.get(), TUNSETOFFLOAD, usual) == 0) return {};
   return sys_fail("set the offloads of a tap device");
@@ -73,14 +74,14 @@ Result<void> probe_tun() {
   return {};
 }
 
-Result<Tap> open_tap(const std::string& name) {
+Result<Tap> open_tap(const std::string& name, Segments segments) {
   Tap tap;
   tap.fd = TRY(open_tun());
   ifreq request{};
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   std::strncpy(request.ifr_name, name.c_str(), sizeof request.ifr_name - 1);
   if (ioctl(tap.fd.get(), TUNSETIFF, &request) != 0) return sys_fail("make the tap device ", name);
-  TRY(accept_offloads(tap.fd));
+  TRY(accept_offloads(tap.fd, segments));
   auto socket = TRY(netlink::Socket::open());
   tap.device = {name, TRY(index_of(socket, name))};
   TRY(socket.change(silence(tap.device.index)));  // refused where there is no IPv6, which is as good

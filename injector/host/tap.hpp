@@ -10,14 +10,17 @@
 
 namespace arashi {
 
+// What the kernel may hand over: large segments with unfinished checksums as they are, or only packets as they will be on the wire.
+enum class Segments { large, single };
+
 struct Tap {
-  Fd fd;  // non-blocking; each frame has a virtio_net_hdr in front, so that large segments and unfinished checksums stay as they are
+  Fd fd;  // non-blocking; each frame has a virtio_net_hdr in front
   Device device;
 };
 
 // In the calling thread's namespace, up, with no addresses, no ARP and no multicast: nothing goes through it but what is redirected to it.
 // Blame::unsupported where there is no /dev/net/tun.
-Result<Tap> open_tap(const std::string& name);
+Result<Tap> open_tap(const std::string& name, Segments segments);
 
 // Whether /dev/net/tun can be opened; with the remedy if not. Makes nothing.
 Result<void> probe_tun();

@@ -79,8 +79,10 @@ TEST_CASE("unknown, extreme and mistyped parameters are refused by every fault, 
       CHECK(refuses(nullptr));
       CHECK(refuses(Json::array({1, {2}})));
       if (param.type == ParamType::duration || param.type == ParamType::percent) CHECK(refuses(-1));
+      if (param.type == ParamType::percents) CHECK(refuses(Json::array({1.5})));
       if (param.type != ParamType::text && param.type != ParamType::list) CHECK(refuses("no such value"));
       if (param.most < 1e18) CHECK(refuses(param.most * 2 + 1));
+      if (param.most < 1e18 && param.type == ParamType::numbers) CHECK(refuses(Json::array({static_cast<std::int64_t>(param.most) + 1})));
     }
   }
 }

@@ -32,6 +32,8 @@ class Wire {
   [[nodiscard]] Victim victim() const;                        // the target's side
   [[nodiscard]] Said here(const std::string& command) const;  // runs in the target's namespace
   [[nodiscard]] Said there(const std::string& command) const;
+  [[nodiscard]] std::string path_here() const { return "/run/netns/" + here_; }
+  [[nodiscard]] std::string path_there() const { return "/run/netns/" + there_; }
   [[nodiscard]] std::string in_here(const std::string& command) const;  // the text of such a command
   [[nodiscard]] std::string in_there(const std::string& command) const;
 

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,24 @@ Octets attribute(const Octets& bytes, std::size_t start, unsigned type) {
 constexpr std::size_t behind_tcmsg = 16 + 20;  // nlmsghdr, tcmsg
 std::string text(const Octets& bytes) { return {bytes.begin(), bytes.end()}; }
 
-constexpr Effects effects{.delay = std::chrono::milliseconds(100), .jitter = std::chrono::microseconds(10), .loss = 0.2};
+const Effects effects{.delay = std::chrono::milliseconds(100), .jitter = std::chrono::microseconds(10), .loss = 0.2};
+Effects everything() {
+  using namespace std::chrono_literals;
+  return {.delay = 50ms,
+          .jitter = 10ms,
+          .delay_correlation = 0.25,
+          .distribution = Shape::table,
+          .table = {-8192, 0, 8192},
+          .gilbert_elliott = GilbertElliott{0.01, 0.2, 0.9, 0.001},
+          .duplicate = {0.02, 0},
+          .corrupt = {0.03, 0},
+          .reorder = {0.04, 0},
+          .gap = 5,
+          .rate = {.bits_per_second = 10'000'000, .packet_overhead = -4, .cell_size = 48, .cell_overhead = 5},
+          .limit = 777,
+          .slot = Slot{.least = 4ms, .most = 6ms, .packets = 16, .bytes = 65536}};
+}
+
 constexpr netem::Handles handles{.root = 0x40020000, .netem = 0x40030000};
 
 // What a kernel dumps about a netem qdisc: the request's own bytes with type RTM_NEWQDISC and no netlink header.
@@ -73,6 +91,62 @@ TEST_CASE("the netem message carries delay, jitter, loss and limit where the ker
   CHECK(at<std::int64_t>(attribute(options, 24, 10), 0) == 100'000'000);  // TCA_NETEM_LATENCY64
   CHECK(at<std::int64_t>(attribute(options, 24, 11), 0) == 10'000);       // TCA_NETEM_JITTER64
   CHECK(at<std::uint64_t>(attribute(options, 24, 14), 0) == 42);          // TCA_NETEM_PRNG_SEED
+}
+
+TEST_CASE("the netem message carries the whole option set where the kernel looks for it") {
+  const auto bytes = octets(netem::add_netem(7, handles, netem::Place::band, everything(), std::nullopt).bytes());
+  const auto options = attribute(bytes, behind_tcmsg, 2);
+  const auto word = [&](unsigned type, std::size_t index) { return at<std::uint32_t>(attribute(options, 24, type), index * 4); };
+  const auto share = [](double fraction) { return doctest::Approx(fraction * 4294967295.0); };
+  CHECK(at<std::uint32_t>(options, 4) == 777);                                     // limit
+  CHECK(at<std::uint32_t>(options, 8) == 0);                                       // no random loss beside a model
+  CHECK(at<std::uint32_t>(options, 12) == 5);                                      // gap
+  CHECK(at<std::uint32_t>(options, 16) == share(0.02));                            // duplicate
+  CHECK(word(1, 0) == share(0.25));                                                // CORR: delay
+  CHECK(word(3, 0) == share(0.04));                                                // REORDER
+  CHECK(word(4, 0) == share(0.03));                                                // CORRUPT
+  const auto loss = attribute(attribute(options, 24, 5), 0, 2);                    // LOSS: Gilbert-Elliott
+  CHECK(at<std::uint32_t>(loss, 0) == share(0.01));                                // p
+  CHECK(at<std::uint32_t>(loss, 4) == share(0.2));                                 // r
+  CHECK(at<std::uint32_t>(loss, 8) == share(0.1));                                 // h
+  CHECK(at<std::uint32_t>(loss, 12) == share(0.001));                              // 1-k
+  CHECK(word(6, 0) == 1'250'000);                                                  // RATE: bytes per second
+  CHECK(at<std::int32_t>(attribute(options, 24, 6), 4) == -4);                     // packet overhead
+  CHECK(word(6, 2) == 48);                                                         // cell size
+  CHECK(at<std::int32_t>(attribute(options, 24, 6), 12) == 5);                     // cell overhead
+  CHECK(attribute(options, 24, 8).empty());                                        // RATE64 only beyond 32 bits
+  CHECK(at<std::int64_t>(attribute(options, 24, 12), 0) == 4'000'000);             // SLOT: least
+  CHECK(at<std::int64_t>(attribute(options, 24, 12), 8) == 6'000'000);             // most
+  CHECK(at<std::int32_t>(attribute(options, 24, 12), 16) == 16);                   // packets
+  CHECK(at<std::int32_t>(attribute(options, 24, 12), 20) == 65536);                // bytes
+  CHECK(attribute(options, 24, 2) == Octets{0x00, 0xe0, 0x00, 0x00, 0x00, 0x20});  // DELAY_DIST: -8192, 0, 8192
+  const auto fast =
+      octets(netem::add_netem(7, handles, netem::Place::band, {.rate = {.bits_per_second = 80'000'000'000}}, std::nullopt).bytes());
+  CHECK(at<std::uint64_t>(attribute(attribute(fast, behind_tcmsg, 2), 24, 8), 0) == 10'000'000'000);
+}
+
+TEST_CASE("correlated losses become the two states that have exactly their share and correlation") {
+  const auto settings = netem::settings_for({.loss = 0.2, .loss_correlation = 0.5});
+  CHECK(settings.loss == 0);
+  REQUIRE(settings.gilbert_elliott.has_value());
+  const double p = (*settings.gilbert_elliott)[0] / 4294967295.0;
+  const double r = (*settings.gilbert_elliott)[1] / 4294967295.0;
+  CHECK(p / (p + r) == doctest::Approx(0.2));  // stationary share
+  CHECK(1 - p - r == doctest::Approx(0.5));    // correlation of a two-state chain
+}
+
+TEST_CASE("a correlated chance gets the threshold that netem's own numbers stay below in its share") {
+  const auto threshold = netem::settings_for({.duplicate = {0.1, 0.5}}).duplicate;
+  std::uint32_t last = 0;  // netem's get_crandom, from its description: a moving mean of even numbers
+  std::mt19937 random(3);
+  int below = 0;
+  constexpr int count = 200000;
+  for (int i = 0; i < count; ++i) {
+    last = static_cast<std::uint32_t>((static_cast<std::uint64_t>(random()) + last) / 2);
+    below += last <= threshold ? 1 : 0;
+  }
+  CHECK(below / static_cast<double>(count) == doctest::Approx(0.1).epsilon(0.03));
+  CHECK(threshold > 4294967295U / 10);  // without this it would be too few
 }
 
 TEST_CASE("netem of an ifb is its root, and no seed is sent where none is asked for") {
@@ -122,23 +196,35 @@ TEST_CASE("the redirect is a filter of clsact's ingress with mirred to the ifb, 
 TEST_CASE("what was asked of netem is read back from a dump exactly") {
   for (const Effects& asked :
        {effects, Effects{}, Effects{.delay = Duration(1), .jitter = Duration(1), .loss = 1},
-        Effects{.delay = std::chrono::seconds(60), .jitter = Duration(std::numeric_limits<std::int32_t>::max()), .loss = 1e-9}}) {
+        Effects{.delay = std::chrono::seconds(60), .jitter = Duration(std::numeric_limits<std::int32_t>::max()), .loss = 1e-9},
+        everything(), Effects{.loss = 0.1, .loss_correlation = 0.3}, Effects{.four_state = FourState{0.1, 0.5, 0.3, 0.4, 0.02}},
+        Effects{.rate = {.bits_per_second = 100'000'000'000}},
+        Effects{.slot = Slot{.shape = Shape::normal, .delay = std::chrono::milliseconds(5), .jitter = std::chrono::milliseconds(1)}}}) {
     const auto found = netem::standing(dumped(netem::add_netem(7, handles, netem::Place::band, asked, std::nullopt)));
     REQUIRE(found.has_value());
     CHECK(found->kind == "netem");
     CHECK(found->device == 7);
     CHECK(found->handle == handles.netem);
     CHECK(found->parent == (handles.root | 4U));
-    CHECK(found->effects.delay == asked.delay);
-    CHECK(found->effects.jitter == asked.jitter);
-    CHECK(netem::same(asked, found->effects));
+    CHECK(found->settings.delay == asked.delay);
+    CHECK(found->settings.jitter == asked.jitter);
+    CHECK(found->settings == netem::settings_for(asked));
   }
 }
 
 TEST_CASE("netem that does something else than asked is told apart") {
-  CHECK_FALSE(netem::same(effects, {.delay = effects.delay + Duration(1), .jitter = effects.jitter, .loss = effects.loss}));
-  CHECK_FALSE(netem::same(effects, {.delay = effects.delay, .jitter = Duration{}, .loss = effects.loss}));
-  CHECK_FALSE(netem::same(effects, {.delay = effects.delay, .jitter = effects.jitter, .loss = effects.loss + 1e-6}));
+  const auto asked = netem::settings_for(everything());
+  const auto changed = [](auto change) {
+    auto effects = everything();
+    change(effects);
+    return netem::settings_for(effects);
+  };
+  CHECK(asked != changed([](Effects& effects) { effects.delay += Duration(1); }));
+  CHECK(asked != changed([](Effects& effects) { effects.jitter = Duration{}; }));
+  CHECK(asked != changed([](Effects& effects) { effects.gilbert_elliott->p += 1e-6; }));
+  CHECK(asked != changed([](Effects& effects) { effects.duplicate.share += 1e-6; }));
+  CHECK(asked != changed([](Effects& effects) { effects.rate.bits_per_second += 8; }));
+  CHECK(asked != changed([](Effects& effects) { effects.slot->packets += 1; }));
 }
 
 TEST_CASE("a cut or foreign dump is read without harm") {
@@ -148,7 +234,7 @@ TEST_CASE("a cut or foreign dump is read without harm") {
     const auto part = bytes.first(length);
     const auto found = netem::standing({36, std::vector(part.begin(), part.end())});
     REQUIRE(found.has_value());
-    CHECK_FALSE((found->kind == "netem" && length < 60 && netem::same(effects, found->effects)));
+    CHECK_FALSE((found->kind == "netem" && length < 60 && found->settings == netem::settings_for(effects)));
   }
   CHECK_FALSE(netem::standing({20, {}}).has_value());
 }
@@ -161,10 +247,21 @@ TEST_CASE("jitter beyond what netem can hold is refused with the limit") {
   CHECK(refused.error().message.find("2.147483647s") != std::string::npos);
 }
 
-TEST_CASE("netem's queue holds what arrives within its delay, within bounds") {
-  CHECK(netem::limit_for({}) == 1000);
-  CHECK(netem::limit_for({.delay = std::chrono::seconds(1), .jitter = {}, .loss = 0}) == 200000);
-  CHECK(netem::limit_for({.delay = std::chrono::hours(1), .jitter = {}, .loss = 0}) == 1000000);
+TEST_CASE("what netem does not know is refused with the reason") {
+  for (const auto& [effects, part] : {std::pair{Effects{.delay = Duration(1), .ramp = std::chrono::seconds(1)}, "ramp"},
+                                      std::pair{Effects{.rate = {.bits_per_second = 8000, .burst = 1500}}, "burst"}}) {
+    const auto refused = netem::can_hold(effects);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().blame == Blame::unsupported);
+    CHECK(refused.error().message.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("the queue holds what arrives within the delay, within bounds, or what was asked") {
+  CHECK(queue_limit({}) == 1000);
+  CHECK(queue_limit({.delay = std::chrono::seconds(1)}) == 200000);
+  CHECK(queue_limit({.delay = std::chrono::hours(1)}) == 1000000);
+  CHECK(queue_limit({.delay = std::chrono::hours(1), .limit = 7}) == 7);
 }
 
 TEST_CASE("names and handles come from the injection's id and stay out of the kernel's own numbers") {

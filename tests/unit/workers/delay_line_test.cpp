@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -85,4 +86,94 @@ TEST_CASE("memory is bounded: what does not fit is dropped and counted") {
   line.release(1s);
   put(line, "y", 1s);
   CHECK(line.counts().held_now == 512);
+}
+
+TEST_CASE("duplicates arrive twice, each with a delay of its own, and are counted") {
+  DelayLine line({.delay = 10ms, .jitter = 5ms, .duplicate = {0.5, 0}}, 3, plenty);
+  for (int i = 0; i < 1000; ++i) put(line, std::to_string(i), 0ms);
+  const auto twice = line.counts().duplicated;
+  CHECK(twice > 420);
+  CHECK(twice < 580);
+  CHECK(line.counts().held_now == 1000 + twice);
+  std::map<std::string, std::vector<Duration>> due;
+  while (const auto next = line.next_due()) due[take(line, *next)].push_back(*next);
+  CHECK(due.size() == 1000);
+  std::size_t apart = 0;
+  for (const auto& [text, times] : due) apart += times.size() == 2 && times[0] != times[1] ? 1U : 0U;
+  CHECK(apart == twice);
+}
+
+TEST_CASE("large frames are duplicated whole") {
+  DelayLine line({.delay = 10ms, .duplicate = {1, 0}}, 3, plenty);
+  put(line, std::string(60000, 'x'), 0ms);
+  CHECK(take(line, 10ms) == std::string(60000, 'x'));
+  CHECK(take(line, 10ms) == std::string(60000, 'x'));
+  CHECK_FALSE(line.next_due().has_value());
+}
+
+TEST_CASE("packets that overtake go at once, in their share, and with a gap at most each gap-th") {
+  const auto overtaking = [](double share, std::uint32_t gap) {
+    DelayLine line({.delay = 10ms, .reorder = {share, 0}, .gap = gap}, 3, plenty);
+    for (int i = 0; i < 2000; ++i) {
+      put(line, "x", 1s);
+      if (line.next_due() == 1s) line.release(1s);
+    }
+    CHECK(line.counts().delivered == line.counts().overtaking);
+    return line.counts().overtaking;
+  };
+  CHECK(overtaking(0.25, 1) > 400);
+  CHECK(overtaking(0.25, 1) < 600);
+  CHECK(overtaking(1, 5) == 400);
+  CHECK(overtaking(1, 1) == 2000);
+}
+
+TEST_CASE("a ramp lets delay and loss grow from nothing to their values") {
+  DelayLine line({.delay = 100ms, .loss = 0.5, .ramp = 10s}, 3, plenty, 1s);
+  const auto at = [&line](Duration now) {
+    const auto before = line.counts().lost;
+    for (int i = 0; i < 1000; ++i) put(line, "x", now);
+    const auto due = *line.next_due();
+    while (line.next_due()) line.release(due);
+    return std::pair{due - now, line.counts().lost - before};
+  };
+  CHECK(at(1s) == std::pair{Duration{}, std::uint64_t{0}});
+  const auto half = at(6s);
+  CHECK(half.first == 50ms);
+  CHECK(half.second > 180);
+  CHECK(half.second < 320);
+  const auto whole = at(20s);
+  CHECK(whole.first == 100ms);
+  CHECK(whole.second > 420);
+}
+
+TEST_CASE("a rate spaces packets, delay comes behind it, and the limit bounds the queue") {
+  DelayLine line({.delay = 5ms, .rate = {.bits_per_second = 8'000'000}, .limit = 4}, 3, plenty);
+  const std::string thousand(1010, 'x');  // ten of it are the tap's own header
+  for (int i = 0; i < 6; ++i) put(line, thousand, 1s);
+  CHECK(line.counts().over_limit == 2);
+  for (int i = 1; i <= 4; ++i) {
+    CHECK(*line.next_due() == 1s + 5ms + i * 1ms);
+    line.release(*line.next_due());
+  }
+  CHECK(line.counts().busiest_second == 4000);
+}
+
+TEST_CASE("slots let packets go together") {
+  DelayLine line({.slot = Slot{.least = 20ms, .most = 20ms, .packets = 3}}, 3, plenty);
+  for (int i = 0; i < 5; ++i) put(line, "x", 1s + i * 1ms);
+  std::vector<Duration> gone;
+  while (const auto next = line.next_due()) {
+    gone.push_back(*next - 1s);
+    line.release(*next);
+  }
+  CHECK(gone == std::vector<Duration>{20ms, 20ms, 20ms, 40ms, 40ms});
+}
+
+TEST_CASE("what the way to the line takes is taken off the delay, and never more than it") {
+  DelayLine line({.delay = 10ms}, 3, plenty, {}, 50us);
+  put(line, "x", 1s);
+  CHECK(*line.next_due() == 1s + 10ms - 50us);
+  DelayLine none({.loss = 0.1}, 3, plenty, {}, 50us);
+  for (int i = 0; i < 3; ++i) put(none, "x", 1s);
+  CHECK(*none.next_due() == 1s);
 }

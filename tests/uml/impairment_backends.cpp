@@ -1,0 +1,3 @@
+#include "tests/impairment/backends.hpp"
+
+std::vector<std::string> arashi::test::backends_here() { return {"netem"}; }
