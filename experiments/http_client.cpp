@@ -14,14 +14,19 @@ namespace {
 
 constexpr std::size_t largest_head = std::size_t{256} << 10U;  // bytes of all reply headers together
 
-struct Reception {
+// One request under way; stays where it is until it is over.
+struct Exchange {
   HttpReply reply;
+  std::string what;  // "GET http://…", for errors
   std::size_t limit = 0, head = 0;
   bool too_large = false;
+  std::stop_token stop;
+  HeaderLines lines{nullptr, &curl_slist_free_all};
+  std::array<char, CURL_ERROR_SIZE> reason{};
 };
 
 std::size_t take_body(const char* data, std::size_t, std::size_t size, void* context) {
-  auto& into = *static_cast<Reception*>(context);
+  auto& into = *static_cast<Exchange*>(context);
   if (size > into.limit - std::min(into.limit, into.reply.body.size())) {
     into.too_large = true;
     return 0;
@@ -37,7 +42,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::size_t take_header(const char* data, std::size_t, std::size_t size, void* context) {
-  auto& into = *static_cast<Reception*>(context);
+  auto& into = *static_cast<Exchange*>(context);
   into.head += size;
   if (into.head > largest_head) {
     into.too_large = true;
@@ -53,6 +58,10 @@ std::size_t take_header(const char* data, std::size_t, std::size_t size, void* c
   if (!value.empty()) value += ", ";
   value += trimmed(line.substr(colon + 1));
   return size;
+}
+
+int ask_to_go_on(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Exchange*>(context)->stop.stop_requested() ? 1 : 0;
 }
 
 bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
@@ -87,6 +96,13 @@ void set_peer(CURL* easy, const HttpRequest& request) {
   if (!request.key.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key.c_str());
 }
 
+void set_user(CURL* easy, const HttpRequest& request) {
+  if (!request.aws_sigv4.empty()) curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, request.aws_sigv4.c_str());
+  if (request.user.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_USERNAME, request.user.c_str());
+  curl_easy_setopt(easy, CURLOPT_PASSWORD, request.password.c_str());
+}
+
 Result<void> check(const HttpRequest& request) {
   if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
     return fail(Blame::input, "URL '", request.url, "': must start with http:// or https://");
@@ -96,22 +112,62 @@ Result<void> check(const HttpRequest& request) {
   return {};
 }
 
+// `request` and `exchange` outlive the transfer.
+Result<void> prepare(CURL* easy, const HttpRequest& request, Exchange& exchange) {
+  exchange.what = request.method + ' ' + request.url;
+  exchange.limit = request.largest_reply;
+  exchange.stop = request.stop;
+  if (easy == nullptr) return fail(Blame::system, exchange.what, ": libcurl could not be started");
+  TRY(check(request));
+  exchange.lines = TRY(header_lines(request.headers));
+  curl_easy_reset(easy);  // keeps the warm connections
+  set_peer(easy, request);
+  set_method(easy, request);
+  set_user(easy, request);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange.lines.get());
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.reason.data());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &take_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &exchange);
+  if (!exchange.stop.stop_possible()) return {};
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &ask_to_go_on);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &exchange);
+  return {};
+}
+
+Result<HttpReply> finish(CURL* easy, CURLcode code, Exchange& exchange) {
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);  // it goes away with the exchange
+  if (exchange.too_large) return fail(Blame::system, exchange.what, ": the reply is larger than ", exchange.limit, " bytes");
+  if (code != CURLE_OK)
+    return fail(Blame::system, exchange.what, ": ", exchange.reason[0] != 0 ? exchange.reason.data() : curl_easy_strerror(code));
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &exchange.reply.status);
+  curl_off_t total = 0, ready = 0;  // microseconds
+  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &total);
+  curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+  exchange.reply.took = std::chrono::microseconds(std::max<curl_off_t>(total - ready, 0));
+  return std::move(exchange.reply);
+}
+
 CURLcode start_curl() {
   static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);  // one thread only, however many begin at once
   return once;
 }
 
-}  // namespace
-
-struct HttpClient::Handle {
+struct EasyHandle {
   CURL* easy = nullptr;
-  Handle() {
+  EasyHandle() {
     if (start_curl() == CURLE_OK) easy = curl_easy_init();
   }
-  ~Handle() { curl_easy_cleanup(easy); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
+  ~EasyHandle() { curl_easy_cleanup(easy); }
+  EasyHandle(const EasyHandle&) = delete;
+  EasyHandle& operator=(const EasyHandle&) = delete;
 };
+
+}  // namespace
+
+struct HttpClient::Handle : EasyHandle {};
 
 HttpClient::HttpClient() : handle_(std::make_unique<Handle>()) {}
 HttpClient::~HttpClient() = default;
@@ -119,30 +175,73 @@ HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 
 Result<HttpReply> HttpClient::send(const HttpRequest& request) {
-  CURL* easy = handle_->easy;
-  if (easy == nullptr) return fail(Blame::system, request.method, ' ', request.url, ": libcurl could not be started");
-  TRY(check(request));
-  const HeaderLines lines = TRY(header_lines(request.headers));
-  Reception reception;
-  reception.limit = request.largest_reply;
-  std::array<char, CURL_ERROR_SIZE> reason{};
-  curl_easy_reset(easy);  // keeps the warm connections
-  set_peer(easy, request);
-  set_method(easy, request);
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines.get());
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason.data());
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &take_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reception);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &take_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &reception);
-  const CURLcode code = curl_easy_perform(easy);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);  // it lives on this stack
-  if (reception.too_large)
-    return fail(Blame::system, request.method, ' ', request.url, ": the reply is larger than ", request.largest_reply, " bytes");
-  if (code != CURLE_OK)
-    return fail(Blame::system, request.method, ' ', request.url, ": ", reason[0] != 0 ? reason.data() : curl_easy_strerror(code));
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reception.reply.status);
-  return std::move(reception.reply);
+  Exchange exchange;
+  TRY(prepare(handle_->easy, request, exchange));
+  const CURLcode code = curl_easy_perform(handle_->easy);
+  return finish(handle_->easy, code, exchange);
+}
+
+// ---- many at once
+
+struct HttpCrowd::Handles {
+  CURLM* multi = nullptr;
+  std::vector<EasyHandle> easy;
+  explicit Handles(std::size_t size) : easy(size) {
+    multi = curl_multi_init();
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(size));
+  }
+  ~Handles() { curl_multi_cleanup(multi); }
+  Handles(const Handles&) = delete;
+  Handles& operator=(const Handles&) = delete;
+
+  void carry_on(const std::stop_token& stop, int under_way) {
+    while (under_way > 0 && !stop.stop_requested()) {
+      if (curl_multi_perform(multi, &under_way) != CURLM_OK) return;
+      if (under_way > 0) curl_multi_poll(multi, nullptr, 0, 50, nullptr);
+    }
+  }
+
+  // What each transfer ended with; absent: it did not end.
+  std::map<CURL*, CURLcode> ended() {
+    std::map<CURL*, CURLcode> codes;
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left))
+      if (message->msg == CURLMSG_DONE) codes[message->easy_handle] = message->data.result;
+    return codes;
+  }
+};
+
+HttpCrowd::HttpCrowd(std::size_t size) {
+  start_curl();
+  handles_ = std::make_unique<Handles>(size);
+}
+HttpCrowd::~HttpCrowd() = default;
+HttpCrowd::HttpCrowd(HttpCrowd&&) noexcept = default;
+HttpCrowd& HttpCrowd::operator=(HttpCrowd&&) noexcept = default;
+std::size_t HttpCrowd::size() const { return handles_->easy.size(); }
+
+std::vector<Result<HttpReply>> HttpCrowd::send(const std::vector<HttpRequest>& requests, const std::stop_token& stop) {
+  std::vector<Exchange> exchanges(requests.size());
+  std::vector<Result<HttpReply>> replies(requests.size(), fail(Blame::system, "stopped before an answer came"));
+  std::vector<std::size_t> sent;
+  for (std::size_t i = 0; i < requests.size() && i < size(); ++i) {
+    CURL* easy = handles_->easy[i].easy;
+    const auto ready = prepare(easy, requests[i], exchanges[i]);
+    if (!ready) {
+      replies[i] = pass(ready.error());
+    } else if (curl_multi_add_handle(handles_->multi, easy) == CURLM_OK) {
+      sent.push_back(i);
+    }
+  }
+  handles_->carry_on(stop, static_cast<int>(sent.size()));
+  const auto codes = handles_->ended();
+  for (const std::size_t i : sent) {
+    CURL* easy = handles_->easy[i].easy;
+    curl_multi_remove_handle(handles_->multi, easy);
+    const auto code = codes.find(easy);
+    replies[i] = finish(easy, code == codes.end() ? CURLE_ABORTED_BY_CALLBACK : code->second, exchanges[i]);
+  }
+  return replies;
 }
 
 }  // namespace arashi

@@ -1,6 +1,6 @@
 #include "experiments/commands/guard_terms.hpp"
 
-#include "experiments/sli/prometheus.hpp"
+#include "experiments/sli/open.hpp"
 
 #include <algorithm>
 
@@ -11,18 +11,18 @@ namespace {
 // A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
 constexpr double peak_over_mean = 3;
 
-Result<void> measure(const spec::Slo& slo, guard::SourceTerms& terms) {
-  auto history = sli::prometheus_history(*slo.prometheus, slo.window);
+Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::SourceTerms& terms) {
+  auto history = sli::history(slo, directory);
   if (!history) return because(history.error(), "SLO '", slo.name, "'");
   if (history->events <= 0 || history->covered <= Duration{})
-    return fail(Blame::refused, "SLO '", slo.name, "': its total query shows no event in the last ", to_text(slo.window),
-                ", so there is no budget to spend from; check the query '", slo.prometheus->total, "'");
+    return fail(Blame::refused, "SLO '", slo.name, "': ", spec::name_of(slo.source), " shows no event at all in the last ",
+                to_text(slo.window), ", so there is no budget to spend from; check what its 'total' asks for");
   const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
   terms.window_events = history->events / covered;
   terms.window_bad = history->bad;
   terms.extrapolated = covered < 0.99;
   terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
-  terms.patience = slo.prometheus->scrape * 5 / 2 + slo.prometheus->every + std::chrono::seconds(2);
+  terms.patience = spec::usual_lag(slo.source) * 2 + std::chrono::seconds(2);
   return {};
 }
 
@@ -36,14 +36,14 @@ guard::OnNoData policy_of(spec::OnNoData policy) {
 Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   guard::Config config;
   for (const auto& slo : experiment.slos) {
-    guard::SourceTerms source{.name = slo.load.empty() ? "prometheus" : "load " + slo.load};
+    guard::SourceTerms source{.name = slo.load.empty() ? std::string(spec::name_of(slo.source)) : "load " + slo.load};
     const auto load = std::find_if(experiment.loads.begin(), experiment.loads.end(), [&](const auto& one) { return one.name == slo.load; });
     if (load != experiment.loads.end()) {
       source.rate_most = load->rate.per_second;
       source.window_events = load->rate.per_second * seconds(slo.window);
       source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     }
-    if (slo.prometheus) TRY(measure(slo, source));
+    if (slo.load.empty()) TRY(measure(slo, experiment.directory, source));
     config.slos.push_back({.name = slo.name, .objective = slo.objective, .window = slo.window, .sources = {std::move(source)}});
   }
   config.budget = experiment.guard.budget.fraction;

@@ -1,6 +1,6 @@
 #include "experiments/commands/hands.hpp"
 
-#include "experiments/sli/prometheus.hpp"
+#include "experiments/sli/open.hpp"
 
 #include <algorithm>
 
@@ -29,8 +29,8 @@ Hands::~Hands() {
 Result<void> Hands::start_sources() {
   for (std::size_t i = 0; i < experiment_.slos.size(); ++i) {
     const auto& slo = experiment_.slos[i];
-    if (!slo.prometheus) continue;
-    auto source = sli::prometheus(*slo.prometheus, slo.window, epoch_);
+    if (!slo.load.empty()) continue;
+    auto source = sli::open(slo, experiment_.directory, epoch_);
     if (!source) return because(source.error(), "SLO '", slo.name, "'");
     sources_.emplace_back(i, std::move(*source));
   }

@@ -5,6 +5,8 @@
 namespace arashi::plan {
 namespace {
 
+constexpr Duration minutes_old = std::chrono::minutes(1);  // from here on data are for a record, not for a reaction
+
 // The share of its budget that a total outage of this length spends.
 double share_of(const spec::Slo& slo, Duration outage) { return seconds(outage) / seconds(slo.window) / (1 - slo.objective); }
 
@@ -30,13 +32,20 @@ void check_lag(const spec::Experiment& experiment, Plan& plan) {
   if (experiment.slos.empty())
     plan.warnings.emplace_back("no SLO watches this experiment: only failing checks, limits.duration and you can stop it");
   for (const spec::Slo& slo : experiment.slos) {
-    if (!slo.prometheus) continue;
-    const Duration lag = slo.prometheus->scrape + slo.prometheus->every + std::chrono::seconds(1);
+    const Duration lag = spec::usual_lag(slo.source);
     const double spent = share_of(slo, lag);
-    if (spent > experiment.guard.budget.fraction)
-      plan.warnings.push_back("SLO '" + slo.name + "': its data may be " + to_text(lag) + " old, in which a total outage spends " +
-                              rounded(spent) + " of the budget, more than guard.budget (" + to_text(experiment.guard.budget) +
-                              "): the guard will stop early, charging what it cannot see; scrape more often, or measure it with a load");
+    const bool too_late = spent > experiment.guard.budget.fraction;
+    if (!too_late && lag < minutes_old) continue;
+    std::string text = "SLO '" + slo.name + "': its data may be " + to_text(lag) + " old, in which a total outage spends " +
+                       rounded(spent) + " of the budget, " + (too_late ? "more" : "not more") + " than guard.budget (" +
+                       to_text(experiment.guard.budget) + ")";
+    if (too_late) text += ": the guard will stop early, charging what it cannot see";
+    text += lag < minutes_old
+                ? "; scrape more often, or measure it with a load"
+                : "; " + std::string(spec::name_of(slo.source)) +
+                      " is fit to decide whether to start, and for the record, but not to stop in time: measure it with a load, "
+                      "metrics or accessLog as well";
+    plan.warnings.push_back(std::move(text));
   }
 }
 

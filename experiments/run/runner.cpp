@@ -19,10 +19,9 @@ constexpr Duration patience_for_checks = seconds(5);  // beyond their own timeou
 constexpr Duration recovered_after = seconds(3);      // so long all must be well in a row
 constexpr Duration late_slices = seconds(5);          // a slice closes when its last request is too old
 
-Duration slowest_scrape(const spec::Experiment& experiment) {
+Duration slowest_source(const spec::Experiment& experiment) {
   Duration most{};
-  for (const auto& slo : experiment.slos)
-    if (slo.prometheus) most = std::max(most, slo.prometheus->scrape);
+  for (const auto& slo : experiment.slos) most = std::max(most, spec::usual_lag(slo.source));
   return most;
 }
 
@@ -283,7 +282,7 @@ void Runner::Inside::advance_steady(Duration now) {
     const bool enough = streak.covered() >= experiment.steady_for && streak.total() > 0;
     if (enough && !streak.within()) return refuse("no steady state: " + experiment.slos[i].name + ": " + streak.measured());
     steady = steady && enough;
-    const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_scrape(experiment);
+    const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_source(experiment);
     if (!enough && now - entered >= patience)
       return refuse("no steady state within " + to_text(patience) + ": " + experiment.slos[i].name + ": " + streak.measured());
   }
@@ -347,7 +346,7 @@ void Runner::Inside::advance_recovering(Duration now) {
     if (latest > limit) conclude(Outcome::refuted, "it recovered later than within " + to_text(experiment.recovery_within));
     return close(now);
   }
-  if (now < limit + recovered_after + late_slices + 2 * slowest_scrape(experiment)) return;
+  if (now < limit + recovered_after + late_slices + 2 * slowest_source(experiment)) return;
   for (std::size_t i = 0; i < recovered.size(); ++i)
     if (!recovered[i])
       conclude(Outcome::refuted, experiment.slos[i].name + " did not recover within " + to_text(experiment.recovery_within) +

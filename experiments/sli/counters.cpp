@@ -1,5 +1,7 @@
 #include "experiments/sli/counters.hpp"
 
+#include "experiments/sli/poller.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -27,10 +29,6 @@ Counters::Counters(Expression bad, Expression total, Duration stale_after)
 
 std::string Counters::query() const {
   return labelled(bad_.text, "bad") + " or " + labelled(total_.text, "total") + times(bad_, "bad_at") + times(total_, "total_at");
-}
-
-guard::Slice Counters::notice(guard::Freshness state, Duration now, Duration newest, std::string problem) {
-  return {.begin = now, .end = now, .state = state, .newest = newest, .problem = std::move(problem)};
 }
 
 Result<Counters::Values> Counters::values(const Reply& reply, const std::string& part, const Expression& expression) const {

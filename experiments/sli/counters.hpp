@@ -30,7 +30,6 @@ class Counters {
     double count = 0;
     bool unknown = false;
   };
-  static guard::Slice notice(guard::Freshness state, Duration now, Duration newest, std::string problem);
   [[nodiscard]] Result<Values> values(const Reply& reply, const std::string& part, const Expression& expression) const;
   [[nodiscard]] Result<Duration> newest(const Reply& reply, const std::string& part, double zero) const;
   [[nodiscard]] Result<Reading> read(const Reply& reply, Duration now, double zero) const;

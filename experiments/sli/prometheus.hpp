@@ -2,6 +2,7 @@
 // freshness by timestamp(); differenced with reset handling. One thread per source, timeout below the period, one request in flight.
 #pragma once
 
+#include "experiments/sli/history.hpp"
 #include "experiments/sli/sli.hpp"
 #include "experiments/spec/spec.hpp"
 
@@ -9,13 +10,9 @@
 
 namespace arashi::sli {
 
-Result<std::unique_ptr<Source>> prometheus(const spec::PrometheusSource& source, Duration window, Duration epoch);
+Result<std::unique_ptr<Source>> prometheus(const spec::PrometheusSource& source, const std::string& directory, Duration epoch);
 
-// sum(increase(total[window])): events of the last window and over how much history they were seen.
-struct History {
-  double events = 0, bad = 0;
-  Duration covered{};
-};
-Result<History> prometheus_history(const spec::PrometheusSource& source, Duration window);
+// sum(increase(total[window])).
+Result<History> prometheus_history(const spec::PrometheusSource& source, const std::string& directory, Duration window);
 
 }  // namespace arashi::sli

@@ -1,30 +1,12 @@
 #include "experiments/sli/prometheus_query.hpp"
 
-#include <curl/curl.h>
+#include "experiments/sli/answer.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 
 namespace arashi::sli {
 namespace {
-
-constexpr double clocks_agree = 2;  // seconds; the Date header is whole seconds
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.') {
-      result += c;
-    } else {
-      std::array<char, 4> code{};
-      std::snprintf(code.data(), code.size(), "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      result += code.data();
-    }
-  }
-  return result;
-}
 
 std::string fixed(double value) {
   std::array<char, 32> text{};
@@ -40,44 +22,57 @@ Result<Reply> reply_of(const HttpReply& http) {
   return fail(Blame::system, "HTTP status ", http.status);
 }
 
-std::optional<Duration> retry_after(const HttpReply& http) {
-  const auto found = http.headers.find("retry-after");
-  if (http.status != 429 && http.status != 503) return std::nullopt;
-  if (found == http.headers.end()) return std::nullopt;
-  const long wanted = std::strtol(found->second.c_str(), nullptr, 10);
-  return std::chrono::seconds(std::clamp(wanted, 0L, 60L));
-}
+bool refused(const HttpReply& reply) { return reply.status == 401 || reply.status == 403; }
+
+// Thanos would else leave out the stores that do not answer, and count replicated series twice.
+std::string more_of(const spec::PrometheusSource& source) { return source.server == "thanos" ? "&partial_response=false&dedup=true" : ""; }
 
 }  // namespace
 
-Answer ask(HttpClient& client, const spec::PrometheusSource& source, const std::string& query, double time, Duration timeout) {
-  std::string base = source.url;
-  while (base.ends_with('/')) base.pop_back();
-  HttpRequest request;
-  request.url = base + "/api/v1/query?query=" + escaped(query) + "&time=" + fixed(time) +
-                "&timeout=" + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(timeout).count()) + "ms";
-  request.headers = source.headers;
-  request.timeout = timeout;
-  const auto http = client.send(request);
-  if (!http) {
-    std::string reason = http.error().message;  // names the whole URL with the query: too long for a person
-    const auto at = reason.find(request.url);
-    if (at != std::string::npos) reason.replace(at, request.url.size(), base);
-    return {fail(http.error().blame, reason), std::nullopt, std::nullopt};
-  }
-  Answer answer{reply_of(*http), retry_after(*http), std::nullopt};
-  if (!answer.reply) answer.reply = because(answer.reply.error(), base);
-  const auto date = http->headers.find("date");
-  const time_t parsed = date == http->headers.end() ? -1 : curl_getdate(date->second.c_str(), nullptr);
-  if (parsed > 0) answer.server_time = static_cast<double>(parsed) + 0.5;
-  return answer;
+PrometheusServer::PrometheusServer(spec::PrometheusSource source, const std::string& directory)
+    : source_(std::move(source)), token_(source_.token, "the token", directory), password_(source_.password, "the password", directory) {
+  while (source_.url.ends_with('/')) source_.url.pop_back();
+  if (source_.tenant.empty()) return;
+  source_.headers[source_.server == "thanos" ? "THANOS-TENANT" : "X-Scope-OrgID"] = source_.tenant;
 }
 
-double wall_now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+Result<void> PrometheusServer::authorise(HttpRequest& request) {
+  if (token_.given()) request.headers["Authorization"] = "Bearer " + TRY(token_.get());
+  if (!password_.given()) return {};
+  request.user = source_.user;
+  request.password = TRY(password_.get());
+  return {};
+}
 
-double server_now(const Answer& answer) {
-  const double wall = wall_now();
-  return answer.server_time && std::fabs(*answer.server_time - wall) > clocks_agree ? *answer.server_time : wall;
+Result<HttpReply> PrometheusServer::send(HttpRequest request) {
+  TRY(authorise(request));
+  auto reply = client_.send(request);
+  if (!reply || !refused(*reply) || !(token_.given() || password_.given())) return reply;
+  token_.refused();
+  password_.refused();
+  TRY(authorise(request));
+  return client_.send(request);
+}
+
+Answer PrometheusServer::ask(const std::string& query, double time, Duration timeout, const std::stop_token& stop) {
+  HttpRequest request;
+  request.url = source_.url + "/api/v1/query?query=" + escaped(query) + "&time=" + fixed(time) +
+                "&timeout=" + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(timeout).count()) + "ms" + more_of(source_);
+  request.headers = source_.headers;
+  request.timeout = timeout;
+  request.stop = stop;
+  const std::string url = request.url;
+  const auto http = send(std::move(request));
+  if (!http) {
+    std::string reason = http.error().message;  // names the whole URL with the query: too long for a person
+    const auto at = reason.find(url);
+    if (at != std::string::npos) reason.replace(at, url.size(), source_.url);
+    if (at == std::string::npos) reason.insert(0, source_.url + ": ");
+    return {fail(http.error().blame, reason), {}, std::nullopt};
+  }
+  Answer answer{reply_of(*http), arashi::sli::leave_alone(*http, wall_now()), server_time(*http)};
+  if (!answer.reply) answer.reply = because(answer.reply.error(), source_.url);
+  return answer;
 }
 
 }  // namespace arashi::sli

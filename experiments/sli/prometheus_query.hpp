@@ -1,9 +1,9 @@
-// One question to a Prometheus server. Private to this folder.
+// One question to a Prometheus server, or to what speaks its API. Private to this folder.
 #pragma once
 
 #include "experiments/http_client.hpp"
 #include "experiments/sli/prometheus_reply.hpp"
-#include "experiments/spec/spec.hpp"
+#include "experiments/sli/secret.hpp"
 
 #include <optional>
 
@@ -11,15 +11,23 @@ namespace arashi::sli {
 
 struct Answer {
   Result<Reply> reply;
-  std::optional<Duration> retry_after;  // it asked to be left alone for so long
-  std::optional<double> server_time;    // seconds since 1970, to the second
+  Duration leave_alone{};             // it wants no question for so long
+  std::optional<double> server_time;  // seconds since 1970, to the second
 };
 
-// Evaluates at `time` (server's clock, seconds since 1970).
-Answer ask(HttpClient& client, const spec::PrometheusSource& source, const std::string& query, double time, Duration timeout);
+class PrometheusServer {
+ public:
+  PrometheusServer(spec::PrometheusSource source, const std::string& directory);
+  // Evaluates at `time` (server's clock, seconds since 1970). A token that was refused is read anew, once.
+  Answer ask(const std::string& query, double time, Duration timeout, const std::stop_token& stop);
 
-// Our wall clock, or the server's where the two are more than two seconds apart.
-double server_now(const Answer& answer);
-double wall_now();
+ private:
+  Result<HttpReply> send(HttpRequest request);
+  Result<void> authorise(HttpRequest& request);
+
+  spec::PrometheusSource source_;
+  KeptSecret token_, password_;
+  HttpClient client_;
+};
 
 }  // namespace arashi::sli

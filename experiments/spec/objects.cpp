@@ -47,21 +47,19 @@ constexpr Key count_keys[] = {
     {"seed", Type::special, "a whole number: draws the same victims again", "7"},
 };
 
-constexpr Key prometheus_keys[] = {
-    {"url", Type::url, "the server's base address, without /api/v1", "http://127.0.0.1:9090", required},
-    {"bad", Type::text, "PromQL of the bad events: a counter, or a sum of counters", "sum(http_requests_total{code=~\"5..\"})", required},
-    {"total", Type::text, "PromQL of all events", "sum(http_requests_total)", required},
-    {"every", Type::duration, "how often it is asked", "1s", optional, "1s"},
-    {"scrape", Type::duration, "how often the server scrapes; older samples than 2.5 of these are stale", "15s", optional, "15s"},
-    {"headers", Type::pairs, "sent along", "{X-Scope-OrgID: pay}"},
-};
-
 constexpr Key slo_keys[] = {
     {"objective", Type::percent, "the share of events that must be good", "99.9%", required},
     {"window", Type::duration, "over how long", "30d", optional, "30d"},
     {"load", Type::name, "measured by this load", "checkout"},
-    {"latency", Type::duration, "a request of the load that is older is bad", "300ms"},
-    {"prometheus", Type::object, "measured by a Prometheus server", "", optional, "", &prometheus_object},
+    {"latency", Type::duration, "a request that takes longer is bad: of a load, a metrics histogram, or an access log", "300ms"},
+    {"prometheus", Type::object, "measured by a Prometheus server, or what speaks its API", "", optional, "", &prometheus_object},
+    {"metrics", Type::object, "measured by the replicas' own /metrics pages", "", optional, "", &metrics_object},
+    {"datadog", Type::object, "measured by Datadog", "", optional, "", &datadog_object},
+    {"mackerel", Type::object, "measured by Mackerel", "", optional, "", &mackerel_object},
+    {"cloudwatch", Type::object, "measured by Amazon CloudWatch", "", optional, "", &cloudwatch_object},
+    {"newrelic", Type::object, "measured by New Relic", "", optional, "", &newrelic_object},
+    {"command", Type::object, "measured by a program of yours", "", optional, "", &command_object},
+    {"accessLog", Type::object, "measured by nginx' access log on this machine", "", optional, "", &access_log_object},
     {.name = "from",
      .type = Type::special,
      .summary = "",
@@ -171,8 +169,7 @@ constexpr Key root_keys[] = {
 constexpr Object metadata_object{"metadata", "who it is", metadata_keys};
 constexpr Object target_object{"target", "what may be hit: one kind of thing, and how many of those found", target_keys};
 constexpr Object count_object{"pick", "so many of those found", count_keys};
-constexpr Object prometheus_object{"prometheus", "a Prometheus server and the two queries that make an SLI", prometheus_keys};
-constexpr Object slo_object{"slo", "what must hold, and what measures it: a load or Prometheus", slo_keys};
+constexpr Object slo_object{"slo", "what must hold, and what measures it: a load, or a source of counts", slo_keys};
 constexpr Object load_object{"load", "HTTP requests at a fixed rate", load_keys};
 constexpr Object hold_object{"hold", "wait for data", hold_keys};
 constexpr Object guard_object{"guard", "when the experiment is stopped", guard_keys};
@@ -187,9 +184,11 @@ constexpr Object spec_object{"spec", "the experiment itself", spec_keys};
 constexpr Object root_object{"experiment", "an Arashi experiment", root_keys};
 
 std::vector<const Object*> all_objects() {
-  return {&root_object,       &metadata_object, &spec_object,     &target_object, &count_object, &slo_object,
-          &prometheus_object, &load_object,     &guard_object,    &hold_object,   &check_object, &expect_object,
-          &steady_object,     &step_object,     &recovery_object, &limits_object, &window_object};
+  return {&root_object,       &metadata_object,   &spec_object,    &target_object,     &count_object,    &slo_object,
+          &secret_object,     &prometheus_object, &metrics_object, &datadog_object,    &mackerel_object, &cloudwatch_metric_object,
+          &cloudwatch_object, &newrelic_object,   &command_object, &access_log_object, &load_object,     &guard_object,
+          &hold_object,       &check_object,      &expect_object,  &steady_object,     &step_object,     &recovery_object,
+          &limits_object,     &window_object};
 }
 
 std::string_view name_of(Type type) {

@@ -23,18 +23,6 @@ Target read_target(const std::string& name, const Fields& fields) {
   return {.name = name, .selector = read_selector(fields), .pick = read_pick(fields), .where = fields.where()};
 }
 
-PrometheusSource read_prometheus(const Fields& fields) {
-  PrometheusSource source;
-  fields.text("url", source.url);
-  fields.text("bad", source.bad);
-  fields.text("total", source.total);
-  fields.duration("every", source.every);
-  fields.duration("scrape", source.scrape);
-  fields.pairs("headers", source.headers);
-  while (source.url.ends_with('/')) source.url.pop_back();
-  return source;
-}
-
 Slo read_slo(const std::string& name, const Fields& fields) {
   Slo slo{.name = name, .where = fields.where()};
   Percent objective;
@@ -45,9 +33,7 @@ Slo read_slo(const std::string& name, const Fields& fields) {
   fields.duration("window", slo.window);
   fields.text("load", slo.load);
   fields.duration("latency", slo.latency);
-  fields.object("prometheus", [&](const Fields& source) { slo.prometheus = read_prometheus(source); });
-  if (!fields.has("load") && !fields.has("prometheus") && !fields.has("from"))
-    fields.complain("says not what measures it: 'load' (the name of a load) or 'prometheus' is needed");
+  read_source(fields, slo);
   return slo;
 }
 

@@ -72,10 +72,11 @@ void check_slo(const Slo& slo, const Experiment& experiment, Report& report) {
   const std::string path = "spec.slos." + slo.name;
   check_burn(slo, path, report);
   if (!slo.load.empty()) check_load_slo(slo, experiment, path, report);
-  if (!slo.load.empty() && slo.prometheus) report.complain(path, "has both 'load' and 'prometheus': one of them measures it");
-  if (slo.latency > Duration{0} && slo.load.empty())
+  const bool can_time = std::holds_alternative<MetricsSource>(slo.source) || std::holds_alternative<AccessLogSource>(slo.source);
+  if (slo.latency > Duration{0} && slo.load.empty() && !can_time && slo.source.index() != 0)
     report.complain(path + ".latency",
-                    "needs 'load': only the load generator knows how old a request is; for Prometheus put it into the 'bad' query");
+                    "is not known to " + std::string(name_of(slo.source)) +
+                        ": only a load, metrics.histogram and accessLog see each request's duration; put it into what 'bad' counts");
 }
 
 void check_kind(const Step& step, const protocol::FaultText& fault, const Target& target, const std::string& path, Report& report) {

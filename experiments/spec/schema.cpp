@@ -139,7 +139,11 @@ Json schema(const std::vector<protocol::FaultText>& faults) {
     defs["step"]["allOf"] = fault_rules(faults);
   }
   defs["target"]["oneOf"] = exactly_one({"process", "netns", "cgroup", "unit", "node"});
-  defs["slo"]["oneOf"] = exactly_one({"load", "prometheus"});
+  defs["slo"]["oneOf"] =
+      exactly_one({"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog"});
+  defs["secret"]["oneOf"] = exactly_one({"env", "file", "command"});
+  defs["mackerel"]["oneOf"] = exactly_one({"service", "host"});
+  defs["metrics"]["oneOf"] = {{{"required", {"bad", "total"}}}, {{"required", {"good", "total"}}}, {{"required", {"histogram"}}}};
   defs["check"]["oneOf"] = exactly_one({"command", "http"});
   defs["pick"]["oneOf"] = exactly_one({"count", "percent"});
   Json made = defs["experiment"];

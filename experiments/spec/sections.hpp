@@ -8,6 +8,8 @@ namespace arashi::spec {
 Selector read_selector(const Fields& target);
 Pick read_pick(const Fields& target);
 void read_no_data(const Fields& guard, Guard& out);
+// What measures it: exactly one of load and the sources; and whether its latency can be told by that.
+void read_source(const Fields& slo, Slo& out);
 void read_expect(const Fields& check, Check& out);
 Hours read_hours(const Fields& window);
 // The canonical `with` of a step, checked against the fault's declarations.

@@ -1,6 +1,7 @@
 // An experiment as written by a person, checked and in typed units. Pure data: parse.hpp makes it, plan/ and run/ read it.
 #pragma once
 
+#include "experiments/spec/sources.hpp"
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/units.hpp"
 #include "injector/core/victim.hpp"
@@ -33,21 +34,13 @@ struct Target {
   Where where;
 };
 
-struct PrometheusSource {
-  std::string url;                             // base, without /api/v1
-  std::string bad, total;                      // PromQL counts: counters or sum(counter); read at each poll and differenced
-  Duration every = std::chrono::seconds(1);    // poll period
-  Duration scrape = std::chrono::seconds(15);  // how often the server scrapes: a sample older than 2.5 of them is stale
-  std::map<std::string, std::string> headers;
-};
-
 struct Slo {
   std::string name;
   double objective = 0;  // 0.999
   Duration window = std::chrono::hours(24 * 30);
-  std::string load;                            // name of a load, or empty
-  Duration latency{};                          // load: a request older than this is bad; 0: only errors are bad
-  std::optional<PrometheusSource> prometheus;  // exactly one of load and prometheus
+  std::string load;    // name of a load, or empty
+  Source source;       // what measures it, when no load does
+  Duration latency{};  // load, histogram, access log: a request that takes longer is bad; 0: only errors are bad
   Where where;
 };
 

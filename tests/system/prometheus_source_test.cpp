@@ -106,7 +106,7 @@ struct Seen {
 };
 
 std::unique_ptr<sli::Source> open(const Prometheus& prometheus, Duration epoch) {
-  auto source = sli::prometheus(prometheus.source(), std::chrono::hours(720), epoch);
+  auto source = sli::prometheus(prometheus.source(), {}, epoch);
   REQUIRE_MESSAGE(source, source.error().message);
   return std::move(source).value();
 }
@@ -164,7 +164,7 @@ TEST_CASE("real Prometheus: history says how many events, and over how much time
     exporter.serve(100, i < 5 ? 0 : 1);
     testing::eventually([] { return false; }, 1s);
   }
-  const auto history = sli::prometheus_history(prometheus.source(), std::chrono::hours(720));
+  const auto history = sli::prometheus_history(prometheus.source(), {}, std::chrono::hours(720));
   REQUIRE_MESSAGE(history, history.error().message);
   CHECK(history->events > 700);
   CHECK(history->events < 1300);
@@ -173,9 +173,9 @@ TEST_CASE("real Prometheus: history says how many events, and over how much time
 
   auto wrong = prometheus.source();
   wrong.total = "sum(nothing_of_this_name)";
-  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().blame == Blame::missing);
+  CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().blame == Blame::missing);
   wrong.total = "sum(requests_total{";
-  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().blame == Blame::input);
+  CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().blame == Blame::input);
   wrong.total = "sum(requests_total))";
-  CHECK(sli::prometheus_history(wrong, std::chrono::hours(720)).error().message.find("parse error") != std::string::npos);
+  CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().message.find("parse error") != std::string::npos);
 }

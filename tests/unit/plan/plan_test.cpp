@@ -209,8 +209,15 @@ TEST_CASE("what weakens the guard is a warning") {
   auto late = experiment();
   late.slos[0].objective = 0.9999;
   late.slos[0].load.clear();
-  late.slos[0].prometheus = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
+  late.slos[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
   CHECK(joined(planned(late, 1).warnings).find("SLO 's': its data may be 17s old, in which a total outage spends 6.56%") == 0);
+  late.slos[0].objective = 0.99;
+  late.slos[0].source = spec::DatadogSource{};
+  CHECK(
+      joined(planned(late, 1).warnings) ==
+      "SLO 's': its data may be 2m40s old, in which a total outage spends 0.62% of the budget, not more than guard.budget (2%); datadog is "
+      "fit to decide whether to start, and for the record, but not to stop in time: measure it with a load, metrics or accessLog as "
+      "well\n");
   auto unused = experiment();
   unused.targets.push_back({.name = "spare", .selector = {"node", {}}});
   CHECK(joined(planned(unused, 1).warnings) == "target 'spare' is not used in the timeline\n");

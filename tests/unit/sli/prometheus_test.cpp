@@ -28,7 +28,7 @@ std::string page(double bad, double total, double at) {
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::vector<guard::Slice> collect(const spec::PrometheusSource& from, Duration time) {
-  auto source = sli::prometheus(from, std::chrono::hours(720), boot_now());
+  auto source = sli::prometheus(from, {}, boot_now());
   REQUIRE_MESSAGE(source, source.error().message);
   std::vector<guard::Slice> all;
   for (const Duration end = boot_now() + time; boot_now() < end;) {
@@ -127,11 +127,11 @@ TEST_CASE("a source that hangs is an error within its period, and can be closed 
 
 TEST_CASE("a source that cannot be asked is refused") {
   spec::PrometheusSource source{.url = "prometheus:9090", .bad = "sum(a)", .total = "sum(b)"};
-  CHECK(sli::prometheus(source, 1h, 0s).error().blame == Blame::input);
+  CHECK(sli::prometheus(source, {}, 0s).error().blame == Blame::input);
   source.url = "http://prometheus:9090";
   source.bad = "rate(a[5m])";
-  CHECK(sli::prometheus(source, 1h, 0s).error().message.find("range") != std::string::npos);
+  CHECK(sli::prometheus(source, {}, 0s).error().message.find("range") != std::string::npos);
   source.bad = "sum(a)";
   source.every = 0s;
-  CHECK_FALSE(sli::prometheus(source, 1h, 0s));
+  CHECK_FALSE(sli::prometheus(source, {}, 0s));
 }

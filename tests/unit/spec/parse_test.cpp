@@ -63,9 +63,10 @@ TEST_CASE("the example of the design is read into typed units") {
   CHECK(e.slos[0].window == 30 * 24h);
   CHECK(e.slos[0].load == "checkout");
   CHECK(e.slos[0].latency == 300ms);
-  REQUIRE(e.slos[1].prometheus);
-  CHECK(e.slos[1].prometheus->url == "http://127.0.0.1:9090");
-  CHECK(e.slos[1].prometheus->scrape == 5s);
+  const auto* prometheus = std::get_if<spec::PrometheusSource>(&e.slos[1].source);
+  REQUIRE(prometheus != nullptr);
+  CHECK(prometheus->url == "http://127.0.0.1:9090");
+  CHECK(prometheus->scrape == 5s);
   REQUIRE(e.loads.size() == 1);
   CHECK(e.loads[0].method == "POST");
   CHECK(e.loads[0].rate.per_second == 200);
@@ -189,7 +190,8 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
        "10/s}}\ntimeline: []",
        {"f:5:13: spec.slos.s: has both 'load' and 'prometheus': one of them measures it"}},
       {"slos: {s: {objective: 99.9%}}\ntimeline: []",
-       {"f:5:13: spec.slos.s: says not what measures it: 'load' (the name of a load) or 'prometheus' is needed"}},
+       {"f:5:13: spec.slos.s: says not what measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
+        "mackerel, cloudwatch, newrelic, command, accessLog is needed"}},
       {"slos: {s: {objective: 99.9%, from: a.yaml}}\ntimeline: []",
        {"f:5:32: spec.slos.s.from: 'from': reading OpenSLO files is not supported yet in this version; write objective, window and load or "
         "prometheus here"}},

@@ -1,0 +1,18 @@
+// What a spec says of where an SLO's counts come from → a running source, and what its past says about the budget.
+#pragma once
+
+#include "experiments/sli/history.hpp"
+#include "experiments/sli/sli.hpp"
+#include "experiments/spec/spec.hpp"
+
+#include <memory>
+
+namespace arashi::sli {
+
+// The slices' times are since `epoch`; programs run in `directory`. Not for an SLO measured by a load.
+Result<std::unique_ptr<Source>> open(const spec::Slo& slo, const std::string& directory, Duration epoch);
+
+// Events of the SLO's window: from the source's own past, or where it has none from what it counts in the next seconds. Blocks.
+Result<History> history(const spec::Slo& slo, const std::string& directory);
+
+}  // namespace arashi::sli
