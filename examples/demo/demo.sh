@@ -136,7 +136,8 @@ pid $run/gateway/nginx.pid;
 error_log $run/gateway/error.log warn;
 events { worker_connections 2048; }
 http {
-  access_log off;
+  log_format timed '\$remote_addr [\$time_local] "\$request" \$status \$request_time';
+  access_log $run/gateway/access.log timed;
   client_body_temp_path $run/gateway/body;
   proxy_temp_path $run/gateway/proxy;
   fastcgi_temp_path $run/gateway/fastcgi;

@@ -11,6 +11,12 @@ namespace {
 // A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
 constexpr double peak_over_mean = 3;
 
+// What the spec says of its rate is not measured again.
+void take_rate(const spec::Slo& slo, guard::SourceTerms& terms) {
+  terms.window_events = slo.rate.per_second * seconds(slo.window);
+  terms.rate_most = peak_over_mean * slo.rate.per_second;
+}
+
 Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::SourceTerms& terms) {
   auto history = sli::history(slo, directory);
   if (!history) return because(history.error(), "SLO '", slo.name, "'");
@@ -22,7 +28,6 @@ Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::
   terms.window_bad = history->bad;
   terms.extrapolated = covered < 0.99;
   terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
-  terms.patience = spec::usual_lag(slo.source) * 2 + std::chrono::seconds(2);
   return {};
 }
 
@@ -43,7 +48,11 @@ Result<guard::Config> guard_config(const spec::Experiment& experiment) {
       source.window_events = load->rate.per_second * seconds(slo.window);
       source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     }
-    if (slo.load.empty()) TRY(measure(slo, experiment.directory, source));
+    if (slo.load.empty()) {
+      source.patience = spec::usual_lag(slo.source) * 5 / 2 + std::chrono::seconds(2);
+      if (slo.rate.per_second > 0) take_rate(slo, source);
+      if (slo.rate.per_second <= 0) TRY(measure(slo, experiment.directory, source));
+    }
     config.slos.push_back({.name = slo.name, .objective = slo.objective, .window = slo.window, .sources = {std::move(source)}});
   }
   config.budget = experiment.guard.budget.fraction;

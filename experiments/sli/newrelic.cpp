@@ -45,7 +45,8 @@ class Newrelic final : public Provider {
     if (const std::string error = first_error(answer); !error.empty())
       return fail(Blame::input, "New Relic says: ", error);  // with status 200
     const Json counts = TRY(results(answer, "counts"));
-    const double newest = TRY(newest_of(TRY(results(answer, "newest"))));
+    const Json newest_rows = TRY(results(answer, "newest"));
+    const double newest = TRY(newest_of(newest_rows));
     Batch batch{.width = stretch.width};
     for (const Json& row : counts) {
       if (!row.is_object() || row.contains("facet")) return fail(Blame::input, "the answer has facets: one row for each time is wanted");
@@ -55,7 +56,8 @@ class Newrelic final : public Provider {
       if (total <= 0 && end * 1000 > newest) continue;  // not silence, but not known yet
       batch.width = std::llround((end - begin) * 1000);
       TRY(add_point(batch.total, std::llround(begin * 1000), total, "total"));
-      TRY(add_point(batch.bad, std::llround(begin * 1000), TRY(number(row, "bad")), "bad"));
+      const double bad = TRY(number(row, "bad"));
+      TRY(add_point(batch.bad, std::llround(begin * 1000), bad, "bad"));
     }
     return batch;
   }

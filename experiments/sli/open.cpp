@@ -1,7 +1,13 @@
 #include "experiments/sli/open.hpp"
 
+#include "experiments/sli/access_log.hpp"
+#include "experiments/sli/metrics.hpp"
+#include "experiments/sli/program.hpp"
 #include "experiments/sli/prometheus.hpp"
 #include "experiments/sli/provider.hpp"
+
+#include <algorithm>
+#include <thread>
 
 namespace arashi::sli {
 namespace {
@@ -29,24 +35,56 @@ struct AsProvider {
   Result<Asked> operator()(const auto& /*other*/) const { return Asked{}; }
 };
 
-Unexpected<Error> not_yet(const spec::Slo& slo) {
-  return fail(Blame::unsupported, "counts from '", spec::name_of(slo.source), "' are not supported yet in this version");
+// A source without a past: what it counts in the next seconds must do, and the budget from it is called extrapolated.
+Result<History> measured(const spec::Slo& slo, const std::string& directory) {
+  constexpr Duration look = std::chrono::seconds(5);
+  constexpr Duration longest = std::chrono::seconds(20);
+  const Duration begin = boot_now();
+  const auto source = TRY(open(slo, directory, begin));
+  History history;
+  std::string problem;
+  Duration first = Duration::max();
+  Duration last{};
+  while (boot_now() - begin < longest && !(last - first >= look && history.events > 0)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (const auto& slice : source->drain()) {
+      if (!guard::has_counts(slice.state)) {
+        problem = slice.problem;
+        continue;
+      }
+      history.events += static_cast<double>(slice.total);
+      history.bad += static_cast<double>(slice.bad);
+      first = std::min(first, slice.begin);
+      last = std::max(last, slice.end);
+    }
+  }
+  if (history.events <= 0)
+    return fail(Blame::missing, "no event in ", to_text(longest), problem.empty() ? "" : ": ", problem,
+                "; where there is no traffic before the experiment's own, write the SLO's mean 'rate'");
+  history.covered = last - first;
+  return history;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Source>> open(const spec::Slo& slo, const std::string& directory, Duration epoch) {
   if (const auto* source = std::get_if<spec::PrometheusSource>(&slo.source)) return prometheus(*source, directory, epoch);
+  if (const auto* source = std::get_if<spec::MetricsSource>(&slo.source)) return metrics(*source, slo.latency, directory, epoch);
+  if (const auto* source = std::get_if<spec::CommandSource>(&slo.source)) return program(*source, directory, epoch);
+  if (const auto* source = std::get_if<spec::AccessLogSource>(&slo.source)) return access_log(*source, slo.latency, directory, epoch);
   Asked asked = TRY(std::visit(AsProvider{directory}, slo.source));
-  if (asked.provider) return poll(std::move(asked.provider), asked.pace, epoch);
-  return not_yet(slo);
+  if (!asked.provider) return fail(Blame::input, "SLO '", slo.name, "' is measured by nothing");
+  return poll(std::move(asked.provider), asked.pace, epoch);
 }
 
 Result<History> history(const spec::Slo& slo, const std::string& directory) {
   if (const auto* source = std::get_if<spec::PrometheusSource>(&slo.source)) return prometheus_history(*source, directory, slo.window);
+  if (const auto* source = std::get_if<spec::AccessLogSource>(&slo.source)) {
+    auto past_of_log = access_log_history(*source, slo.latency, directory, slo.window);
+    if (past_of_log || past_of_log.error().blame != Blame::missing) return past_of_log;
+  }
   const Asked asked = TRY(std::visit(AsProvider{directory}, slo.source));
-  if (asked.provider) return past(*asked.provider, slo.window);
-  return not_yet(slo);
+  return asked.provider ? past(*asked.provider, slo.window) : measured(slo, directory);
 }
 
 }  // namespace arashi::sli

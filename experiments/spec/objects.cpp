@@ -52,6 +52,8 @@ constexpr Key slo_keys[] = {
     {"window", Type::duration, "over how long", "30d", optional, "30d"},
     {"load", Type::name, "measured by this load", "checkout"},
     {"latency", Type::duration, "a request that takes longer is bad: of a load, a metrics histogram, or an access log", "300ms"},
+    {"rate", Type::rate,
+     "mean events of the window, which the budget is a share of; absent: from the source's past, or measured before the start", "200/s"},
     {"prometheus", Type::object, "measured by a Prometheus server, or what speaks its API", "", optional, "", &prometheus_object},
     {"metrics", Type::object, "measured by the replicas' own /metrics pages", "", optional, "", &metrics_object},
     {"datadog", Type::object, "measured by Datadog", "", optional, "", &datadog_object},

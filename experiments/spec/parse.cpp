@@ -33,6 +33,7 @@ Slo read_slo(const std::string& name, const Fields& fields) {
   fields.duration("window", slo.window);
   fields.text("load", slo.load);
   fields.duration("latency", slo.latency);
+  fields.rate("rate", slo.rate);
   read_source(fields, slo);
   return slo;
 }

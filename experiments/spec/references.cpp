@@ -65,6 +65,8 @@ void check_load_slo(const Slo& slo, const Experiment& experiment, const std::str
   if (slo.latency > load->timeout)
     report.complain(path + ".latency", "is " + to_text(slo.latency) + ", more than the timeout of load '" + load->name + "' (" +
                                            to_text(load->timeout) + "): a request is cut off before it can be too slow");
+  if (slo.rate.per_second > 0)
+    report.complain(path + ".rate", "is for a source of counts: load '" + load->name + "' has a rate of its own");
   check_allowance(slo, *load, experiment.guard, path, report);
 }
 

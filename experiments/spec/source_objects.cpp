@@ -123,7 +123,7 @@ constexpr Key newrelic_keys[] = {
 constexpr Key command_keys[] = {
     {"run", Type::texts, "a program and its arguments, run in the spec's folder; prints lines such as {\"good\": 9, \"bad\": 1}",
      "[./counts.sh, pay]", required},
-    {"every", Type::duration, "how often it is run; it is ended after nine tenths of this", "1s", optional, "1s"},
+    {"every", Type::duration, "how often it is run; it is ended after nine tenths of this, at most 10s", "1s", optional, "1s"},
     {.name = "values",
      .type = Type::choice,
      .summary = "whether its numbers are the events since the line before, or counters that only grow",

@@ -40,6 +40,7 @@ struct Slo {
   Duration window = std::chrono::hours(24 * 30);
   std::string load;    // name of a load, or empty
   Source source;       // what measures it, when no load does
+  Rate rate;           // mean of the window, for the budget; 0: from the source's past, or measured before the start
   Duration latency{};  // load, histogram, access log: a request that takes longer is bad; 0: only errors are bad
   Where where;
 };

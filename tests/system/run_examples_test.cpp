@@ -180,4 +180,19 @@ TEST_CASE("prometheus: the SLO is judged by Prometheus' counts") {
   check_left_as_found(before, run);
 }
 
+TEST_CASE("sources: the SLOs are judged by the replicas' pages, the gateway's log and a program, and all count the same transfers") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("sources.yaml")});
+  CHECK(run.wait() == 0);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  REQUIRE(run.result["slos"].size() == 3);
+  for (const auto& slo : run.result["slos"]) {
+    CHECK(slo["total"].get<double>() > 300);  // 50/s for 8 s and more
+    CHECK(slo["total"].get<double>() < 2000);
+  }
+  check_left_as_found(before, run);
+}
+
 }  // namespace arashi::testing

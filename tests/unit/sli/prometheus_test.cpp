@@ -1,11 +1,13 @@
 // The polling thread against a server that answers as a test wants it; tests/system has the real Prometheus.
 #include "experiments/sli/prometheus.hpp"
 #include "tests/support/http_server.hpp"
+#include "tests/support/namespaces.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <mutex>
 
 using namespace arashi;
@@ -134,4 +136,50 @@ TEST_CASE("a source that cannot be asked is refused") {
   source.bad = "sum(a)";
   source.every = 0s;
   CHECK_FALSE(sli::prometheus(source, {}, 0s));
+}
+
+TEST_CASE("what speaks Prometheus' API is asked in its own way: tenants, no partial answers, tokens that end, passwords") {
+  testing::Directory directory;
+  const auto token = directory.path() / "token";
+  std::ofstream(token) << "old\n";
+  std::mutex mutex;
+  std::string target, head;
+  HttpServer server([&](const Asked& asked) {
+    const std::lock_guard lock(mutex);
+    target = asked.target;
+    head = asked.head;
+    if (asked.head.find("Bearer old") != std::string::npos) {
+      std::ofstream(token) << "new\n";  // what a token's keeper does now and then
+      return Answered{.status = 401, .body = "{}"};
+    }
+    return Answered{.body = page(1, 100, now())};
+  });
+  const auto asked_as = [&](spec::PrometheusSource source) {
+    source.every = 50ms;
+    collect(source, 250ms);
+    const std::lock_guard lock(mutex);
+    return target + "\n" + head;
+  };
+  auto source = source_of(server);
+  source.headers.clear();
+  source.server = "thanos";
+  source.tenant = "pay";
+  CHECK(asked_as(source).find("&partial_response=false&dedup=true") != std::string::npos);
+  CHECK(asked_as(source).find("THANOS-TENANT: pay") != std::string::npos);
+  source.server = "mimir";
+  CHECK(asked_as(source).find("X-Scope-OrgID: pay") != std::string::npos);
+  CHECK(asked_as(source).find("partial_response") == std::string::npos);
+  source.tenant.clear();
+  source.user = "arashi";
+  source.password.command = {"echo", "secret"};
+  CHECK(asked_as(source).find("Authorization: Basic YXJhc2hpOnNlY3JldA==") != std::string::npos);
+  source = source_of(server);
+  source.server = "google";
+  source.token.file = token.string();
+  CHECK(asked_as(source).find("Authorization: Bearer new") != std::string::npos);
+  source.token = {.env = {}, .file = "/no/such/token", .command = {}};
+  const auto slices = collect(source, 100ms);
+  REQUIRE_FALSE(slices.empty());
+  CHECK(slices[0].state == guard::Freshness::error);
+  CHECK(slices[0].problem.find("/no/such/token") != std::string::npos);
 }

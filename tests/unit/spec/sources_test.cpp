@@ -107,7 +107,7 @@ TEST_CASE("a mistake in a source is told with its place and what to write") {
        "f:7:59: spec.slos.s.cloudwatch.period: is 7s: 1s, 5s, 10s, 30s or whole minutes\n"
        "f:7:100: spec.slos.s.cloudwatch.bad.stat: is 'Average'; known are Sum, SampleCount\n"},
       {"{objective: 99.9%, newrelic: {account: acme, from: T, bad: b, interval: 1500ms, lagg: 3s}}",
-       "f:7:49: spec.slos.s.newrelic.account: 'acme' is not an account's number, such as 12345678\n"
+       "f:7:47: spec.slos.s.newrelic.account: 'acme' is not an account's number, such as 12345678\n"
        "f:7:80: spec.slos.s.newrelic.interval: is 1.5s: whole seconds are needed\n"
        "f:7:88: spec.slos.s.newrelic.lagg: unknown key 'lagg'; did you mean 'lag'?\n"},
       {"{objective: 99.9%, command: {run: [x], values: counter}}",

@@ -1,0 +1,20 @@
+// An SLO's counts from nginx' access log on this machine, read as it grows.
+#pragma once
+
+#include "experiments/sli/history.hpp"
+#include "experiments/sli/sli.hpp"
+#include "experiments/spec/sources.hpp"
+
+#include <memory>
+#include <string>
+
+namespace arashi::sli {
+
+// Refuses a file that cannot be read, and one whose last lines are not of the format. `file` is relative to `directory`.
+Result<std::unique_ptr<Source>> access_log(const spec::AccessLogSource& source, Duration latency, const std::string& directory,
+                                           Duration epoch);
+
+// From the lines that the file holds already, the last 64 MiB of them.
+Result<History> access_log_history(const spec::AccessLogSource& source, Duration latency, const std::string& directory, Duration window);
+
+}  // namespace arashi::sli

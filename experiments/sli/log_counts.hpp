@@ -1,0 +1,36 @@
+// Pieces of a growing log, as they are read → counts. Pure.
+#pragma once
+
+#include "experiments/sli/log_format.hpp"
+
+namespace arashi::sli {
+
+class LogCounts {
+ public:
+  LogCounts(LogFormat format, LogJudge judge) : format_(std::move(format)), judge_(std::move(judge)) {}
+
+  // Any piece of the file; a line that is not ended yet waits for its rest.
+  void add(std::string_view piece);
+  // The file begins anew: what was half of a line will never be whole.
+  void forget_rest() { rest_.clear(); }
+
+  struct Counts {
+    std::uint64_t total = 0, bad = 0;
+    std::uint64_t lines = 0, foreign = 0;  // all lines; those not of the format
+    std::string example;                   // of a foreign one
+    std::optional<double> oldest, newest;  // times the lines give, seconds since 1970
+  };
+  // Since the last call.
+  Counts take() { return std::exchange(counts_, {}); }
+
+ private:
+  void line(std::string_view text);
+
+  LogFormat format_;
+  LogJudge judge_;
+  std::string rest_;
+  bool skipping_ = false;  // inside of a line that is too long
+  Counts counts_;
+};
+
+}  // namespace arashi::sli

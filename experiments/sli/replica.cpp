@@ -1,0 +1,33 @@
+#include "experiments/sli/replica.hpp"
+
+#include <algorithm>
+
+namespace arashi::sli {
+
+double Replica::grow(Tallies& known, const Tallies& seen, bool& comparable) {
+  double grown = 0;
+  for (const auto& [series, tally] : seen) {
+    const auto [before, born] = known.try_emplace(series);
+    const Tally old = std::exchange(before->second, tally);
+    const bool anew = born || tally.value < old.value || (tally.created > 0 && old.created > 0 && tally.created > old.created);
+    if (!born && !anew && tally.resolution != old.resolution) comparable = false;
+    grown += anew ? tally.value : tally.value - old.value;
+  }
+  return grown;
+}
+
+std::optional<Replica::Growth> Replica::take(const Page& page) {
+  if (!std::exchange(begun_, true)) {
+    part_ = page.part;
+    total_ = page.total;
+    return std::nullopt;
+  }
+  Growth growth;
+  const double part = grow(part_, page.part, growth.comparable);
+  growth.total = grow(total_, page.total, growth.comparable);
+  growth.bad = part_is_good_ ? std::max(growth.total - part, 0.0) : part;
+  growth.total = std::max(growth.total, growth.bad);
+  return growth;
+}
+
+}  // namespace arashi::sli

@@ -1,0 +1,28 @@
+// One replica's counters, page after page → how many events came in between. Pure.
+#pragma once
+
+#include "experiments/sli/page.hpp"
+
+namespace arashi::sli {
+
+class Replica {
+ public:
+  struct Growth {
+    double total = 0, bad = 0;
+    bool comparable = true;  // false: a native histogram has changed its resolution, so its bad ones are not known
+  };
+  explicit Replica(bool part_is_good) : part_is_good_(part_is_good) {}
+
+  // Nothing for the first page. A counter that fell, or was created anew, began at 0; so did a series first seen later.
+  std::optional<Growth> take(const Page& page);
+
+ private:
+  using Tallies = std::map<std::string, Tally>;
+  static double grow(Tallies& known, const Tallies& seen, bool& comparable);
+
+  bool part_is_good_;
+  bool begun_ = false;
+  Tallies part_, total_;
+};
+
+}  // namespace arashi::sli

@@ -1,0 +1,387 @@
+// Datadog, Mackerel, CloudWatch and New Relic against a server that speaks their documented protocols, and checks what it is sent.
+#include "experiments/sli/open.hpp"
+#include "experiments/sli/provider.hpp"
+#include "injector/core/json.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/http_server.hpp"
+#include "tests/support/namespaces.hpp"
+#include "tests/support/sigv4.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <mutex>
+
+using namespace arashi;
+using namespace std::chrono_literals;
+using guard::Freshness;
+using testing::Answered;
+using testing::Asked;
+using testing::header_of;
+using testing::HttpServer;
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string parameter(const Asked& asked, const std::string& name) {
+  const auto at = asked.target.find(name + "=");
+  if (at == std::string::npos) return {};
+  const auto begin = at + name.size() + 1;
+  return asked.target.substr(begin, asked.target.find('&', begin) - begin);
+}
+
+// 100 events in each stretch, 3 of them bad; each complete once its time is over.
+std::vector<std::int64_t> stretches(std::int64_t from, std::int64_t to, std::int64_t width) {
+  std::vector<std::int64_t> begins;
+  for (std::int64_t at = (from + width - 1) / width * width; at + width <= std::min(to, now_ms()); at += width) begins.push_back(at);
+  return begins;
+}
+
+Answered refused(int status, const Json& body, const std::string& headers = "") {
+  return {.status = status, .body = to_text(body), .headers = headers};
+}
+
+Answered datadog_v2(const Asked& asked) {
+  if (header_of(asked, "DD-API-KEY") != "the-api-key" || header_of(asked, "DD-APPLICATION-KEY") != "the-app-key")
+    return refused(403, {{"errors", {"Forbidden"}}});
+  const Json body = *parse_json(asked.body);
+  const Json& data = body.at("data");
+  const Json& about = data.at("attributes");
+  if (asked.method != "POST" || asked.target != "/api/v2/query/timeseries" || data.at("type") != "timeseries_request" ||
+      header_of(asked, "Content-Type") != "application/json" || about.at("queries").at(0).at("data_source") != "metrics")
+    return refused(400, {{"errors", {"Bad Request"}}});
+  Json times = Json::array(), bad = Json::array(), total = Json::array();
+  for (const auto at : stretches(about.at("from"), about.at("to"), about.at("interval"))) {
+    times.push_back(at);
+    bad.push_back(at / 1000 % 2 == 0 ? Json(3) : Json(nullptr));  // null: no error in that stretch
+    total.push_back(100);
+  }
+  const Json series =
+      Json::array({{{"group_tags", Json::array()}, {"query_index", 0}}, {{"group_tags", Json::array()}, {"query_index", 1}}});
+  return {
+      .body = to_text(Json{
+          {"data", {{"type", "timeseries_response"}, {"attributes", {{"times", times}, {"series", series}, {"values", {bad, total}}}}}}})};
+}
+
+Answered datadog_v1(const Asked& asked) {
+  if (header_of(asked, "DD-API-KEY") != "the-api-key") return refused(403, {{"errors", {"Forbidden"}}});
+  if (!asked.target.starts_with("/api/v1/query?") ||
+      parameter(asked, "query") != "sum%3Ae%7B%2A%7D.as_count%28%29%2Csum%3Ah%7B%2A%7D.as_count%28%29")
+    return refused(400, {{"errors", {"Bad Request"}}});
+  Json bad = Json::array(), total = Json::array();
+  for (const auto at : stretches(std::stoll(parameter(asked, "from")) * 1000, std::stoll(parameter(asked, "to")) * 1000, 1000)) {
+    bad.push_back({at, 3.0});
+    total.push_back({at, 100.0});
+  }
+  const Json series =
+      Json::array({{{"query_index", 1}, {"pointlist", total}, {"interval", 1}}, {{"query_index", 0}, {"pointlist", bad}, {"interval", 1}}});
+  return {.body = to_text(Json{{"status", "ok"}, {"res_type", "time_series"}, {"series", series}})};
+}
+
+Answered mackerel(const Asked& asked) {
+  if (header_of(asked, "X-Api-Key") != "the-api-key") return refused(403, {{"error", {{"message", "API key is invalid"}}}});
+  if (!asked.target.starts_with("/api/v0/services/pay/metrics?name=http.")) return refused(404, {{"error", "no such metric"}});
+  Json metrics = Json::array();
+  for (const auto at : stretches(std::stoll(parameter(asked, "from")) * 1000, std::stoll(parameter(asked, "to")) * 1000, 60'000))
+    metrics.push_back({{"time", at / 1000}, {"value", asked.target.find("name=http.errors") != std::string::npos ? 3 : 100}});
+  return {.body = to_text(Json{{"metrics", metrics}})};
+}
+
+Answered cloudwatch(const Asked& asked) {
+  const std::string problem = testing::sigv4_problem(asked, "AKIDEXAMPLE", "the-secret-key", "eu-central-1", "monitoring");
+  if (!problem.empty()) return refused(403, {{"__type", "SignatureDoesNotMatch"}, {"message", problem}});
+  if (header_of(asked, "X-Amz-Security-Token") != "the-session")
+    return refused(403, {{"__type", "InvalidClientTokenId"}, {"message", "no token"}});
+  if (header_of(asked, "X-Amz-Target") != "GraniteServiceVersion20100801.GetMetricData" ||
+      header_of(asked, "Content-Type") != "application/json" || header_of(asked, "Content-Encoding") != "amz-1.0")
+    return refused(400, {{"__type", "UnknownOperationException"}});
+  const Json body = *parse_json(asked.body);
+  Json results = Json::array();
+  for (const Json& query : body.at("MetricDataQueries")) {
+    Json times = Json::array(), values = Json::array();
+    const Json& about = query.at("MetricStat");
+    CHECK(about.at("Metric").at("Dimensions").at(0).at("Name") == "LoadBalancer");
+    const bool bad = about.at("Metric").at("MetricName") == "HTTPCode_Target_5XX_Count";
+    for (const auto at : stretches(body.at("StartTime").get<std::int64_t>() * 1000, body.at("EndTime").get<std::int64_t>() * 1000,
+                                   about.at("Period").get<std::int64_t>() * 1000)) {
+      times.push_back(static_cast<double>(at) / 1000);
+      values.push_back(bad ? 3.0 : 100.0);
+    }
+    results.push_back({{"Id", query.at("Id")}, {"Label", "x"}, {"StatusCode", "Complete"}, {"Timestamps", times}, {"Values", values}});
+  }
+  return {.body = to_text(Json{{"Messages", Json::array()}, {"MetricDataResults", results}})};
+}
+
+Answered newrelic(const Asked& asked) {
+  if (header_of(asked, "API-Key") != "the-api-key") return refused(401, {{"error", "Unauthorized"}});
+  const Json body = *parse_json(asked.body);
+  const std::string nrql = body.at("variables").at("counts");
+  std::int64_t from = 0, to = 0, width = 0;
+  const bool understood =
+      std::sscanf(
+          nrql.c_str(),
+          "SELECT count(*) AS 'total', filter(count(*), WHERE (error IS true)) AS 'bad' FROM Transaction WHERE (appName = 'pay') SINCE "
+          "%ld UNTIL %ld TIMESERIES %ld seconds",
+          &from, &to, &width) == 3;
+  if (asked.target != "/graphql" || !understood || body.at("variables").at("account") != 12345678)
+    return {.body = to_text(Json{{"errors", {{{"message", "NRQL Syntax Error: " + nrql}}}}})};
+  const std::int64_t newest = now_ms() - 1500;  // what is later has not arrived, and is shown as 0
+  Json rows = Json::array();
+  for (std::int64_t at = from; at < to; at += width * 1000)
+    rows.push_back({{"beginTimeSeconds", at / 1000},
+                    {"endTimeSeconds", at / 1000 + width},
+                    {"total", at + width * 1000 <= newest ? 100 : 0},
+                    {"bad", at + width * 1000 <= newest ? 3 : 0}});
+  const Json account{{"counts", {{"results", rows}}}, {"newest", {{"results", {{{"newest", newest}}}}}}};
+  return {.body = to_text(Json{{"data", {{"actor", {{"account", account}}}}}})};
+}
+
+// ---- the same for all
+
+struct Files {
+  testing::Directory directory;
+  Files() { write("api", "the-api-key\n"); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(directory.path() / name) << text; }
+};
+
+spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& files) {
+  files.write("app", "the-app-key");
+  files.write("access", "AKIDEXAMPLE");
+  files.write("secret", "the-secret-key");
+  files.write("session", "the-session");
+  const auto file = [](const char* name) { return spec::Secret{.env = {}, .file = name, .command = {}}; };
+  spec::Slo slo{.name = "s", .objective = 0.999, .window = 1h};
+  if (kind.starts_with("datadog"))
+    slo.source = spec::DatadogSource{.url = url,
+                                     .api = kind.substr(8),
+                                     .bad = "sum:e{*}.as_count()",
+                                     .total = "sum:h{*}.as_count()",
+                                     .every = 100ms,
+                                     .interval = 1s,
+                                     .lag = 200ms,
+                                     .api_key = file("api"),
+                                     .app_key = {.env = {}, .file = {}, .command = {"cat", "app"}}};
+  if (kind == "mackerel")
+    slo.source = spec::MackerelSource{
+        .url = url, .service = "pay", .bad = "http.errors", .total = "http.requests", .every = 100ms, .lag = 0ms, .api_key = file("api")};
+  if (kind == "cloudwatch")
+    slo.source = spec::CloudwatchSource{
+        .region = "eu-central-1",
+        .url = url,
+        .bad = {.name_space = "AWS/ApplicationELB", .metric = "HTTPCode_Target_5XX_Count", .dimensions = {{"LoadBalancer", "app/pay/1"}}},
+        .total = {.name_space = "AWS/ApplicationELB", .metric = "RequestCount", .dimensions = {{"LoadBalancer", "app/pay/1"}}},
+        .every = 100ms,
+        .period = 1s,
+        .lag = 200ms,
+        .access_key = file("access"),
+        .secret_key = file("secret"),
+        .session_token = file("session")};
+  if (kind == "newrelic")
+    slo.source = spec::NewrelicSource{.url = url,
+                                      .account = "12345678",
+                                      .from = "Transaction",
+                                      .where = "appName = 'pay'",
+                                      .bad = "error IS true",
+                                      .every = 100ms,
+                                      .interval = 1s,
+                                      .lag = 200ms,
+                                      .api_key = file("api")};
+  return slo;
+}
+
+std::vector<guard::Slice> collect(const spec::Slo& slo, const Files& files, std::size_t most, Duration limit = 6s) {
+  auto source = sli::open(slo, files.directory.path().string(), boot_now());
+  REQUIRE_MESSAGE(source, source.error().message);
+  std::vector<guard::Slice> all;
+  testing::eventually(
+      [&] {
+        for (auto& slice : (*source)->drain()) all.push_back(std::move(slice));
+        return all.size() >= most;
+      },
+      limit);
+  return all;
+}
+
+std::string first_problem(const std::string& kind, const HttpServer::Decide& decide, const Files& files = {}) {
+  HttpServer server(decide);
+  const auto slices = collect(slo_of(kind, server.url(""), files), files, 1);
+  REQUIRE_FALSE(slices.empty());
+  CHECK(slices[0].total == 0);
+  CHECK_FALSE(guard::has_counts(slices[0].state));
+  for (const char* secret : {"the-api-key", "the-app-key", "the-secret-key", "the-session"})
+    CHECK(slices[0].problem.find(secret) == std::string::npos);
+  return slices[0].problem;
+}
+
+bool holds(const std::string& text, const std::string& word) {
+  CAPTURE(text);
+  return text.find(word) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("providers: counts come as they are, in order and without a gap") {
+  const std::map<std::string, HttpServer::Decide> kinds{
+      {"datadog-v2", datadog_v2}, {"datadog-v1", datadog_v1}, {"cloudwatch", cloudwatch}, {"newrelic", newrelic}};
+  for (const auto& [kind, decide] : kinds) {
+    CAPTURE(kind);
+    const Files files;
+    HttpServer server(decide);
+    const auto slices = collect(slo_of(kind, server.url(""), files), files, 2);
+    REQUIRE(slices.size() >= 2);
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      CHECK_MESSAGE(slices[i].state == Freshness::fresh, slices[i].problem);
+      CHECK(slices[i].total == 100);
+      CHECK((slices[i].bad == 3 || (slices[i].bad == 0 && kind == "datadog-v2")));
+      CHECK(slices[i].end - slices[i].begin == 1s);
+      if (i > 0) CHECK(slices[i].begin == slices[i - 1].end);
+    }
+    CHECK(server.connections() == 1);  // kept warm
+  }
+}
+
+TEST_CASE("providers: Mackerel's minutes are two metrics of one service") {
+  const Files files;
+  HttpServer server(mackerel);
+  const auto slices = collect(slo_of("mackerel", server.url(""), files), files, 1);
+  REQUIRE_FALSE(slices.empty());
+  CHECK_MESSAGE(slices[0].state == Freshness::fresh, slices[0].problem);
+  CHECK(slices[0].total == 100);
+  CHECK(slices[0].bad == 3);
+  CHECK(slices[0].end - slices[0].begin == 60s);
+}
+
+TEST_CASE("providers: the past gives the budget") {
+  const std::map<std::string, HttpServer::Decide> kinds{{"datadog-v2", datadog_v2}, {"mackerel", mackerel}, {"newrelic", newrelic}};
+  for (const auto& [kind, decide] : kinds) {
+    CAPTURE(kind);
+    const Files files;
+    HttpServer server([&, decide = decide](const Asked& asked) { return decide(asked); });
+    const auto history = sli::history(slo_of(kind, server.url(""), files), files.directory.path().string());
+    REQUIRE_MESSAGE(history, history.error().message);
+    CHECK(history->events >= 5700);
+    CHECK(history->events <= 6100);
+    CHECK(history->covered > 55min);
+  }
+}
+
+TEST_CASE("providers: a key that is refused is read again, and keys that are not there are told by where they should be") {
+  const Files files;
+  files.write("api", "an-old-key");
+  HttpServer server(newrelic);
+  const auto slo = slo_of("newrelic", server.url(""), files);
+  auto source = sli::open(slo, files.directory.path().string(), boot_now());
+  REQUIRE(source);
+  std::vector<guard::Slice> all;
+  const auto look = [&](Freshness state) {
+    return testing::eventually([&] {
+      for (auto& slice : (*source)->drain()) all.push_back(std::move(slice));
+      return !all.empty() && all.back().state == state;
+    });
+  };
+  CHECK(look(Freshness::error));
+  CHECK(holds(all.back().problem, "HTTP status 401: Unauthorized"));
+  CHECK_FALSE(holds(all.back().problem, "an-old-key"));
+  files.write("api", "the-api-key");
+  CHECK(look(Freshness::fresh));
+  auto without = slo;
+  std::get<spec::NewrelicSource>(without.source).api_key = {.env = "ARASHI_NO_SUCH_KEY", .file = {}, .command = {}};
+  CHECK(holds(collect(without, files, 1).at(0).problem, "the environment variable ARASHI_NO_SUCH_KEY is not set"));
+  std::get<spec::NewrelicSource>(without.source).api_key = {.env = {}, .file = "none", .command = {}};
+  CHECK(holds(collect(without, files, 1).at(0).problem, "New Relic's API key: there is no file"));
+  std::get<spec::NewrelicSource>(without.source).api_key = {.env = {}, .file = {}, .command = {"false"}};
+  CHECK(holds(collect(without, files, 1).at(0).problem, "'false' failed with exit code 1"));
+}
+
+TEST_CASE("providers: each one's errors are told in its own words") {
+  CHECK(holds(first_problem("datadog-v2",
+                            [](const Asked&) {
+                              return refused(400, {{"errors", {"Error parsing query: e"}}});
+                            }),
+              "HTTP status 400: Error parsing query: e"));
+  CHECK(holds(first_problem("datadog-v1",
+                            [](const Asked&) {
+                              return refused(200, {{"status", "error"}, {"error", "no such metric"}});
+                            }),
+              "no such metric"));
+  CHECK(holds(first_problem("datadog-v2", [](const Asked&) { return Answered{.body = "<html>"}; }), "not JSON"));
+  CHECK(holds(first_problem("mackerel",
+                            [](const Asked&) {
+                              return refused(403, {{"error", {{"message", "out of the permitted IP range"}}}});
+                            }),
+              "HTTP status 403: out of the permitted IP range"));
+  CHECK(holds(first_problem("mackerel",
+                            [](const Asked&) {
+                              return refused(200, {{"metrics", {{{"time", 1}, {"value", "x"}}}}});
+                            }),
+              "not a number"));
+  CHECK(holds(first_problem(
+                  "cloudwatch",
+                  [](const Asked&) {
+                    return refused(400, {{"__type", "com.amazonaws.cloudwatch#InvalidParameterValue"}, {"message", "The period is wrong"}});
+                  }),
+              "The period is wrong"));
+  CHECK(holds(first_problem("cloudwatch",
+                            [](const Asked&) {
+                              return refused(200, {{"MetricDataResults",
+                                                    {{{"Id", "bad"}, {"StatusCode", "PartialData"}, {"Timestamps", {}}, {"Values", {}}}}}});
+                            }),
+              "not complete (PartialData)"));
+  CHECK(holds(first_problem("newrelic",
+                            [](const Asked&) {
+                              return refused(200, {{"errors", {{{"message", "NRQL Syntax Error"}}}}});
+                            }),
+              "New Relic says: NRQL Syntax Error"));
+  CHECK(holds(first_problem("newrelic", [](const Asked&) { return refused(200, {{"data", {{"actor", nullptr}}}}); }), "account's number"));
+  CHECK(holds(first_problem("newrelic", [](const Asked&) { return Answered{.cut = true}; }), "127.0.0.1"));
+}
+
+TEST_CASE("providers: several series where one is wanted are a mistake in the experiment") {
+  const auto twice = [](const Asked&) {
+    const Json series = Json::array({{{"query_index", 1}}, {{"query_index", 1}}});
+    return Answered{.body = to_text(Json{{"data", {{"attributes", {{"times", {1000}}, {"series", series}, {"values", {{1}, {2}}}}}}}})};
+  };
+  CHECK(holds(first_problem("datadog-v2", twice), "several series where one is wanted"));
+  const auto facets = [](const Asked&) {
+    const Json rows = Json::array({{{"facet", "a"}, {"beginTimeSeconds", 1}, {"endTimeSeconds", 2}, {"total", 1}, {"bad", 0}}});
+    const Json account{{"counts", {{"results", rows}}}, {"newest", {{"results", Json::array()}}}};
+    return Answered{.body = to_text(Json{{"data", {{"actor", {{"account", account}}}}}})};
+  };
+  CHECK(holds(first_problem("newrelic", facets), "facets"));
+}
+
+TEST_CASE("providers: one that limits its rate is left alone for as long as it says") {
+  const auto asked_in_a_while = [](const std::string& kind, int status, const std::string& body, const std::string& headers) {
+    std::atomic<int> asked = 0;
+    HttpServer server([&](const Asked&) {
+      ++asked;
+      return Answered{.status = status, .body = body, .headers = headers};
+    });
+    const Files files;
+    collect(slo_of(kind, server.url(""), files), files, 100, 600ms);
+    return asked.load();
+  };
+  CHECK(asked_in_a_while("datadog-v2", 429, R"({"errors":["Rate limit"]})", "X-RateLimit-Reset: 30\r\nX-RateLimit-Remaining: 0\r\n") == 1);
+  CHECK(asked_in_a_while("mackerel", 429, "{}", "") == 1);
+  CHECK(asked_in_a_while("newrelic", 429, "{}", "Retry-After: 20\r\n") == 1);
+  CHECK(asked_in_a_while("cloudwatch", 400, R"({"__type":"ThrottlingException","message":"Rate exceeded"})", "") == 1);
+  CHECK(asked_in_a_while("newrelic", 500, "{}", "") > 1);
+}
+
+TEST_CASE("providers: keys from a program, as AWS' credential_process prints them") {
+  const Files files;
+  files.write("keys.json",
+              R"({"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "the-secret-key", "SessionToken": "the-session"})");
+  HttpServer server(cloudwatch);
+  auto slo = slo_of("cloudwatch", server.url(""), files);
+  auto& source = std::get<spec::CloudwatchSource>(slo.source);
+  source.access_key = source.secret_key = source.session_token = {};
+  source.credentials = {"cat", "keys.json"};
+  CHECK(collect(slo, files, 1).at(0).total == 100);
+  source.credentials = {"echo", "{}"};
+  CHECK(holds(collect(slo, files, 1).at(0).problem, "printed no AccessKeyId"));
+}
