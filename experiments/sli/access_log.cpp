@@ -88,13 +88,16 @@ class Reading {
   Polled operator()(Duration /*timeout*/, const std::stop_token& /*stop*/) {
     const Duration now = boot_now() - epoch_;  // what was written before is read now
     const auto read = tail_.read(counts_);
-    if (!read) return {{notice(guard::Freshness::error, now, last_, read.error().message)}, {}};
     const LogCounts::Counts seen = counts_.take();
-    if (seen.lines > 0) return {{slice(seen, now)}, {}};
+    Polled polled;
+    if (seen.lines > 0) polled.slices.push_back(slice(seen, now));
     // A log cannot tell a dead server from a quiet one: silence is not "no errors".
-    if (now - last_ < silence) return {};
-    return {{notice(guard::Freshness::empty, now, last_, "no line for " + std::to_string(static_cast<long>(seconds(now - last_))) + " s")},
-            {}};
+    const Duration silent = now - last_;
+    if (!read) polled.slices.push_back(notice(guard::Freshness::error, now, last_, read.error().message));
+    if (read && silent >= silence)
+      polled.slices.push_back(
+          notice(guard::Freshness::empty, now, last_, "no line for " + std::to_string(static_cast<long>(seconds(silent))) + " s"));
+    return polled;
   }
 
  private:

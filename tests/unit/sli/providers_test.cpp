@@ -188,7 +188,7 @@ spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& f
                                       .bad = "error IS true",
                                       .every = 100ms,
                                       .interval = 1s,
-                                      .lag = 200ms,
+                                      .lag = 3s,
                                       .api_key = file("api")};
   return slo;
 }
