@@ -38,7 +38,7 @@ guard::OnNoData policy_of(spec::OnNoData policy) {
 
 }  // namespace
 
-Result<guard::Config> guard_config(const spec::Experiment& experiment) {
+guard::Config unmeasured_config(const spec::Experiment& experiment) {
   guard::Config config;
   for (const auto& slo : experiment.slos) {
     guard::SourceTerms source{.name = slo.load.empty() ? std::string(spec::name_of(slo.source)) : "load " + slo.load};
@@ -48,17 +48,22 @@ Result<guard::Config> guard_config(const spec::Experiment& experiment) {
       source.window_events = load->rate.per_second * seconds(slo.window);
       source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     }
-    if (slo.load.empty()) {
-      source.patience = spec::usual_lag(slo.source) * 5 / 2 + std::chrono::seconds(2);
-      if (slo.rate.per_second > 0) take_rate(slo, source);
-      if (slo.rate.per_second <= 0) TRY(measure(slo, experiment.directory, source));
-    }
+    if (slo.load.empty()) source.patience = spec::usual_lag(slo.source) * 5 / 2 + std::chrono::seconds(2);
+    if (slo.load.empty() && slo.rate.per_second > 0) take_rate(slo, source);
     config.slos.push_back({.name = slo.name, .objective = slo.objective, .window = slo.window, .sources = {std::move(source)}});
   }
   config.budget = experiment.guard.budget.fraction;
   config.on_no_data = policy_of(experiment.guard.on_no_data);
   config.hold = experiment.guard.hold;
   config.length = std::max<Duration>(spec::timeline_length(experiment) + experiment.recovery_within, std::chrono::seconds(1));
+  return config;
+}
+
+Result<guard::Config> guard_config(const spec::Experiment& experiment) {
+  guard::Config config = unmeasured_config(experiment);
+  for (std::size_t i = 0; i < config.slos.size(); ++i)
+    if (experiment.slos[i].load.empty() && experiment.slos[i].rate.per_second <= 0)
+      TRY(measure(experiment.slos[i], experiment.directory, config.slos[i].sources.front()));
   return config;
 }
 

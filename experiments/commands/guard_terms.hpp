@@ -9,5 +9,7 @@ namespace arashi::commands {
 
 // Asks the Prometheus servers for the SLO's events of the last window; a load's are its rate over the window, extrapolated.
 Result<guard::Config> guard_config(const spec::Experiment& experiment);
+// The same without asking anyone: SLOs of a source have no events yet.
+guard::Config unmeasured_config(const spec::Experiment& experiment);
 
 }  // namespace arashi::commands

@@ -27,6 +27,14 @@ bool refused(const HttpReply& reply) { return reply.status == 401 || reply.statu
 // Thanos would else leave out the stores that do not answer, and count replicated series twice.
 std::string more_of(const spec::PrometheusSource& source) { return source.server == "thanos" ? "&partial_response=false&dedup=true" : ""; }
 
+// libcurl names the whole URL with the query: too long for a person.
+Error shortened(Error error, const std::string& url, const std::string& base) {
+  const auto at = error.message.find(url);
+  if (at != std::string::npos) error.message.replace(at, url.size(), base);
+  if (at == std::string::npos) error.message.insert(0, base + ": ");
+  return error;
+}
+
 }  // namespace
 
 PrometheusServer::PrometheusServer(spec::PrometheusSource source, const std::string& directory)
@@ -63,16 +71,27 @@ Answer PrometheusServer::ask(const std::string& query, double time, Duration tim
   request.stop = stop;
   const std::string url = request.url;
   const auto http = send(std::move(request));
-  if (!http) {
-    std::string reason = http.error().message;  // names the whole URL with the query: too long for a person
-    const auto at = reason.find(url);
-    if (at != std::string::npos) reason.replace(at, url.size(), source_.url);
-    if (at == std::string::npos) reason.insert(0, source_.url + ": ");
-    return {fail(http.error().blame, reason), {}, std::nullopt};
-  }
+  if (!http) return {pass(shortened(http.error(), url, source_.url)), {}, std::nullopt};
   Answer answer{reply_of(*http), arashi::sli::leave_alone(*http, wall_now()), server_time(*http)};
   if (!answer.reply) answer.reply = because(answer.reply.error(), source_.url);
   return answer;
+}
+
+Result<RangeReply> PrometheusServer::ask_range(const std::string& query, double from, double to, double step) {
+  HttpRequest request;
+  request.url = source_.url + "/api/v1/query_range?query=" + escaped(query) + "&start=" + fixed(from) + "&end=" + fixed(to) +
+                "&step=" + fixed(step) + more_of(source_);
+  request.headers = source_.headers;
+  request.timeout = std::chrono::minutes(2);
+  request.largest_reply = std::size_t{256} << 20U;
+  const std::string url = request.url;
+  const auto http = send(std::move(request));
+  if (!http) return pass(shortened(http.error(), url, source_.url));
+  auto reply = read_range_reply(http->body);
+  if (!reply && http->status != 200 && !reply.error().message.starts_with("Prometheus says"))
+    return fail(Blame::system, source_.url, ": HTTP status ", http->status);
+  if (!reply) return because(reply.error(), source_.url);
+  return reply;
 }
 
 }  // namespace arashi::sli

@@ -20,6 +20,8 @@ class PrometheusServer {
   PrometheusServer(spec::PrometheusSource source, const std::string& directory);
   // Evaluates at `time` (server's clock, seconds since 1970). A token that was refused is read anew, once.
   Answer ask(const std::string& query, double time, Duration timeout, const std::stop_token& stop);
+  // The same for a range of evaluation times, ends included.
+  Result<RangeReply> ask_range(const std::string& query, double from, double to, double step);
 
  private:
   Result<HttpReply> send(HttpRequest request);

@@ -19,24 +19,41 @@ Result<double> number(const std::string& text) {
   return value;
 }
 
-Result<Sample> read_sample(const Json& item) {
+constexpr std::size_t largest_range = std::size_t{256} << 20U;
+
+bool is_pair(const Json& value) { return value.is_array() && value.size() == 2 && value[1].is_string(); }
+
+// Which piece of our query it is, and all its other labels.
+Result<std::pair<std::string, std::string>> read_labels(const Json& item) {
   if (!item.is_object() || !item.contains("metric") || !item["metric"].is_object()) return fail(Blame::system, "a result without labels");
-  const auto value = item.find("value");
-  if (value == item.end() || !value->is_array() || value->size() != 2 || !(*value)[1].is_string())
-    return fail(Blame::system, "a result without a value");
-  Sample sample;
-  sample.value = TRY(number((*value)[1].get<std::string>()));
   Json labels = item["metric"];
-  sample.part = text_of(labels, "arashi_part");
+  std::string part = text_of(labels, "arashi_part");
   labels.erase("arashi_part");
-  sample.series = to_text(labels);
-  return sample;
+  return std::pair(std::move(part), to_text(labels));
 }
 
-}  // namespace
+Result<Sample> read_sample(const Json& item) {
+  auto [part, series] = TRY(read_labels(item));
+  const auto value = item.find("value");
+  if (value == item.end() || !is_pair(*value)) return fail(Blame::system, "a result without a value");
+  return Sample{std::move(part), std::move(series), TRY(number((*value)[1].get_ref<const std::string&>()))};
+}
 
-Result<Reply> read_reply(std::string_view body) {
-  const auto json = parse_json(body, std::size_t{16} << 20U);
+Result<RangeSeries> read_series(const Json& item) {
+  auto [part, series] = TRY(read_labels(item));
+  RangeSeries result{std::move(part), std::move(series), {}};
+  const auto values = item.find("values");
+  if (values == item.end() || !values->is_array()) return fail(Blame::system, "a result without values");
+  for (const Json& value : *values) {
+    if (!is_pair(value) || !value[0].is_number()) return fail(Blame::system, "a result without a value");
+    result.values.emplace_back(value[0].get<double>(), TRY(number(value[1].get_ref<const std::string&>())));
+  }
+  return result;
+}
+
+// The list of results, after all that can be wrong before it.
+Result<Json> read_results(std::string_view body, std::size_t limit, std::string_view wanted) {
+  auto json = parse_json(body, limit);
   if (!json) return because(json.error(), "the answer is not Prometheus's JSON");
   if (!json->is_object()) return fail(Blame::system, "the answer is not Prometheus's JSON: not an object");
   const std::string status = text_of(*json, "status");
@@ -46,12 +63,35 @@ Result<Reply> read_reply(std::string_view body) {
   if (data == json->end() || !data->is_object() || !data->contains("result") || !(*data)["result"].is_array())
     return fail(Blame::system, "the answer has no result");
   const std::string type = text_of(*data, "resultType");
-  if (type != "vector") return fail(Blame::input, "the query must give an instant vector, not a ", type);
+  if (type != wanted)
+    return fail(Blame::input, "the query must give ", wanted == "vector" ? "an instant vector" : "a range of instant vectors", ", not a ",
+                type);
+  return std::move(*json);
+}
+
+std::vector<std::string> read_warnings(const Json& json) {
+  std::vector<std::string> result;
+  const auto warnings = json.find("warnings");
+  if (warnings == json.end() || !warnings->is_array()) return result;
+  for (const Json& each : *warnings) result.push_back(each.is_string() ? each.get<std::string>() : to_text(each));
+  return result;
+}
+
+}  // namespace
+
+Result<Reply> read_reply(std::string_view body) {
+  const Json json = TRY(read_results(body, std::size_t{16} << 20U, "vector"));
   Reply reply;
-  for (const Json& item : (*data)["result"]) reply.samples.push_back(TRY(read_sample(item)));
-  const auto warnings = json->find("warnings");
-  if (warnings != json->end() && warnings->is_array())
-    for (const Json& each : *warnings) reply.warnings.push_back(each.is_string() ? each.get<std::string>() : to_text(each));
+  for (const Json& item : json["data"]["result"]) reply.samples.push_back(TRY(read_sample(item)));
+  reply.warnings = read_warnings(json);
+  return reply;
+}
+
+Result<RangeReply> read_range_reply(std::string_view body) {
+  const Json json = TRY(read_results(body, largest_range, "matrix"));
+  RangeReply reply;
+  for (const Json& item : json["data"]["result"]) reply.series.push_back(TRY(read_series(item)));
+  reply.warnings = read_warnings(json);
   return reply;
 }
 

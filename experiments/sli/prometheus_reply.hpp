@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace arashi::sli {
@@ -21,5 +22,16 @@ struct Reply {
 };
 
 Result<Reply> read_reply(std::string_view body);
+
+// The answer of /api/v1/query_range.
+struct RangeSeries {
+  std::string part, series;                       // as in Sample
+  std::vector<std::pair<double, double>> values;  // time, since 1970, and value; in order
+};
+struct RangeReply {
+  std::vector<RangeSeries> series;
+  std::vector<std::string> warnings;
+};
+Result<RangeReply> read_range_reply(std::string_view body);
 
 }  // namespace arashi::sli

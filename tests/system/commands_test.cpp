@@ -46,7 +46,8 @@ TEST_CASE("each command says what it does, and a mistake what to do") {
     CHECK(ran.exit_code == typed.exit_code);
     CHECK(contains(ran.output, typed.says));
   }
-  for (const char* command : {"run", "plan", "check", "halt", "status", "faults", "doctor", "report", "schema", "pki", "completion"}) {
+  for (const char* command :
+       {"run", "plan", "check", "backtest", "halt", "status", "faults", "doctor", "report", "schema", "pki", "completion"}) {
     const Ran ran = run({BIN_DIR "/arashi", command, "--help"});
     INFO(command << ": " << ran.output);
     CHECK(ran.exit_code == 0);

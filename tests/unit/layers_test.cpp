@@ -23,8 +23,8 @@ struct Layer {
   std::string_view rule;
 };
 
-const Names pure{"experiments/spec", "experiments/plan",   "experiments/guard",
-                 "experiments/run",  "experiments/report", "experiments/import"};
+const Names pure{"experiments/spec",   "experiments/plan",   "experiments/guard",   "experiments/run",
+                 "experiments/report", "experiments/import", "experiments/backtest"};
 const Names below_experiments{"injector/core", "agent/protocol"};
 
 Names operator+(Names left, const Names& right) {
