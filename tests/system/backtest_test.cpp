@@ -158,7 +158,8 @@ TEST_CASE("backtest: a real Prometheus' past, with an error series born late and
   REQUIRE(live["abortAfter"].is_number());
   REQUIRE(counts["abortAfter"].is_number());
   CHECK(live["limitCrossed"] == true);
-  CHECK(live["slos"][0]["unstopped"] == counts["slos"][0]["unstopped"]);
+  // The last scrape before the planned end is known a second too late: one of sixteen.
+  CHECK(live["slos"][0]["unstopped"].get<double>() == doctest::Approx(counts["slos"][0]["unstopped"].get<double>()).epsilon(0.07));
   // The e-process bets once a slice: what four seconds of an outage show takes four scrapes of 5 s, and a poll.
   CHECK(live["abortAfter"].get<double>() <= 10 + 4 * 5 + 1);
   CHECK(counts["abortAfter"].get<double>() <= 10 + 4);
