@@ -43,7 +43,7 @@ Duration Buckets::ours(std::int64_t time, double zero) const { return Duration(s
 std::vector<guard::Slice> Buckets::take(const Result<Batch>& batch, Duration asked, double now, double zero) {
   const Duration known = known_until_ == 0 ? asked : ours(known_until_, zero);
   if (!batch) return {notice(guard::Freshness::error, asked, known, batch.error().message)};
-  if (const auto sound = check(*batch); !sound) return {notice(guard::Freshness::error, asked, known, sound.error().message)};
+  if (const auto sound = check(*batch); !sound) return {notice(guard::Freshness::not_a_number, asked, known, sound.error().message)};
   const std::int64_t complete = milliseconds(now) - lag_;  // what ends later may still grow
   const auto is_complete = [&](const auto& point) { return point.first + batch->width <= complete; };
   if (known_until_ == 0) {  // begin with the newest: the past is not this experiment's

@@ -20,6 +20,12 @@ std::string times(const Expression& expression, const std::string& prefix) {
   return query;
 }
 
+guard::Freshness state_of(const Reply& reply, const Error& error) {
+  const bool sound = std::ranges::all_of(reply.samples, [](const Sample& sample) { return std::isfinite(sample.value); });
+  if (!sound) return guard::Freshness::not_a_number;
+  return error.blame == Blame::missing ? guard::Freshness::empty : guard::Freshness::error;
+}
+
 std::uint64_t whole(double count) { return static_cast<std::uint64_t>(std::llround(std::clamp(count, 0.0, 9e15))); }
 
 }  // namespace
@@ -98,8 +104,7 @@ std::vector<guard::Slice> Counters::poll(const Result<Reply>& reply, Duration no
   if (!reply) return {notice(guard::Freshness::error, now, last_, reply.error().message)};
   const auto reading = read(*reply, now, zero);
   if (!reading) {
-    const bool none = reading.error().blame == Blame::missing;
-    return {notice(none ? guard::Freshness::empty : guard::Freshness::error, now, last_, reading.error().message)};
+    return {notice(state_of(*reply, reading.error()), now, last_, reading.error().message)};
   }
   std::vector<guard::Slice> result;
   if (!begun_) {

@@ -12,6 +12,7 @@ Result<Wanted> wanted(const spec::MetricsSource& source, Duration latency) {
   if (!source.histogram.empty()) {
     made.total = TRY(spec::parse_series(source.histogram));
     made.bound = seconds(latency);
+    made.part_is_good = true;
     if (latency <= Duration{}) return fail(Blame::input, "histogram '", source.histogram, "' needs the SLO's 'latency'");
     return made;
   }

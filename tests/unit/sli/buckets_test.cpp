@@ -56,7 +56,7 @@ TEST_CASE("what is no data says so, a gap is left open, and what stands still is
   CHECK(polls.take(fail(Blame::system, "HTTP status 500"), 51).at(0).state == Freshness::error);
   CHECK(polls.take(batch({{20, {0, 50}}}), 52).at(0).state == Freshness::fresh);
   CHECK(polls.take(batch({{30, {0, std::nan("")}}}), 62).at(0).problem.find("nan") != std::string::npos);
-  CHECK(polls.take(batch({{30, {-1, -3}}}), 62).at(0).state == Freshness::error);
+  CHECK(polls.take(batch({{30, {-1, -3}}}), 62).at(0).state == Freshness::not_a_number);
   auto slices = polls.take(batch({{40, {0, 50}}}), 72);  // nothing is known of 30 s to 40 s: the guard charges it
   REQUIRE(slices.size() == 1);
   CHECK(slices[0].begin == 40s);

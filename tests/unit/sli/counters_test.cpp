@@ -114,8 +114,8 @@ TEST_CASE("what is no data says so, and the next good poll covers the time betwe
   };
   CHECK(state_of(fail(Blame::system, "connection refused"), "refused") == Freshness::error);
   CHECK(state_of(Reply{}, "no series") == Freshness::empty);
-  CHECK(state_of(Poll().add("total", "a", std::nan("")).at(15).reply, "nan") == Freshness::error);
-  CHECK(state_of(Poll().add("total", "a", INFINITY).at(15).reply, "inf") == Freshness::error);
+  CHECK(state_of(Poll().add("total", "a", std::nan("")).at(15).reply, "nan") == Freshness::not_a_number);
+  CHECK(state_of(Poll().add("total", "a", INFINITY).at(15).reply, "inf") == Freshness::not_a_number);
   CHECK(state_of(Poll().add("total", "a", 120).reply, "time") == Freshness::empty);
   auto partial = Poll().add("total", "a", 120).at(15).reply;
   partial.warnings = {"one store did not answer"};

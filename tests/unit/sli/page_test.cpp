@@ -24,6 +24,7 @@ sli::Wanted counters(const std::string& bad, const std::string& total) {
 sli::Wanted histogram(const std::string& name, Duration latency) {
   auto made = sli::wanted({.histogram = name}, latency);
   REQUIRE_MESSAGE(made, made.error().message);
+  CHECK(made->part_is_good);  // what is within the bound
   return *made;
 }
 
