@@ -2,15 +2,14 @@
 
 #include "agent/channel.hpp"
 #include "agent/control.hpp"
+#include "agent/event_loop.hpp"
 #include "agent/machine.hpp"
 #include "agent/pool.hpp"
 #include "agent/say.hpp"
 #include "injector/host/command.hpp"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,9 +41,7 @@ class InjectorProcess {
   int run() {
     if (const auto ready = prepare(); !ready) return fail_to_start(ready.error());
     while (!stopping_) {
-      std::array<epoll_event, 16> events{};
-      const int count = epoll_wait(epoll_.get(), events.data(), events.size(), -1);
-      for (int index = 0; index < count; ++index) handle(static_cast<Source>(events.at(static_cast<std::size_t>(index)).data.u32));
+      for (const auto source : loop_.wait()) handle(static_cast<Source>(source));
       if (start_failure_) return fail_to_start(*start_failure_);
       tell_whether_anything_lives();
       arm();
@@ -68,29 +65,24 @@ class InjectorProcess {
   }
 
   Result<void> prepare() {
-    epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-    timer_.reset(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+    TRY(loop_.open(static_cast<std::uint32_t>(Source::timer)));
     done_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     signals_.reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!epoll_ || !timer_ || !done_ || !signals_) return sys_fail("make the event loop");
+    if (!done_ || !signals_) return sys_fail("make the event loop");
     listen_to(options_.control_fd, Source::control);
     if (options_.lifeline_fd >= 0) listen_to(options_.lifeline_fd, Source::lifeline);
     listen_to(signals_.get(), Source::signals);
-    listen_to(timer_.get(), Source::timer);
     listen_to(done_.get(), Source::done);
     say_all(machine_.injector().recover(), "left by an earlier agent");
     tend_at_ = boot_now();  // what could not be reverted is tried again
     return start_api();
   }
 
-  void listen_to(int fd, Source source, std::uint32_t events = EPOLLIN) {
-    epoll_event event{.events = events, .data = {.u32 = static_cast<std::uint32_t>(source)}};
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
-  }
+  void listen_to(int fd, Source source, std::uint32_t events = EPOLLIN) { loop_.listen_to(fd, static_cast<std::uint32_t>(source), events); }
 
   void handle(Source source) {
     switch (source) {
@@ -145,7 +137,7 @@ class InjectorProcess {
 
   void api_ended() {
     const auto code = api_->wait(std::nullopt).value_or(-1);
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, api_->pidfd(), nullptr);
+    loop_.forget(api_->pidfd());
     serve_channel();  // it may have said why
     api_.reset();
     channel_.reset();
@@ -174,7 +166,7 @@ class InjectorProcess {
       take(*std::move(call));
     }
     if (channel_ && (!open || !*open)) {
-      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, channel_.get(), nullptr);  // its end stays readable; the pidfd tells the rest
+      loop_.forget(channel_.get());  // its end stays readable; the pidfd tells the rest
       channel_.reset();
     }
   }
@@ -318,13 +310,7 @@ class InjectorProcess {
     Clock next = operations_.next_lease_end();
     for (const auto& when : {tending_ ? Clock{} : tend_at_, beat_at_, api_again_at_})
       if (when && (!next || *when < *next)) next = when;
-    if (next == armed_ && next.value_or(Duration::max()) > boot_now()) return;
-    armed_ = next;
-    itimerspec spec{};
-    const auto at = next ? std::max(*next, Duration(1)) : Duration::zero();  // zero disarms
-    spec.it_value.tv_sec = static_cast<time_t>(at.count() / 1'000'000'000);
-    spec.it_value.tv_nsec = static_cast<long>(at.count() % 1'000'000'000);
-    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+    loop_.wake_at(next);
   }
 
   // ---- the end
@@ -340,7 +326,8 @@ class InjectorProcess {
   const Options options_;
   Machine& machine_;
   Operations operations_;
-  Fd epoll_, timer_, done_, signals_, channel_;
+  EventLoop loop_;
+  Fd done_, signals_, channel_;
   std::optional<Child> api_;
   Frames frames_;
   std::string pending_;
@@ -349,7 +336,7 @@ class InjectorProcess {
   Duration api_begin_{}, api_pause_{};
   bool was_ready_ = false, stopping_ = false, tending_ = false, tend_now_ = false;
   std::optional<Error> start_failure_;
-  Clock tend_at_, beat_at_, api_again_at_, armed_;
+  Clock tend_at_, beat_at_, api_again_at_;
   std::mutex done_mutex_;
   std::deque<Done> done_queue_;
   Pool slow_{32}, quick_{16};
@@ -381,21 +368,6 @@ int run_injector_process(const Options& options) {
   InjectorProcess process(options, **machine, *std::move(policy));
   const int code = process.run();
   _exit(code);  // threads may still wait for a user's command: nothing of ours waits for them
-}
-
-int run_recovery(const Options& options) {
-  const auto machine = Machine::open(options, nullptr);
-  if (!machine) {
-    say("recover", machine.error().message);
-    return machine.error().blame == Blame::refused ? 3 : 6;
-  }
-  int code = 0;
-  for (const auto& one : (*machine)->injector().recover()) {
-    std::printf("%s %s: %s%s%s\n", one.id.c_str(), one.fault.c_str(), std::string(name_of(one.step)).c_str(),
-                one.problem.empty() ? "" : ": ", one.problem.c_str());
-    if (one.step == Step::stuck) code = 6;
-  }
-  return code;
 }
 
 }  // namespace arashi

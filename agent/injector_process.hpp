@@ -10,7 +10,4 @@ namespace arashi {
 // Until the end of its control connection, of its lifeline, or SIGTERM: then everything is reverted. Returns the exit code.
 int run_injector_process(const Options& options);
 
-// `arashi-agent recover`: takes back what the journals hold and prints each on standard output. 0, or 6 if something is left.
-int run_recovery(const Options& options);
-
 }  // namespace arashi

@@ -4,6 +4,7 @@
 #include "agent/operations.hpp"
 #include "agent/options.hpp"
 #include "agent/protocol/protocol.hpp"
+#include "agent/recovery.hpp"
 #include "agent/supervisor.hpp"
 #include "agent/workers/worker_main.hpp"
 #include "injector/capabilities.hpp"
