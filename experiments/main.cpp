@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -14,8 +15,7 @@
 
 namespace {
 
-using Add = void (*)(CLI::App&, int&);
-constexpr Add subcommands[] = {
+constexpr std::array subcommands = {
     arashi::commands::add_check,    arashi::commands::add_plan,   arashi::commands::add_halt,   arashi::commands::add_status,
     arashi::commands::add_report,   arashi::commands::add_run,    arashi::commands::add_faults, arashi::commands::add_doctor,
     arashi::commands::add_backtest, arashi::commands::add_schema, arashi::commands::add_pki,    arashi::commands::add_completion,
@@ -26,6 +26,7 @@ bool is_unknown(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return false;
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const auto* command : commands) names.push_back(command->get_name());
   const std::vector<std::string_view> known(names.begin(), names.end());
   if (std::find(known.begin(), known.end(), argv[1]) != known.end()) return false;
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
       "Start here:\n  arashi doctor                 what this machine can do\n  arashi check experiment.yaml  is it well written?\n"
       "  arashi plan experiment.yaml   what would happen, exactly\n  arashi run experiment.yaml    do it");
   int exit_code = arashi::commands::exit_ok;
-  for (const Add add : subcommands) add(app, exit_code);
+  for (const auto add : subcommands) add(app, exit_code);
   if (is_unknown(std::as_const(app), argc, argv)) return arashi::commands::exit_usage;
   try {
     app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -80,10 +81,10 @@ class Connection {
 
  private:
   bool more() {
-    char bytes[4096];
-    const ssize_t n = recv(socket_, bytes, sizeof bytes, 0);
+    std::array<char, 4096> bytes;
+    const ssize_t n = recv(socket_, bytes.data(), bytes.size(), 0);
     if (n <= 0 || buffer_.size() + static_cast<std::size_t>(n) > 2 * largest_request) return false;
-    buffer_.append(bytes, static_cast<std::size_t>(n));
+    buffer_.append(bytes.data(), static_cast<std::size_t>(n));
     return true;
   }
 

@@ -54,7 +54,8 @@ std::string bash_script(const Words& words) {
   for (const auto& [command, options] : words) {
     if (command.empty()) continue;
     const std::string fixed = fixed_words(command);
-    out += "    " + command + ") COMPREPLY=($(compgen -W \"" + options + (fixed.empty() ? "" : " " + fixed) + "\" -- \"$current\")) ;;\n";
+    out.append("    ").append(command).append(") COMPREPLY=($(compgen -W \"").append(options);
+    out.append(fixed.empty() ? "" : " ").append(fixed).append("\" -- \"$current\")) ;;\n");
   }
   return out +
          "  esac\n"
@@ -74,7 +75,8 @@ std::string zsh_script(const Words& words) {
       "  case \"$words[2]\" in\n";
   for (const auto& [command, options] : words) {
     if (command.empty()) continue;
-    out += "    " + command + ") compadd -- " + options + " " + fixed_words(command) + " ;;\n";
+    out.append("    ").append(command).append(") compadd -- ").append(options);
+    out.append(" ").append(fixed_words(command)).append(" ;;\n");
   }
   return out +
          "  esac\n"

@@ -78,8 +78,8 @@ Result<int> show(const Options& options) {
   }
   const auto found = std::ranges::find(faults, options.name, &protocol::FaultText::name);
   if (found == faults.end()) {
-    std::vector<std::string_view> known;
-    for (const auto& fault : faults) known.push_back(fault.name);
+    std::vector<std::string_view> known(faults.size());
+    std::ranges::transform(faults, known.begin(), &protocol::FaultText::name);
     return fail(Blame::input, "there is no fault '", options.name, "'", suggestion(options.name, known));
   }
   options.json ? print_json(Json(*found)) : print(fault_text(*found));

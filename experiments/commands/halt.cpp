@@ -25,15 +25,21 @@ struct Answer {
   std::vector<protocol::RevertOutcome> outcomes;
 };
 
-// One agent: everything, or all runs of the experiment that it knows of. A name that it does not know is sent as it is.
-Answer halt_on(fleet::Agent& agent, const std::string& experiment) {
+// All runs of the experiment that this agent knows of; none if it cannot be asked.
+std::set<std::string> runs_of(const std::string& experiment, fleet::Agent& agent) {
   std::set<std::string> runs;
-  if (const auto status = experiment.empty() ? Result<protocol::StatusReply>(protocol::StatusReply{}) : agent.status()) {
-    for (const auto& lease : status->leases)
-      if (is_run_of(lease, experiment)) runs.insert(lease);
-    for (const auto& injection : status->injections)
-      if (is_run_of(injection.experiment, experiment)) runs.insert(injection.experiment);
-  }
+  const auto status = agent.status();
+  if (!status) return runs;
+  for (const auto& lease : status->leases)
+    if (is_run_of(lease, experiment)) runs.insert(lease);
+  for (const auto& injection : status->injections)
+    if (is_run_of(injection.experiment, experiment)) runs.insert(injection.experiment);
+  return runs;
+}
+
+// One agent: everything, or all runs of the experiment. A name that it does not know is sent as it is.
+Answer halt_on(fleet::Agent& agent, const std::string& experiment) {
+  auto runs = experiment.empty() ? std::set<std::string>{} : runs_of(experiment, agent);
   if (runs.empty()) runs.insert(experiment);
   Answer answer;
   for (const auto& run : runs) {

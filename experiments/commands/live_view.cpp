@@ -1,6 +1,7 @@
 #include "experiments/commands/live_view.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -19,9 +20,9 @@ constexpr const char* dim = "\x1b[2m";
 constexpr const char* plain = "\x1b[0m";
 
 std::string number(const char* format, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), format, value);
+  return text.data();
 }
 
 std::string percent(double fraction) { return number(fraction < 0.1 ? "%.2f%%" : "%.1f%%", fraction * 100); }
@@ -89,15 +90,17 @@ std::string track(const plan::Planned& planned, const FaultResult& fault, const 
   const auto place = [&](double at) { return static_cast<std::size_t>(std::clamp(at / whole, 0.0, 1.0) * static_cast<double>(width)); };
   const std::size_t from = place(seconds(planned.at));
   const std::size_t to = std::max(from + 1, place(seconds(planned.at + planned.length)));
-  const double here = seconds(now) - first;
-  const std::size_t reached = result.times.first_injection ? place(here) : 0;
+  const bool begun = result.times.first_injection.has_value();
+  const std::size_t reached = begun ? place(seconds(now) - first) : 0;
   const std::size_t ended = fault.reverted_at ? place(seconds(*fault.reverted_at) - first) : reached;
+  const std::size_t stood = fault.active_at ? std::clamp(ended, from + 1, to) : from;
+  const auto mark = [&](std::size_t i) {
+    if (i >= from && i < stood) return "█";
+    if (i >= from && i < to) return "░";
+    return begun && i == reached ? "│" : "·";
+  };
   std::string out;
-  for (std::size_t i = 0; i < width; ++i) {
-    const bool mine = i >= from && i < to;
-    const bool stood = fault.active_at && mine && i < std::max(ended, from + 1);
-    out += stood ? "█" : mine ? "░" : i == reached && result.times.first_injection ? "│" : "·";
-  }
+  for (std::size_t i = 0; i < width; ++i) out += mark(i);
   return out;
 }
 

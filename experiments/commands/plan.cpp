@@ -7,10 +7,10 @@
 #include "experiments/plan/text.hpp"
 #include "injector/core/json.hpp"
 
-#include <stdlib.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 namespace arashi::commands {

@@ -112,6 +112,7 @@ Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
   std::vector<std::optional<Result<protocol::About>>> replies(agents.size());
   side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { replies[index].emplace(agent.about()); });
   std::vector<protocol::About> abouts;
+  abouts.reserve(replies.size());
   for (auto& reply : replies) abouts.push_back(TRY(std::move(*reply)));
   return common_faults(abouts);
 }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include <array>
 #include <ctime>
 #include <fstream>
 
@@ -18,9 +19,9 @@ std::string stamp() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
-  return text;
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
+  return text.data();
 }
 
 Result<fs::path> make_folder(const fs::path& wish, const std::string& experiment) {

@@ -23,6 +23,7 @@
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <sstream>
 
 namespace bp = boost::process;
@@ -103,20 +104,24 @@ int milliseconds_until(Duration end) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
+// What can be read now; a stream at its end is not asked again.
+void read_ready(std::span<pollfd, 2> streams, const std::array<std::string*, 2>& texts, std::size_t limit) {
+  for (std::size_t i = 0; i < streams.size(); ++i)
+    if (streams[i].revents != 0 && !read_some(streams[i].fd, *texts[i], limit)) streams[i].fd = -1;
+}
+
 // Both streams until the program ends or its time is up; what a grandchild still holds open is not waited for.
-bool collect(Started& child, std::array<Fd, 2>& streams, std::array<std::string*, 2> texts, const Program& program) {
+bool collect(Started& child, std::array<Fd, 2>& streams, const std::array<std::string*, 2>& texts, const Program& program) {
   const Duration end = boot_now() + program.timeout;
   for (const auto& stream : streams) ::fcntl(stream.get(), F_SETFL, O_NONBLOCK);
   std::array<pollfd, 3> waits{{{child.pid.get(), POLLIN, 0}, {streams[0].get(), POLLIN, 0}, {streams[1].get(), POLLIN, 0}}};
-  const auto read_ready = [&] {
-    for (std::size_t i = 0; i < 2; ++i)
-      if (waits[i + 1].revents != 0 && !read_some(waits[i + 1].fd, *texts[i], program.largest_output)) waits[i + 1].fd = -1;
-  };
+  const std::span<pollfd, 2> readable(waits.data() + 1, 2);
   while (boot_now() < end) {
     if (::poll(waits.data(), waits.size(), milliseconds_until(end)) < 0 && errno != EINTR) break;
-    read_ready();
+    read_ready(readable, texts, program.largest_output);
     if ((waits[0].revents & POLLIN) == 0) continue;
-    for (int rounds = 0; rounds < 64 && ::poll(waits.data() + 1, 2, 0) > 0; ++rounds) read_ready();
+    for (int rounds = 0; rounds < 64 && ::poll(readable.data(), readable.size(), 0) > 0; ++rounds)
+      read_ready(readable, texts, program.largest_output);
     return true;
   }
   return false;

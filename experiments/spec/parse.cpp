@@ -10,6 +10,7 @@
 #include "injector/core/peer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <optional>
 #include <tuple>
@@ -148,11 +149,11 @@ std::optional<Problem> find_foreign_byte(std::string_view text) {
     const std::size_t length = utf8_length(text.substr(i));
     const bool control = byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t';
     if (length == 0 || control || byte == 0x7f) {
-      char hex[8];
-      std::snprintf(hex, sizeof hex, "0x%02x", byte);
+      std::array<char, 8> hex{};
+      std::snprintf(hex.data(), hex.size(), "0x%02x", byte);
       return Problem{
           where, "",
-          std::string("the byte ") + hex + (length == 0 ? " is not UTF-8" : " is not text") + ": a spec is YAML or JSON in UTF-8"};
+          std::string("the byte ") + hex.data() + (length == 0 ? " is not UTF-8" : " is not text") + ": a spec is YAML or JSON in UTF-8"};
     }
     where = byte == '\n' ? Where{where.line + 1, 1} : Where{where.line, where.column + 1};
     i += length;

@@ -27,8 +27,8 @@ std::string scalar_or_kind(const Tree& tree) {
 }
 
 std::vector<std::string_view> kind_names() {
-  std::vector<std::string_view> names;
-  for (const auto& kind : selector_kinds()) names.push_back(kind.kind);
+  std::vector<std::string_view> names(selector_kinds().size());
+  std::ranges::transform(selector_kinds(), names.begin(), &SelectorKind::kind);
   return names;
 }
 

@@ -54,6 +54,7 @@ std::vector<ParamProblem> check_canonical(std::span<const Param> declared, const
   if (!canonical.is_object()) return {{"", "canonical parameters are not an object"}};
   std::vector<ParamProblem> problems;
   std::vector<std::string_view> known;
+  known.reserve(declared.size());
   for (const auto& param : declared) known.push_back(param.name);
   for (const auto& [name, value] : canonical.items())
     if (std::ranges::find(known, name) == known.end())

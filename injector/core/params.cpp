@@ -205,6 +205,7 @@ ParamCheck check_params(std::span<const ParamText> declared, const Json& given) 
     return check;
   }
   std::vector<std::string_view> known;
+  known.reserve(declared.size());
   for (const auto& param : declared) known.push_back(param.name);
   for (const auto& [name, value] : given.items())
     if (std::ranges::find(known, name) == known.end())

@@ -47,6 +47,7 @@ std::vector<std::string> check_selector(const Selector& selector) {
   const auto kind = std::ranges::find(kinds, selector.kind, &SelectorKind::kind);
   if (kind == kinds.end()) {
     std::vector<std::string_view> known;
+    known.reserve(kinds.size());
     for (const auto& each : kinds) known.push_back(each.kind);
     problems.push_back("unknown kind of target '" + selector.kind + "'" + suggestion(selector.kind, known));
     return problems;

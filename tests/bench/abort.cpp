@@ -192,8 +192,8 @@ int main(int argc, char** argv) {
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
-  char name[] = "/tmp/arashi-abort-XXXXXX";
-  const std::filesystem::path folder = std::filesystem::path(::mkdtemp(name)) / "s";
+  std::string name = "/tmp/arashi-abort-XXXXXX";
+  const std::filesystem::path folder = std::filesystem::path(::mkdtemp(name.data())) / "s";
   if (argc > 1) {  // one size only: bench_abort 1000
     arashi::measure(std::strtoul(argv[1], nullptr, 10), 3, 500, folder);
   } else {

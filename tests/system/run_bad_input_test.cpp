@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <set>
@@ -94,8 +95,8 @@ class FakeAgent {
     while (true) {
       const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!peer) return;
-      char request[4096];
-      if (::recv(peer.get(), request, sizeof request, 0) > 0) ::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+      std::array<char, 4096> request;
+      if (::recv(peer.get(), request.data(), request.size(), 0) > 0) ::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     }
   }
 

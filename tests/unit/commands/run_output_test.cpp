@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -22,8 +23,8 @@ namespace fs = std::filesystem;
 struct Folder {
   fs::path path;
   Folder() {
-    char name[] = "/tmp/arashi-output-XXXXXX";
-    path = ::mkdtemp(name);
+    std::string name = "/tmp/arashi-output-XXXXXX";
+    path = ::mkdtemp(name.data());
   }
   ~Folder() { fs::remove_all(path); }
 };
@@ -185,8 +186,8 @@ TEST_CASE("a full disk stops nothing; it is said at the end, and nothing is left
 }
 
 TEST_CASE("a reader that does not read never holds up who writes") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
   Fd reader(ends[0]);
   Scribe scribe;
   const auto file = scribe.add(Fd(ends[1]), "pipe");
@@ -195,8 +196,8 @@ TEST_CASE("a reader that does not read never holds up who writes") {
   CHECK_FALSE(scribe.offer(file, "a frame"));  // something waits already
   CHECK(boot_now() - before < std::chrono::seconds(2));
   std::thread late([&] {
-    char buffer[65536];
-    for (std::size_t left = 1'000'000; left > 0;) left -= static_cast<std::size_t>(::read(reader.get(), buffer, sizeof buffer));
+    std::array<char, 65536> buffer;
+    for (std::size_t left = 1'000'000; left > 0;) left -= static_cast<std::size_t>(::read(reader.get(), buffer.data(), buffer.size()));
   });
   CHECK(scribe.settle().empty());
   late.join();

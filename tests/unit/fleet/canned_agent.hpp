@@ -4,11 +4,12 @@
 #include "injector/core/fd.hpp"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -28,8 +29,8 @@ class CannedAgent {
   using Answer = std::function<Canned(const std::string& path)>;
 
   explicit CannedAgent(Answer answer) : answer_(std::move(answer)) {
-    char name[] = "/tmp/arashi-canned-XXXXXX";
-    folder_ = ::mkdtemp(name);
+    std::string name = "/tmp/arashi-canned-XXXXXX";
+    folder_ = ::mkdtemp(name.data());
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     socket().copy(address.sun_path, sizeof address.sun_path - 1);
     listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -64,10 +65,10 @@ class CannedAgent {
   void talk(Fd peer) const {
     std::string in;
     while (readable(peer.get())) {
-      char buffer[4096];
-      const ssize_t got = ::read(peer.get(), buffer, sizeof buffer);
+      std::array<char, 4096> buffer;
+      const ssize_t got = ::read(peer.get(), buffer.data(), buffer.size());
       if (got <= 0) return;
-      in.append(buffer, static_cast<std::size_t>(got));
+      in.append(buffer.data(), static_cast<std::size_t>(got));
       const auto head = in.find("\r\n\r\n");
       if (head == std::string::npos) continue;
       const auto at = in.find("Content-Length: ");

@@ -16,8 +16,8 @@ namespace {
 struct Folder {
   std::filesystem::path path;
   Folder() {
-    char name[] = "/tmp/arashi-child-XXXXXX";
-    path = ::mkdtemp(name);
+    std::string name = "/tmp/arashi-child-XXXXXX";
+    path = ::mkdtemp(name.data());
   }
   ~Folder() { std::filesystem::remove_all(path); }
 };
