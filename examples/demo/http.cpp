@@ -17,7 +17,7 @@
 namespace demo {
 namespace {
 
-constexpr std::size_t largest_request = 16 * 1024;
+constexpr std::size_t largest_request = std::size_t{16} * 1024;
 constexpr int most_connections = 1000;
 
 std::string lower(std::string text) {

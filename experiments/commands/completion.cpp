@@ -54,8 +54,7 @@ std::string bash_script(const Words& words) {
   for (const auto& [command, options] : words) {
     if (command.empty()) continue;
     const std::string fixed = fixed_words(command);
-    out.append("    ").append(command).append(") COMPREPLY=($(compgen -W \"").append(options);
-    out.append(fixed.empty() ? "" : " ").append(fixed).append("\" -- \"$current\")) ;;\n");
+    out += "    " + command + ") COMPREPLY=($(compgen -W \"" + options + (fixed.empty() ? "" : " " + fixed) + "\" -- \"$current\")) ;;\n";
   }
   return out +
          "  esac\n"
@@ -75,8 +74,7 @@ std::string zsh_script(const Words& words) {
       "  case \"$words[2]\" in\n";
   for (const auto& [command, options] : words) {
     if (command.empty()) continue;
-    out.append("    ").append(command).append(") compadd -- ").append(options);
-    out.append(" ").append(fixed_words(command)).append(" ;;\n");
+    out += "    " + command + ") compadd -- " + options + " " + fixed_words(command) + " ;;\n";
   }
   return out +
          "  esac\n"

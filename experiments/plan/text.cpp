@@ -31,26 +31,26 @@ std::string brief(Duration duration) {
   return to_text(Duration{std::llround(static_cast<double>(duration.count()) / static_cast<double>(unit.count())) * unit.count()});
 }
 
+std::string number_text(const std::string& type, const Json& value) {
+  if (type == "duration") return to_text(Duration{value.get<std::int64_t>()});
+  if (type == "percent") return to_text(Percent{value.get<double>()});
+  if (type == "rate") return to_text(Rate{value.get<double>()});
+  if (type == "bytes") return to_text(Bytes{value.get<std::uint64_t>()});
+  if (type == "bandwidth") return to_text(Bandwidth{value.get<std::uint64_t>()});
+  return to_text(value);
+}
+
+std::string unquoted(const Json& value) { return value.is_string() ? value.get<std::string>() : to_text(value); }
+
 std::string value_text(const ParamText& param, const Json& value) {
-  if (value.is_number()) {
-    if (param.type == "duration") return to_text(Duration{value.get<std::int64_t>()});
-    if (param.type == "percent") return to_text(Percent{value.get<double>()});
-    if (param.type == "rate") return to_text(Rate{value.get<double>()});
-    if (param.type == "bytes") return to_text(Bytes{value.get<std::uint64_t>()});
-    if (param.type == "bandwidth") return to_text(Bandwidth{value.get<std::uint64_t>()});
-  }
+  if (value.is_number()) return number_text(param.type, value);
+  if (!value.is_array()) return unquoted(value);
   constexpr std::size_t shown = 8;
   if (param.type == "numbers" && value.size() > shown) return "of " + std::to_string(value.size()) + " numbers";
-  if (value.is_array()) {
-    std::string list;
-    const auto text = [&param](const Json& item) {
-      if (param.type == "percents") return to_text(Percent{item.get<double>()});
-      return item.is_string() ? item.get<std::string>() : to_text(item);
-    };
-    for (const auto& item : value) list += (list.empty() ? "" : " ") + text(item);
-    return "[" + list + "]";
-  }
-  return value.is_string() ? value.get<std::string>() : to_text(value);
+  std::string list;
+  for (const auto& item : value)
+    list += (list.empty() ? "" : " ") + (param.type == "percents" ? number_text("percent", item) : unquoted(item));
+  return "[" + list + "]";
 }
 
 // "delay 200ms, loss 1%": what was given; what is as always is left out.

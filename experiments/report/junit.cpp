@@ -25,9 +25,7 @@ std::string escaped(const std::string& text) {
       safe += "&gt;";
     else if (c == '"')
       safe += "&quot;";
-    else if (c == '\n' || c == '\t')
-      safe += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
+    else if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t')
       safe += "\xEF\xBF\xBD";
     else
       safe += c;
@@ -51,32 +49,41 @@ Case verdict_case(const Json& result) {
           .detail = joined(result.at("reasons"))};
 }
 
+Case slo_case(const Json& slo, const Json& abort) {
+  Case made{.group = "slo", .name = text_at(slo, "name")};
+  if (!abort.is_object()) return made;
+  for (const auto& reason : abort.at("reasons"))
+    if (reason.at("slo") == slo.at("name")) made.failure = text_at(reason, "text");
+  return made;
+}
+
+Case check_case(const Json& check) {
+  return {.group = "check",
+          .name = text_at(check, "name") + " (" + text_at(check, "when") + ")",
+          .failure = check.at("passed").get<bool>() ? "" : "check failed",
+          .detail = text_at(check, "detail"),
+          .took = check.value("took", 0.0)};
+}
+
+// What is wrong with a fault; empty if it bit and was taken back.
+std::string flaw_of(const Json& fault) {
+  if (fault.at("activeAt").is_null()) return "not injected";
+  if (fault.at("step") != "reverted") return text_at(fault, "step");
+  return fault.at("evidence").at("bit").get<bool>() ? "" : "did not bite";
+}
+
+Case fault_case(const Json& fault) {
+  return {.group = "fault",
+          .name = text_at(fault, "fault") + " on " + text_at(fault, "victim"),
+          .failure = flaw_of(fault),
+          .detail = text_at(fault, "problem") + " " + text_at(fault.at("evidence"), "detail")};
+}
+
 std::vector<Case> cases_of(const Json& result) {
   std::vector<Case> cases{verdict_case(result)};
-  const auto& abort = result.at("abort");
-  for (const auto& slo : result.at("slos")) {
-    Case made{.group = "slo", .name = text_at(slo, "name")};
-    if (abort.is_object())
-      for (const auto& reason : abort.at("reasons"))
-        if (reason.at("slo") == slo.at("name")) made.failure = text_at(reason, "text");
-    cases.push_back(made);
-  }
-  for (const auto& check : result.at("checks"))
-    cases.push_back({.group = "check",
-                     .name = text_at(check, "name") + " (" + text_at(check, "when") + ")",
-                     .failure = check.at("passed").get<bool>() ? "" : "check failed",
-                     .detail = text_at(check, "detail"),
-                     .took = check.value("took", 0.0)});
-  for (const auto& fault : result.at("faults")) {
-    const bool clean = fault.at("step") == "reverted" && fault.at("evidence").at("bit").get<bool>();
-    cases.push_back({.group = "fault",
-                     .name = text_at(fault, "fault") + " on " + text_at(fault, "victim"),
-                     .failure = clean                            ? ""
-                                : fault.at("activeAt").is_null() ? "not injected"
-                                : fault.at("step") == "reverted" ? "did not bite"
-                                                                 : text_at(fault, "step"),
-                     .detail = text_at(fault, "problem") + " " + text_at(fault.at("evidence"), "detail")});
-  }
+  for (const auto& slo : result.at("slos")) cases.push_back(slo_case(slo, result.at("abort")));
+  for (const auto& check : result.at("checks")) cases.push_back(check_case(check));
+  for (const auto& fault : result.at("faults")) cases.push_back(fault_case(fault));
   return cases;
 }
 
@@ -98,7 +105,7 @@ std::string junit(const Json& result) {
     body += xml_of(made, suite);
     failures += made.failure.empty() ? 0 : 1;
   }
-  const auto counts = " tests=\"" + std::to_string(cases.size()) + "\" failures=\"" + std::to_string(failures) + "\" errors=\"0\"";
+  const auto counts = " tests=\"" + std::to_string(cases.size()) + "\" failures=\"" + std::to_string(failures) + R"(" errors="0")";
   return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" + counts + ">\n  <testsuite name=\"" + escaped(suite) + "\"" + counts +
          " timestamp=\"" + escaped(text_at(result, "started")) + "\">\n" + body + "  </testsuite>\n</testsuites>\n";
 }

@@ -187,7 +187,7 @@ Json result_schema() {
 Result<Json> read(std::string_view text) {
   auto result = TRY(parse_json(text, largest_result));
   if (!result.is_object() || result.value("format", Json()) != run::result_format)
-    return fail(Blame::input, "this is no result of a run: its \"format\" is not \"", run::result_format, "\"");
+    return fail(Blame::input, R"(this is no result of a run: its "format" is not ")", run::result_format, "\"");
   if (const auto problem = misfit(result_schema(), result, "result"); !problem.empty())
     return fail(Blame::input, "this result of a run is damaged: ", problem);
   return result;

@@ -6,6 +6,7 @@
 #include "experiments/run/streak.hpp"
 
 #include <map>
+#include <set>
 
 namespace arashi::run {
 
@@ -84,7 +85,12 @@ struct Runner::Inside {
   void mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now);
   std::optional<std::size_t> find(const std::string& id) const;
   bool anything_active_ever() const;
+
+  // reverting.cpp
+  std::set<std::string> take_outcomes(const RevertDone& done, Node& node, Duration now);  // the ids that are stuck
+  void mark_unlisted(const RevertDone& done, const Node& node, const std::set<std::string>& stuck, Duration now);
   std::vector<std::string> ask_the_dirty(Duration now);
+  void conclude_left_behind(const std::vector<std::string>& dirty);
   void settle_last_revert(Duration now);
 
   // checks
@@ -97,6 +103,8 @@ struct Runner::Inside {
 
   // verdict.cpp
   void judge();
+  std::size_t judge_faults(bool open);
+  std::string judge_slos();
   void settle_first_bad();
 
   void note(Duration now, const std::string& what, const std::string& detail = {});

@@ -30,14 +30,7 @@ void Runner::Inside::start_reverting(Duration now) {
     if (one.phase == Phase::waiting) one.phase = Phase::over;
 }
 
-void Runner::Inside::take(const RevertDone& done, Duration now) {
-  const auto node = nodes.find(done.agent);
-  if (node == nodes.end()) return note(now, "unexpected answer", "to revert from " + done.agent);
-  if (!done.ok) {
-    node->second.problem = done.problem;
-    node->second.retry_at = std::min(node->second.retry_at, now + after_a_failure);
-    return note(now, "revert failed", done.agent + ": " + done.problem);
-  }
+std::set<std::string> Runner::Inside::take_outcomes(const RevertDone& done, Node& node, Duration now) {
   std::set<std::string> stuck;
   for (const auto& outcome : done.outcomes) {
     const auto index = find(outcome.id);
@@ -45,19 +38,36 @@ void Runner::Inside::take(const RevertDone& done, Duration now) {
     mark_over(*index, outcome.step, outcome.problem, now);
     if (outcome.step != "stuck") continue;
     stuck.insert(outcome.id);
-    node->second.problem = outcome.problem;
+    node.problem = outcome.problem;
   }
-  // What the agent does not list had ended before. One that was asked for and not yet answered is still to come.
+  return stuck;
+}
+
+// What the agent does not list had ended before. One that was asked for and not yet answered is still to come.
+void Runner::Inside::mark_unlisted(const RevertDone& done, const Node& node, const std::set<std::string>& stuck, Duration now) {
   for (std::size_t i = 0; i < course.size(); ++i) {
     const auto& fault = result.faults[i];
-    const bool meant = done.id.empty() ? course[i].node == &node->second : fault.id == done.id;
+    const bool meant = done.id.empty() ? course[i].node == &node : fault.id == done.id;
     const bool stands = fault.active_at && (course[i].phase != Phase::over || fault.step == "stuck");
     if (meant && stands && !stuck.contains(fault.id)) mark_over(i, "reverted", "", now);
   }
+}
+
+void Runner::Inside::take(const RevertDone& done, Duration now) {
+  const auto found = nodes.find(done.agent);
+  if (found == nodes.end()) return note(now, "unexpected answer", "to revert from " + done.agent);
+  auto& node = found->second;
+  if (!done.ok) {
+    node.problem = done.problem;
+    node.retry_at = std::min(node.retry_at, now + after_a_failure);
+    return note(now, "revert failed", done.agent + ": " + done.problem);
+  }
+  const auto stuck = take_outcomes(done, node, now);
+  mark_unlisted(done, node, stuck, now);
   if (!stuck.empty() && timeline_runs())
-    return stop(Outcome::inconclusive, "agent " + done.agent + " could not revert: " + node->second.problem, now);
-  if (done.id.empty() && state == State::reverting) node->second.clean = stuck.empty();
-  if (!stuck.empty()) node->second.retry_at = std::min(node->second.retry_at, now + after_a_failure);
+    return stop(Outcome::inconclusive, "agent " + done.agent + " could not revert: " + node.problem, now);
+  if (done.id.empty() && state == State::reverting) node.clean = stuck.empty();
+  if (!stuck.empty()) node.retry_at = std::min(node.retry_at, now + after_a_failure);
 }
 
 // Those that have not confirmed; asked again when it is time. Linear: an abort over a thousand agents brings a thousand answers.
@@ -82,6 +92,15 @@ void Runner::Inside::settle_last_revert(Duration now) {
   result.times.last_revert = last == Duration{} ? now : last;
 }
 
+void Runner::Inside::conclude_left_behind(const std::vector<std::string>& dirty) {
+  for (const auto& name : dirty) {
+    const auto& problem = nodes[name].problem;
+    conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) +
+                                       " that everything is reverted; its lease has ended, but look there with `arashi status`" +
+                                       (problem.empty() ? "" : ": " + problem));
+  }
+}
+
 void Runner::Inside::advance_reverting(Duration now) {
   if (closing != Closing::no) return advance_closing(now);
   if (now - evaluated >= seconds(1) && result.times.first_injection) evaluate(now);
@@ -89,15 +108,13 @@ void Runner::Inside::advance_reverting(Duration now) {
   if (!dirty.empty() && now - entered < revert_bound) return;
   const bool injected =
       std::any_of(result.faults.begin(), result.faults.end(), [](const FaultResult& fault) { return fault.asked_at.has_value(); });
-  for (const auto& name : injected ? dirty : std::vector<std::string>{})
-    conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) +
-                                       " that everything is reverted; its lease has ended, but look there with `arashi status`" +
-                                       (nodes[name].problem.empty() ? "" : ": " + nodes[name].problem));
-  const bool watch = injected && dirty.empty() && !(decided && result.outcome == Outcome::interrupted);
-  if (injected && dirty.empty()) settle_last_revert(now);
-  if (injected) guard.reverted(now);
-  if (injected) guard_inputs.push_back({.now = now, .reverted = true});
-  if (!watch || !anything_active_ever()) return close(now);
+  if (!injected) return close(now);
+  conclude_left_behind(dirty);
+  if (dirty.empty()) settle_last_revert(now);
+  guard.reverted(now);
+  guard_inputs.push_back({.now = now, .reverted = true});
+  const bool interrupted = decided && result.outcome == Outcome::interrupted;
+  if (!dirty.empty() || interrupted || !anything_active_ever()) return close(now);
   for (auto& streak : streaks) streak.restart();
   enter(State::recovering, now);
   advance_recovering(now);

@@ -110,6 +110,17 @@ void Runner::Inside::watch_first_bad(std::size_t slo, const guard::Slice& slice)
   first_bad[slo] = std::max(slice.begin, *first);
 }
 
+namespace {
+
+// It names its SLO.
+std::string first_reason(const guard::Verdict& verdict) {
+  if (verdict.reasons.empty()) return "the guard gave no reason";
+  const auto& first = verdict.reasons[0];
+  return first.text.starts_with(first.slo) ? first.text : first.slo + ": " + first.text;
+}
+
+}  // namespace
+
 void Runner::Inside::evaluate(Duration now) {
   auto verdict = guard.evaluate(now);
   guard_inputs.push_back({.now = now});
@@ -123,9 +134,7 @@ void Runner::Inside::evaluate(Duration now) {
   const bool news = verdict.abort && !result.abort && (!decided || result.outcome != Outcome::interrupted);
   if (a_second || news) result.verdicts.push_back(verdict);
   if (!news) return;
-  std::string reason = "the guard gave no reason";
-  if (!verdict.reasons.empty()) reason = verdict.reasons[0].text;
-  if (!verdict.reasons.empty() && !reason.starts_with(verdict.reasons[0].slo)) reason.insert(0, verdict.reasons[0].slo + ": ");
+  const std::string reason = first_reason(verdict);
   result.abort = std::move(verdict);
   if (!result.times.decision) result.times.decision = now;
   if (!timeline_runs()) return conclude(Outcome::refuted, reason);
@@ -335,9 +344,9 @@ void Runner::Inside::advance_recovering(Duration now) {
   const Duration limit = *result.times.last_revert + experiment.recovery_within;
   Duration latest = *result.times.last_revert;
   bool all = true;
-  for (std::size_t i = 0; i < recovered.size(); ++i) {
-    all = all && recovered[i].has_value();
-    if (recovered[i]) latest = std::max(latest, *recovered[i]);
+  for (const auto& when : recovered) {
+    all = all && when.has_value();
+    latest = std::max(latest, when.value_or(latest));
   }
   if (all) {
     result.times.recovered = latest;

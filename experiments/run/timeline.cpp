@@ -177,19 +177,26 @@ void Runner::Inside::take(const StatusSeen& seen, Duration now) {
     if (result.faults[i].agent == seen.agent && course[i].phase == Phase::closing) revert_one(i, now);
 }
 
+namespace {
+
+// What was once seen of a fault stays seen; the rest is of the newest look, but for one that is being taken back.
+void learn_evidence(Evidence& known, const Evidence& seen, bool standing) {
+  const bool bit = known.bit || seen.bit;
+  const bool in_place = known.in_place || seen.in_place;
+  if (standing) known = seen;
+  known.bit = bit;
+  known.in_place = in_place;
+}
+
+}  // namespace
+
 void Runner::Inside::learn(std::size_t index, const protocol::InjectionStatus& status, Duration now) {
   auto& one = course[index];
   auto& fault = result.faults[index];
   one.unlisted = 0;
   if (!status.mechanism.empty()) fault.mechanism = status.mechanism;
   const bool standing = one.phase == Phase::active || one.phase == Phase::closing;
-  if (standing || one.phase == Phase::reverting) {
-    const bool bit = fault.evidence.bit || status.evidence.bit;
-    const bool was_in_place = fault.evidence.in_place;
-    if (standing) fault.evidence = status.evidence;
-    fault.evidence.bit = bit;
-    fault.evidence.in_place = was_in_place || status.evidence.in_place;
-  }
+  if (standing || one.phase == Phase::reverting) learn_evidence(fault.evidence, status.evidence, standing);
   if (!standing || !timeline_runs()) return;
   if (status.step == "lost" || status.step == "stuck") {
     fault.step = status.step;

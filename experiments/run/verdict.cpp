@@ -22,6 +22,14 @@ double events_needed(const guard::SloState& state, double objective) {
   return std::ceil(state.log_held_threshold / -std::log1p(-null));
 }
 
+std::string too_few(const guard::SloState& slo, double needed) {
+  if (slo.total > 0 && (slo.log_held >= slo.log_held_threshold || static_cast<double>(slo.total) >= needed)) return "";
+  std::ostringstream text;
+  text << slo.name << ": only " << slo.total << " events since the first injection, too few to tell (" << std::max(1.0, needed)
+       << " needed)";
+  return text.str();
+}
+
 std::string did_not_bite(const FaultResult& fault) {
   const std::string who = fault.fault + " on " + fault.victim;
   const std::string detail = fault.evidence.detail.empty() ? "" : " (" + fault.evidence.detail + ")";
@@ -35,11 +43,8 @@ std::string did_not_bite(const FaultResult& fault) {
 
 }  // namespace
 
-void Runner::Inside::judge() {
-  settle_first_bad();
-  if (decided && result.outcome == Outcome::refused && anything_active_ever())
-    result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
-  const bool open = !decided || result.outcome == Outcome::inconclusive;
+// How many faults bit.
+std::size_t Runner::Inside::judge_faults(bool open) {
   std::size_t bit = 0;
   for (const auto& fault : result.faults) {
     const std::string why = did_not_bite(fault);
@@ -47,24 +52,33 @@ void Runner::Inside::judge() {
     if (open && !why.empty() && (!decided || fault.active_at)) conclude(Outcome::inconclusive, why);
     if (open && fault.step == "drifted") conclude(Outcome::inconclusive, fault.fault + " on " + fault.victim + ": " + fault.problem);
   }
-  if (decided && result.outcome == Outcome::refuted && bit == 0 && result.times.first_injection)
-    result.reasons.emplace_back("no fault was seen to have affected anything: the cause may be another");
+  return bit;
+}
+
+// What each SLO spent, in words.
+std::string Runner::Inside::judge_slos() {
   std::ostringstream kept;
-  for (std::size_t i = 0; open && i < experiment.slos.size() && i < result.slos.size() && result.times.first_injection; ++i) {
+  for (std::size_t i = 0; i < std::min(experiment.slos.size(), result.slos.size()); ++i) {
     const auto& slo = result.slos[i];
-    const double needed = events_needed(slo, experiment.slos[i].objective);
-    std::ostringstream few;
-    few << slo.name << ": only " << slo.total << " events since the first injection, too few to tell (" << std::max(1.0, needed)
-        << " needed)";
-    const bool enough = slo.total > 0 && (slo.log_held >= slo.log_held_threshold || static_cast<double>(slo.total) >= needed);
-    if (!enough) conclude(Outcome::inconclusive, few.str());
+    if (const auto why = too_few(slo, events_needed(slo, experiment.slos[i].objective)); !why.empty()) conclude(Outcome::inconclusive, why);
     kept << (i == 0 ? "" : ", ") << slo.name << " spent " << percent(slo.budget_spent) << " of its budget ("
          << percent(experiment.guard.budget.fraction) << " allowed)";
   }
+  return kept.str();
+}
+
+void Runner::Inside::judge() {
+  settle_first_bad();
+  if (decided && result.outcome == Outcome::refused && anything_active_ever())
+    result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
+  const bool open = !decided || result.outcome == Outcome::inconclusive;
+  const std::size_t bit = judge_faults(open);
+  if (decided && result.outcome == Outcome::refuted && bit == 0 && result.times.first_injection)
+    result.reasons.emplace_back("no fault was seen to have affected anything: the cause may be another");
+  const std::string kept = open && result.times.first_injection ? judge_slos() : "";
   if (decided) return;
   std::string reason = "steady, and nothing was injected";
-  if (!result.faults.empty())
-    reason = std::to_string(bit) + (bit == 1 ? " fault bit" : " faults bit") + (kept.str().empty() ? "" : "; ") + kept.str();
+  if (!result.faults.empty()) reason = std::to_string(bit) + (bit == 1 ? " fault bit" : " faults bit") + (kept.empty() ? "" : "; ") + kept;
   conclude(Outcome::held, reason);
 }
 

@@ -17,14 +17,14 @@ constexpr std::array<std::string_view, 7> methods{"GET", "POST", "PUT", "PATCH",
 constexpr std::array<std::string_view, 3> moments{"before", "during", "after"};
 
 // Tables read like the page of a manual: name, type, what for, example.
-constexpr Key metadata_keys[] = {
+constexpr auto metadata_keys = std::to_array<Key>({
     {"name", Type::name, "the experiment's name: a-z, 0-9 and '-'", "checkout-survives-a-slow-ledger", required},
     {"labels", Type::pairs, "free labels, kept in the result", "{team: payments}"},
     {"namespace", Type::name, "of the Kubernetes resource; without a meaning on one machine", "chaos"},
     {"annotations", Type::pairs, "of the Kubernetes resource; without a meaning here", "{ticket: PAY-7}"},
-};
+});
 
-constexpr Key target_keys[] = {
+constexpr auto target_keys = std::to_array<Key>({
     {"process", Type::special, "processes of this machine, by name, pid, port, user, netns, cgroup (all given must fit)", "{name: wallet}"},
     {"netns", Type::special, "network namespaces, by name (a glob), path or pid", "{name: pay-ledger-*}"},
     {"cgroup", Type::special, "cgroups, by path below the root (a glob)", "{path: pay/ledger-*}"},
@@ -39,15 +39,15 @@ constexpr Key target_keys[] = {
      .example = "",
      .unsupported = "is not supported yet in this version; select its cgroup, network namespace or process instead; known kinds are "
                     "process, netns, cgroup, unit, node"},
-};
+});
 
-constexpr Key count_keys[] = {
+constexpr auto count_keys = std::to_array<Key>({
     {"count", Type::integer, "so many", "2"},
     {"percent", Type::special, "so much of the group, rounded up", "50"},
     {"seed", Type::special, "a whole number: draws the same victims again", "7"},
-};
+});
 
-constexpr Key slo_keys[] = {
+constexpr auto slo_keys = std::to_array<Key>({
     {"objective", Type::percent, "the share of events that must be good", "99.9%", required},
     {"window", Type::duration, "over how long", "30d", optional, "30d"},
     {"load", Type::name, "measured by this load", "checkout"},
@@ -67,9 +67,9 @@ constexpr Key slo_keys[] = {
      .summary = "",
      .example = "",
      .unsupported = "reading OpenSLO files is not supported yet in this version; write objective, window and load or prometheus here"},
-};
+});
 
-constexpr Key load_keys[] = {
+constexpr auto load_keys = std::to_array<Key>({
     {"url", Type::url, "where the requests go", "http://10.0.0.1/checkout", required},
     {"rate", Type::rate, "how many are started, whatever the answers do (open loop)", "200/s", required},
     {.name = "method", .type = Type::choice, .summary = "HTTP method", .example = "POST", .fallback = "GET", .choices = methods},
@@ -77,23 +77,23 @@ constexpr Key load_keys[] = {
     {"body", Type::text, "sent along", "'{\"amount\": 1}'"},
     {"timeout", Type::duration, "a request that takes longer is cut off and bad", "5s", optional, "5s"},
     {"connections", Type::integer, "most at once; absent: rate times timeout, at most 1000", "100"},
-};
+});
 
-constexpr Key hold_keys[] = {
+constexpr auto hold_keys = std::to_array<Key>({
     {"hold", Type::duration, "start nothing further and wait this long for data, then abort", "10s", required},
-};
+});
 
-constexpr Key guard_keys[] = {
+constexpr auto guard_keys = std::to_array<Key>({
     {"budget", Type::percent, "of each SLO's whole budget: what this experiment may spend", "2%", optional, "2%"},
     {"onNoData", Type::special, "while nothing is known: charge (as if all were bad), abort, or {hold: 10s}", "charge", optional, "charge"},
-};
+});
 
-constexpr Key expect_keys[] = {
+constexpr auto expect_keys = std::to_array<Key>({
     {"exit", Type::special, "the command's exit code", "0", optional, "0"},
     {"status", Type::special, "the HTTP status", "200", optional, "200"},
-};
+});
 
-constexpr Key check_keys[] = {
+constexpr auto check_keys = std::to_array<Key>({
     {"command", Type::texts, "a program and its arguments, run in the spec's folder", "[demo/ledger-sum]"},
     {"http", Type::url, "an address that is fetched", "http://127.0.0.1:8080/healthz"},
     {"expect", Type::object, "what makes it pass", "{exit: 0}", optional, "", &expect_object},
@@ -105,43 +105,43 @@ constexpr Key check_keys[] = {
      .choices = moments},
     {"every", Type::duration, "during the faults, so often", "5s"},
     {"timeout", Type::duration, "longer is failed", "10s", optional, "10s"},
-};
+});
 
-constexpr Key steady_keys[] = {
+constexpr auto steady_keys = std::to_array<Key>({
     {.name = "for",
      .type = Type::duration,
      .summary = "the SLOs and checks hold this long before the first fault, or nothing starts",
      .example = "10s",
      .required = required,
      .zero = zero},
-};
+});
 
-constexpr Key step_keys[] = {
+constexpr auto step_keys = std::to_array<Key>({
     {.name = "at", .type = Type::duration, .summary = "when, from the first fault on", .example = "30s", .fallback = "0s", .zero = zero},
     {"for", Type::duration, "how long; then it is undone", "60s", required},
     {"fault", Type::text, "which fault (arashi faults lists them)", "network.impair", required},
     {"on", Type::name, "which target", "ledger", required},
     {"with", Type::special, "the fault's parameters", "{delay: 200ms}"},
-};
+});
 
-constexpr Key recovery_keys[] = {
+constexpr auto recovery_keys = std::to_array<Key>({
     {"within", Type::duration, "the SLOs hold again this soon after the last fault was undone", "30s", required},
-};
+});
 
-constexpr Key window_keys[] = {
+constexpr auto window_keys = std::to_array<Key>({
     {"days", Type::special, "mon-fri, or a list", "mon-fri", optional, "mon-sun"},
     {"hours", Type::special, "from-to, local time; 22:00-06:00 goes over midnight", "10:00-16:00", optional, "00:00-24:00"},
     {"timezone", Type::special, "an IANA name", "Asia/Tokyo", required},
-};
+});
 
-constexpr Key limits_keys[] = {
+constexpr auto limits_keys = std::to_array<Key>({
     {"targets", Type::integer, "most victims in all", "3"},
     {"share", Type::percent, "most of any target group", "50%", optional, "100%"},
     {"duration", Type::duration, "the longest timeline", "5m", optional, "1h"},
     {"window", Type::object, "when it may run at all", "", optional, "", &window_object},
-};
+});
 
-constexpr Key spec_keys[] = {
+constexpr auto spec_keys = std::to_array<Key>({
     {"hypothesis", Type::text, "what you expect to hold, as a sentence", "Checkout keeps its SLO while half of the ledger is slow."},
     {"targets", Type::named, "what may be hit, by name", "", optional, "", &target_object},
     {"slos", Type::named, "what must hold, by name", "", optional, "", &slo_object},
@@ -152,9 +152,9 @@ constexpr Key spec_keys[] = {
     {"timeline", Type::list, "which fault, when, on what", "", required, "", &step_object},
     {"recovery", Type::object, "what must hold after", "{within: 30s}", optional, "", &recovery_object},
     {"limits", Type::object, "how much may be hit, how long, and when", "{targets: 3, share: 50%}", optional, "", &limits_object},
-};
+});
 
-constexpr Key root_keys[] = {
+constexpr auto root_keys = std::to_array<Key>({
     {.name = "apiVersion",
      .type = Type::choice,
      .summary = "the format's version",
@@ -164,7 +164,7 @@ constexpr Key root_keys[] = {
     {.name = "kind", .type = Type::choice, .summary = "what this is", .example = "Experiment", .required = required, .choices = kinds},
     {"metadata", Type::object, "its name", "{name: checkout-survives-a-slow-ledger}", required, "", &metadata_object},
     {"spec", Type::object, "the experiment itself", "", required, "", &spec_object},
-};
+});
 
 }  // namespace
 

@@ -210,25 +210,30 @@ void Fields::integer(std::string_view key, int& out) const {
   out = value;
 }
 
+std::vector<std::string> Fields::items_of(std::string_view key, const Tree& list) const {
+  if (list.items.empty()) report.complain(path(key), "is an empty list" + such_as(declared(key)));
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < list.items.size(); ++i) {
+    const Tree& item = list.items[i];
+    if (item.kind == Tree::Kind::scalar)
+      texts.push_back(item.text);
+    else
+      report.complain_at(item.where, path(key) + "[" + std::to_string(i) + "]",
+                         "is " + std::string(name_of(item.kind)) + ", a text is expected");
+  }
+  return texts;
+}
+
 void Fields::texts(std::string_view key, std::vector<std::string>& out) const {
   const Tree* tree = find(key);
   if (tree == nullptr) return;
   const Key& declaration = declared(key);
-  if (tree->kind == Tree::Kind::scalar && declaration.type == Type::choices) {
+  if (tree->kind == Tree::Kind::scalar && declaration.type == Type::choices)
     out = {tree->text};
-  } else if (tree->kind != Tree::Kind::list) {
+  else if (tree->kind == Tree::Kind::list)
+    out = items_of(key, *tree);
+  else
     return report.complain(path(key), "is " + std::string(name_of(tree->kind)) + ", a list is expected" + such_as(declaration));
-  } else {
-    out.clear();
-    for (std::size_t i = 0; i < tree->items.size(); ++i) {
-      if (tree->items[i].kind == Tree::Kind::scalar)
-        out.push_back(tree->items[i].text);
-      else
-        report.complain_at(tree->items[i].where, path(key) + "[" + std::to_string(i) + "]",
-                           "is " + std::string(name_of(tree->items[i].kind)) + ", a text is expected");
-    }
-  }
-  if (tree->kind == Tree::Kind::list && tree->items.empty()) report.complain(path(key), "is an empty list" + such_as(declaration));
   if (declaration.type != Type::choices) return;
   for (const auto& each : out)
     if (std::ranges::find(declaration.choices, std::string_view(each)) == declaration.choices.end())

@@ -61,6 +61,8 @@ class Fields {
   [[nodiscard]] const Key& declared(std::string_view key) const;
   // The scalar's text, or a complaint and nullptr.
   const std::string* scalar(std::string_view key) const;
+  // Of a list, what is text; a complaint about the rest.
+  std::vector<std::string> items_of(std::string_view key, const Tree& list) const;
   template <class T>
   void measured(std::string_view key, Result<T> (*parse)(std::string_view), T& out) const;
 

@@ -26,7 +26,7 @@ Json one_of(std::span<const std::string_view> choices) {
 
 Json map_of(const Json& values) { return {{"type", "object"}, {"additionalProperties", values}}; }
 
-Json zero_or(Json schema) { return either(schema, {{"const", 0}}); }
+Json zero_or(const Json& schema) { return either(schema, {{"const", 0}}); }
 
 Json selector_schema(const SelectorKind& kind) {
   Json keys = Json::object();

@@ -1,21 +1,40 @@
 #include "experiments/spec/text.hpp"
 
+#include <algorithm>
+
 namespace arashi::spec {
+
+namespace {
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// Overlong, a surrogate or beyond U+10FFFF: the first two bytes tell.
+bool is_no_character(unsigned char first, unsigned char second) {
+  switch (first) {
+    case 0xE0:
+      return second < 0xA0;
+    case 0xED:
+      return second > 0x9F;
+    case 0xF0:
+      return second < 0x90;
+    case 0xF4:
+      return second > 0x8F;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 std::size_t utf8_length(std::string_view text) {
   if (text.empty()) return 0;
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
+  const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return 1;
   const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
   if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((at(i) & 0xC0U) != 0x80U) return 0;
-  const unsigned char second = at(1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool surrogate = first == 0xED && second > 0x9F;
-  const bool too_large = first == 0xF4 && second > 0x8F;
-  return overlong || surrogate || too_large ? 0 : length;
+  const auto rest = text.substr(1, length - 1);
+  if (!std::all_of(rest.begin(), rest.end(), continues)) return 0;
+  return is_no_character(first, static_cast<unsigned char>(text[1])) ? 0 : length;
 }
 
 }  // namespace arashi::spec

@@ -135,6 +135,8 @@ Result<Json> converted(const ParamText& param, const Json& given) {
   if (param.type == "percents") return shares(param, given);
   if (param.type == "numbers") return numbered(param, given);
   if (param.type == "choice") return chosen(param, given);
+  if (param.type == "percents") return {{"anyOf", list_schema(text, text)}};
+  if (param.type == "numbers") return {{"anyOf", list_schema(text, {{"type", "integer"}})}};
   if (param.type == "list") return listed(given);
   if (param.type == "peers") return listed_peers(given);
   return plain(param, given);
@@ -271,14 +273,37 @@ bool flag_param(const Json& canonical, std::string_view name) {
 
 namespace {
 
-Json list_schema(const Json& item) { return Json::array({item, {{"type", "array"}, {"items", item}}}); }
+// One, or a list of them.
+Json list_schema(const Json& one, const Json& item) { return Json::array({one, {{"type", "array"}, {"items", item}}}); }
 
 Json peers_schema() {
   const Json group{{"type", "object"},
                    {"additionalProperties", false},
                    {"required", Json::array({"target"})},
                    {"properties", {{"target", {{"type", "string"}, {"description", "another target of the experiment"}}}}}};
-  return list_schema({{"anyOf", Json::array({{{"type", "string"}}, group})}});
+  const Json peer{{"anyOf", Json::array({{{"type", "string"}}, group})}};
+  return list_schema(peer, peer);
+}
+
+Json type_schema(const ParamText& param) {
+  const Json text{{"type", "string"}};
+  if (param.type == "integer" || param.type == "boolean") return {{"type", param.type}};
+  if (param.type == "peers") return {{"anyOf", peers_schema()}};
+  if (param.type == "percents") return {{"anyOf", list_schema(text, text)}};
+  if (param.type == "numbers") return {{"anyOf", list_schema(text, {{"type", "integer"}})}};
+  if (param.type == "list") return {{"anyOf", list_schema(text, {{"type", Json::array({"string", "integer"})}})}};
+  return text;
+}
+
+Json param_schema(const ParamText& param) {
+  Json schema = type_schema(param);
+  schema["description"] = param.summary;
+  if (param.type == "choice") schema["enum"] = param.choices;
+  if (param.type == "integer" && param.least) schema["minimum"] = *param.least;
+  if (param.type == "integer" && param.most) schema["maximum"] = *param.most;
+  if (!param.example.empty()) schema["examples"] = Json::array({param.example});
+  if (!param.fallback.empty()) schema["default"] = fallback_of(param);
+  return schema;
 }
 
 }  // namespace
@@ -287,25 +312,7 @@ Json params_schema(std::span<const ParamText> declared) {
   Json properties = Json::object();
   Json required = Json::array();
   for (const auto& param : declared) {
-    Json schema{{"description", param.summary}};
-    if (param.type == "integer" || param.type == "boolean")
-      schema["type"] = param.type;
-    else if (param.type == "peers")
-      schema["anyOf"] = peers_schema();
-    else if (param.type == "list")
-      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", Json::array({"string", "integer"})}}}}});
-    else if (param.type == "percents")
-      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", "string"}}}}});
-    else if (param.type == "numbers")
-      schema["anyOf"] = Json::array({{{"type", "string"}}, {{"type", "array"}, {"items", {{"type", "integer"}}}}});
-    else
-      schema["type"] = "string";
-    if (param.type == "choice") schema["enum"] = param.choices;
-    if (param.type == "integer" && param.least) schema["minimum"] = *param.least;
-    if (param.type == "integer" && param.most) schema["maximum"] = *param.most;
-    if (!param.example.empty()) schema["examples"] = Json::array({param.example});
-    if (!param.fallback.empty()) schema["default"] = fallback_of(param);
-    properties[param.name] = std::move(schema);
+    properties[param.name] = param_schema(param);
     if (param.required) required.push_back(param.name);
   }
   Json schema{{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};

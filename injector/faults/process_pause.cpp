@@ -180,7 +180,7 @@ Result<void> revert_freezer(const Json& change) {
   const auto directory = same_cgroup(change);
   if (!directory) return {};
   const auto state = freezer_state(*directory);
-  const auto thawed = !state ? Result<void>(pass(state.error())) : state->asked ? thaw(*directory) : Result<void>{};
+  auto thawed = !state ? Result<void>(pass(state.error())) : state->asked ? thaw(*directory) : Result<void>{};
   if (!thawed && thawed.error().blame == Blame::missing) return {};
   return thawed;
 }

@@ -75,7 +75,7 @@ std::vector<Bad> bad_files(const fs::path& folder) {
 // Answers every request on its socket with one text, as an agent of another release would.
 class FakeAgent {
  public:
-  FakeAgent(fs::path socket, std::string body) : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  FakeAgent(const fs::path& socket, std::string body) : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
@@ -133,7 +133,7 @@ TEST_CASE("what is no spec is refused with exit code 2, and the message says why
   const Directory folder;
   for (const auto& bad : bad_files(folder.path()))
     for (const char* command : {"check", "plan", "run"}) {
-      const Ran ran = run({"sh", "-c", "cd \"$1\" && exec \"$2\" \"$3\" \"$4\"", "sh", folder.path(), arashi, command, bad.file});
+      const Ran ran = run({"sh", "-c", R"(cd "$1" && exec "$2" "$3" "$4")", "sh", folder.path(), arashi, command, bad.file});
       INFO(command << " " << bad.what << ": " << ran.output.substr(0, 2000));
       CHECK(ran.exit_code == 2);
       CHECK(ran.output.find(bad.must_say) != std::string::npos);
@@ -173,7 +173,7 @@ TEST_CASE("an agent of another version is refused by name, with both versions an
   const fs::path socket = folder.path() / "agent.sock";
   const FakeAgent other(socket, R"({"protocol": 99, "release": "9.9.9", "something": "new"})");
   for (const char* command : {"plan", "run"}) {
-    const Ran ran = run({"sh", "-c", "cd \"$1\" && exec \"$2\" \"$3\" --agents \"$4\" \"$5\"", "sh", folder.path(), arashi, command,
+    const Ran ran = run({"sh", "-c", R"(cd "$1" && exec "$2" "$3" --agents "$4" "$5")", "sh", folder.path(), arashi, command,
                          "unix:" + socket.string(), example("held.yaml")});
     INFO(ran.output);
     CHECK(ran.exit_code == 3);
