@@ -186,7 +186,7 @@ Result<void> Journal::compact() {
   auto fresh = TRY(open_file(beside, O_RDWR | O_CREAT | O_TRUNC));
   std::string text(magic);
   for (const auto& [id, injection] : open_) text += line_of(injection);
-  if (const auto written = append_text(fresh.get(), 0, text, on_disk); !written) {
+  if (auto written = append_text(fresh.get(), 0, text, on_disk); !written) {
     ::unlink(beside.c_str());
     return written;
   }

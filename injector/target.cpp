@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -235,8 +237,7 @@ void add_shared_netns(const Host& host, Victim& victim) {
 }
 
 // Each path once, from the first hierarchy that has it with processes, else the first that has it at all.
-template <class Fits>
-std::vector<Victim> cgroups_that(const Host& host, std::string_view kind, Fits fits_path) {
+std::map<std::string, fs::path> directories_that(const Host& host, const std::function<bool(const fs::path&)>& fits_path) {
   std::map<std::string, fs::path> directories;
   for (const auto& hierarchy : hierarchies(host)) {
     walk(hierarchy.root, {}, [&](const fs::path& path) {
@@ -249,8 +250,12 @@ std::vector<Victim> cgroups_that(const Host& host, std::string_view kind, Fits f
       if ((!before || before->empty()) && here && !here->empty()) known->second = directory;
     });
   }
+  return directories;
+}
+
+std::vector<Victim> cgroups_that(const Host& host, std::string_view kind, const std::function<bool(const fs::path&)>& fits_path) {
   std::vector<Victim> found;
-  for (const auto& [path, directory] : directories) {
+  for (const auto& [path, directory] : directories_that(host, fits_path)) {
     if (holds_protected(host, directory)) continue;
     const auto shown = kind == "unit" ? fs::path(path).filename().string() : path;
     Victim victim{.kind = std::string(kind), .label = std::string(kind) + " " + shown, .cgroup_path = directory.string()};

@@ -135,8 +135,6 @@ Result<Json> converted(const ParamText& param, const Json& given) {
   if (param.type == "percents") return shares(param, given);
   if (param.type == "numbers") return numbered(param, given);
   if (param.type == "choice") return chosen(param, given);
-  if (param.type == "percents") return {{"anyOf", list_schema(text, text)}};
-  if (param.type == "numbers") return {{"anyOf", list_schema(text, {{"type", "integer"}})}};
   if (param.type == "list") return listed(given);
   if (param.type == "peers") return listed_peers(given);
   return plain(param, given);
@@ -286,7 +284,7 @@ Json peers_schema() {
 }
 
 Json type_schema(const ParamText& param) {
-  const Json text{{"type", "string"}};
+  Json text{{"type", "string"}};
   if (param.type == "integer" || param.type == "boolean") return {{"type", param.type}};
   if (param.type == "peers") return {{"anyOf", peers_schema()}};
   if (param.type == "percents") return {{"anyOf", list_schema(text, text)}};

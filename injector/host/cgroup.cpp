@@ -68,7 +68,7 @@ bool holds_none(const fs::path& directory) {
 Result<void> thaw_all(const fs::path& directory) {
   return each_and_below(directory, [](const fs::path& each) -> Result<void> {
     if (freezer_version(each) != 1) return {};
-    const auto thawed = thaw(each);
+    auto thawed = thaw(each);
     if (!thawed && thawed.error().blame != Blame::missing) return thawed;
     return {};
   });

@@ -58,21 +58,34 @@ struct Doors {
   ::_exit(127);
 }
 
-// Runs in the child: no allocation, no lock.
-void enter(const Doors& doors) {
+// What follows runs in the child: no allocation, no lock.
+
+void die_with_starter(const Doors& doors) {
+  if (!doors.dies_with_starter) return;
+  if (::prctl(PR_SET_PDEATHSIG, doors.death_signal) != 0) give_up(doors.status.get(), Stage::parent);
+  if (::getppid() != doors.parent) ::_exit(127);  // it died before we asked
+}
+
+void move_in(const Doors& doors) {
   const int status = doors.status.get();
-  ::setpgid(0, 0);
-  if (doors.dies_with_starter) {
-    if (::prctl(PR_SET_PDEATHSIG, doors.death_signal) != 0) give_up(status, Stage::parent);
-    if (::getppid() != doors.parent) ::_exit(127);  // it died before we asked
-  }
   for (const auto& cgroup : doors.cgroups)
     if (::write(cgroup.get(), "0", 1) != 1) give_up(status, Stage::cgroup);
   if (doors.netns && ::setns(doors.netns.get(), CLONE_NEWNET) != 0) give_up(status, Stage::netns);
   if (doors.directory && ::fchdir(doors.directory.get()) != 0) give_up(status, Stage::directory);
+}
+
+void take_streams(const Doors& doors) {
+  const int status = doors.status.get();
   if (doors.input && ::dup2(doors.input.get(), STDIN_FILENO) < 0) give_up(status, Stage::input);
   if (doors.output && ::dup2(doors.output.get(), STDOUT_FILENO) < 0) give_up(status, Stage::output);
   if (doors.errors && ::dup2(doors.errors.get(), STDERR_FILENO) < 0) give_up(status, Stage::errors);
+}
+
+void enter(const Doors& doors) {
+  ::setpgid(0, 0);
+  die_with_starter(doors);
+  move_in(doors);
+  take_streams(doors);
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
   for (const int fd : *doors.inherited) ::fcntl(fd, F_SETFD, 0);
   ::signal(SIGPIPE, SIG_DFL);

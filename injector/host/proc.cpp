@@ -46,6 +46,12 @@ std::optional<std::string> listening_inode(const std::string& line, std::uint16_
   return number == port ? std::optional(word.at(inode)) : std::nullopt;
 }
 
+void add_listening(const std::string& table, std::uint16_t port, std::set<std::string>& sockets) {
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);)
+    if (const auto inode = listening_inode(line, port)) sockets.insert("socket:[" + *inode + "]");
+}
+
 // One process per network namespace is enough to read that namespace's tables.
 std::set<std::string> listening_sockets(const Host& host, const std::vector<std::int32_t>& pids, std::uint16_t port) {
   std::set<std::uint64_t> seen;
@@ -53,13 +59,8 @@ std::set<std::string> listening_sockets(const Host& host, const std::vector<std:
   for (const auto pid : pids) {
     const auto netns = netns_of(host, pid);
     if (!netns || !seen.insert(*netns).second) continue;
-    for (const char* table : {"net/tcp", "net/tcp6"}) {
-      const auto text = read_text(of(host, pid, table), table_limit);
-      if (!text) continue;  // no IPv6 here, or it has just ended
-      std::istringstream lines(*text);
-      for (std::string line; std::getline(lines, line);)
-        if (const auto inode = listening_inode(line, port)) sockets.insert("socket:[" + *inode + "]");
-    }
+    for (const char* table : {"net/tcp", "net/tcp6"})  // none if there is no IPv6 here, or the process has just ended
+      if (const auto text = read_text(of(host, pid, table), table_limit)) add_listening(*text, port, sockets);
   }
   return sockets;
 }

@@ -86,6 +86,7 @@ int bench() {
                                                   {End::lease, "lease lost, after its TTL"}};
   for (const auto& [end, what] : ends) {
     std::vector<double> times;
+    times.reserve(rounds);
     for (int round = 0; round < rounds; ++round) times.push_back(seconds(one_round(name, end)) * 1000);
     std::ranges::sort(times);
     std::printf("%-28s median %6.1f ms   max %6.1f ms   of 250 ms: %.2f\n", what, times[rounds / 2], times.back(), times.back() / 250);

@@ -61,6 +61,7 @@ int bench() {
   std::this_thread::sleep_for(500ms);
   const auto pids = family(agent->pid());
   std::vector<long> before;
+  before.reserve(pids.size());
   for (const auto pid : pids) before.push_back(voluntary_switches(pid));
   std::this_thread::sleep_for(observed);
   long sum = 0;

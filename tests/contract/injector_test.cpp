@@ -80,7 +80,7 @@ TEST_CASE("a command that fails, or is not there, or takes too long, is undone a
   const Directory directory;
   Machine machine(directory.path());
   const auto file = (directory.path() / "log").string();
-  const auto refuse = [&](Request asked, const std::string& sign) {
+  const auto refuse = [&](const Request& asked, const std::string& sign) {
     std::filesystem::remove(file);
     const auto injected = machine.injector().inject("command.run", asked);
     REQUIRE_FALSE(injected.has_value());
@@ -331,6 +331,7 @@ TEST_CASE("many threads inject, look and revert at once") {
   const Directory directory;
   Machine machine(directory.path());
   std::vector<Child> children;
+  children.reserve(6);
   for (int i = 0; i < 6; ++i) children.push_back(sleeper());
   std::atomic<bool> done = false;
   std::jthread watching([&] {
@@ -341,6 +342,7 @@ TEST_CASE("many threads inject, look and revert at once") {
   });
   {
     std::vector<std::jthread> threads;
+    threads.reserve(children.size());
     for (const auto& child : children)
       threads.emplace_back([&machine, pid = child.pid()] {
         const auto found = resolve(machine.host(), {"process", {{"pid", std::to_string(pid)}}});

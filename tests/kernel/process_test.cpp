@@ -130,7 +130,7 @@ TEST_CASE("a paused process stands still and goes on where it was") {
     if (!way.cgroup.empty()) cgroups.push_back(way.cgroup);
     // perl: a shell would fork for each pause, and a second process in the cgroup changes what the freezer may hold.
     auto child =
-        spawn({.argv = {"perl", "-e", "$| = 1; while (1) { print \"tick\\n\"; select(undef, undef, undef, 0.02) }"}, .cgroups = cgroups});
+        spawn({.argv = {"perl", "-e", R"($| = 1; while (1) { print "tick\n"; select(undef, undef, undef, 0.02) })"}, .cgroups = cgroups});
     REQUIRE(read_line(child) == "tick");
     const auto path = way.cgroup == v1.path() ? v1.below_root() : v2.below_root();
     const auto selector = way.kind == "cgroup" ? Selector{"cgroup", {{"path", path}}} : by_pid(child);

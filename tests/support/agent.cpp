@@ -79,7 +79,7 @@ Agent::Reply Agent::lease(const std::string& experiment, Duration ttl) const {
 
 Agent::Reply Agent::inject(const std::string& experiment, const std::string& id, const std::string& fault, const Selector& target,
                            const std::string& params) const {
-  const auto found = ask("POST", "/v1/resolve", protocol::print(protocol::ResolveRequest{.selector = target}));
+  auto found = ask("POST", "/v1/resolve", protocol::print(protocol::ResolveRequest{.selector = target}));
   if (found.status != 200) return found;
   const auto victims = protocol::parse<protocol::ResolveReply>(found.body);
   if (!victims || victims->victims.size() != 1) return {.status = 0, .body = "not one victim: " + found.body};

@@ -15,7 +15,7 @@ Host host_in(const std::filesystem::path& directory) {
   return host;
 }
 
-Machine::Machine(std::filesystem::path directory) : host_(host_in(directory)), workers_(make_workers(host_)) {
+Machine::Machine(const std::filesystem::path& directory) : host_(host_in(directory)), workers_(make_workers(host_)) {
   host_.workers = workers_.get();
   auto journal = Journal::open(host_.run, Journal::Durability::until_reboot);
   auto disk_journal = Journal::open(host_.state, Journal::Durability::on_disk);

@@ -13,7 +13,7 @@ namespace arashi::testing {
 
 class Machine {
  public:
-  explicit Machine(std::filesystem::path directory);
+  explicit Machine(const std::filesystem::path& directory);
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;

@@ -96,6 +96,7 @@ TEST_CASE("peers that open connections and say nothing do not keep a halt out") 
   const auto host = secured.where.substr(0, secured.where.rfind(':'));
   const auto port = secured.where.substr(secured.where.rfind(':') + 1);
   std::vector<Child> silent;
+  silent.reserve(40);
   for (int index = 0; index < 40; ++index) silent.push_back(spawn({.argv = {"nc", host, port}, .piped_input = true}));
   CHECK(secured.ask("halter", "/v1/halt", halt) == "200");
 }

@@ -103,7 +103,7 @@ TEST_CASE("refused: where limits would be broken nothing is injected, and the re
   Run run({example("refused-limits.yaml")});
   CHECK(run.wait() == 3);
   CHECK(run.output.find("limits") != std::string::npos);
-  CHECK(run.output.find("3") != std::string::npos);
+  CHECK(run.output.find('3') != std::string::npos);
   check_left_as_found(before, run);
 }
 

@@ -32,7 +32,7 @@ std::string first_line(const std::filesystem::path& file) {
 
 Child ticking(const Cgroup& cgroup) {
   auto child = spawn(
-      {.argv = {"perl", "-e", "$| = 1; while (1) { print \"tick\\n\"; select(undef, undef, undef, 0.05) }"}, .cgroups = {cgroup.path()}});
+      {.argv = {"perl", "-e", R"($| = 1; while (1) { print "tick\n"; select(undef, undef, undef, 0.05) })"}, .cgroups = {cgroup.path()}});
   REQUIRE(read_line(child) == "tick");
   return child;
 }

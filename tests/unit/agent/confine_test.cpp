@@ -38,8 +38,8 @@ TEST_CASE("a confined process can neither open a file nor start a process nor re
   CHECK(confined([] { return execl("/bin/true", "true", nullptr) < 0 ? errno : 0; }) == EPERM);
   CHECK(confined([] { return socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0; }) == EPERM);
   CHECK(confined([] { return kill(getppid(), 0) < 0 ? errno : 0; }) == EPERM);
-  CHECK(confined([] { return mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0; }) ==
-        EPERM);
+  const auto code_memory = [] { return mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); };
+  CHECK(confined([&] { return reinterpret_cast<std::intptr_t>(code_memory()) == -1 ? errno : 0; }) == EPERM);
 }
 
 TEST_CASE("a confined process still reads, writes, allocates and ends") {

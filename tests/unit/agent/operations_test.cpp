@@ -221,6 +221,7 @@ TEST_CASE("never more injections at a time than the policy allows, also when the
   std::atomic<int> done{0};
   {
     std::vector<std::jthread> runners;
+    runners.reserve(8);
     for (int index = 0; index < 8; ++index)
       runners.emplace_back([&, index] { done += agent.inject("mine", "aaaaaaa" + std::to_string(index)).status == 200 ? 1 : 0; });
   }

@@ -32,6 +32,7 @@ TEST_CASE("every wrong parameter is reported, not only the first") {
   const auto check = check_params(std::span<const Param>(declared),
                                   Json{{"dely", "20ms"}, {"loss", 5}, {"direction", "egres"}, {"count", 0}, {"delay", "2m"}});
   std::vector<std::string> names;
+  names.reserve(check.problems.size());
   for (const auto& problem : check.problems) names.push_back(problem.name + ": " + problem.message);
   REQUIRE(names.size() == 6);
   CHECK(names[0].find("did you mean 'delay'?") != std::string::npos);
@@ -50,6 +51,7 @@ TEST_CASE("parameters that are no mapping, and hostile values, are problems and 
 
 TEST_CASE("the schema knows types, choices and what is required") {
   std::vector<ParamText> texts;
+  texts.reserve(std::size(declared));
   for (const auto& param : declared) texts.push_back(describe(param));
   const auto schema = params_schema(texts);
   CHECK(schema.at("required") == Json{"peers"});

@@ -11,7 +11,9 @@ TEST_CASE("durations are read with their unit and written back the same") {
   const std::pair<const char*, Duration> table[] = {{"0s", 0s},     {"250us", 250us}, {"20ms", 20ms},     {"1.5s", 1500ms},
                                                     {"5m", 5min},   {"2h", 2h},       {"30d", 720h},      {"1m30s", 90s},
                                                     {"90m", 90min}, {"999ns", 999ns}, {"1m0.5s", 60500ms}};
-  for (const auto& [text, value] : table) {
+  for (const auto& row : table) {
+    const auto* text = row.first;
+    const auto value = row.second;
     CAPTURE(text);
     REQUIRE(parse_duration(text).has_value());
     CHECK(*parse_duration(text) == value);
@@ -23,7 +25,9 @@ TEST_CASE("a duration that is not one says why") {
   const std::pair<const char*, const char*> table[] = {
       {"200", "no unit"}, {"", "empty"},     {"-1s", "negative"},          {"5x", "unknown unit 'x'"},    {"1s1m", "large to small"},
       {"nan", "number"},  {"inf", "number"}, {"1e9s", "unknown unit 'e'"}, {"99999999999d", "100 years"}, {"1s ", "number"}};
-  for (const auto& [text, why] : table) {
+  for (const auto& row : table) {
+    const auto* text = row.first;
+    const auto* why = row.second;
     CAPTURE(text);
     const auto parsed = parse_duration(text);
     REQUIRE_FALSE(parsed.has_value());

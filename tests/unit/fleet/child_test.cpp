@@ -23,7 +23,7 @@ struct Folder {
 };
 
 std::filesystem::path script(const Folder& folder, const std::string& text) {
-  const auto file = folder.path / "arashi-agent";
+  auto file = folder.path / "arashi-agent";
   std::ofstream(file) << "#!/bin/sh\n" << text;
   std::filesystem::permissions(file, std::filesystem::perms::owner_all);
   return file;

@@ -72,6 +72,7 @@ TEST_CASE("a seed draws the same victims whatever the order in which they were f
   CHECK(plan::pick(victims, how, 8) != first);
   // Pinned: a replayed game day must hit the same ones with the next release too.
   std::vector<std::string> labels;
+  labels.reserve(first.size());
   for (const auto& victim : first) labels.push_back(victim.label);
   CHECK(joined(labels) == "netns wallet-11\nnetns wallet-12\nnetns wallet-16\nnetns wallet-4\nnetns wallet-5\n");
 }
@@ -84,8 +85,9 @@ TEST_CASE("every victim is drawn about as often as the others") {
     for (const auto& victim : plan::pick(victims, {.mode = spec::Pick::Mode::count, .count = 2}, static_cast<std::uint64_t>(seed)))
       ++hits[victim.label];
   CHECK(hits.size() == 5);
-  for (const auto& [label, count] : hits) {
-    CAPTURE(label);
+  for (const auto& hit : hits) {
+    const auto count = hit.second;
+    CAPTURE(hit.first);
     CHECK(count > 1850);  // 2000 expected, standard deviation 35
     CHECK(count < 2150);
   }
@@ -172,20 +174,21 @@ TEST_CASE("a victim that is hit by two steps counts once") {
 }
 
 TEST_CASE("the window holds in its own time zone, for the whole length, and over midnight") {
+  constexpr std::int64_t hour = 3600;
   const auto refusals = [](const std::string& window, std::int64_t now) {
     return joined(planned(experiment("  limits: {window: " + window + "}\n"), 1, now).refusals);
   };
   const std::string tokyo = "{days: mon-fri, hours: 10:00-16:00, timezone: Asia/Tokyo}";
   CHECK(refusals(tokyo, monday_noon_utc) == "it is Mon 2026-11-23 21:00 JST, limits.window allows mon-fri 10:00-16:00 Asia/Tokyo\n");
-  CHECK(refusals(tokyo, monday_noon_utc - 8 * 3600).empty());
-  CHECK(refusals(tokyo, monday_noon_utc - 5 * 3600 - 30) ==
+  CHECK(refusals(tokyo, monday_noon_utc - 8 * hour).empty());
+  CHECK(refusals(tokyo, monday_noon_utc - 5 * hour - 30) ==
         "it would still inject faults at Mon 2026-11-23 16:00 JST, limits.window allows mon-fri 10:00-16:00 Asia/Tokyo\n");
-  CHECK_FALSE(refusals(tokyo, monday_noon_utc - 8 * 3600 - 86400).empty());  // Sunday
+  CHECK_FALSE(refusals(tokyo, monday_noon_utc - 8 * hour - 86400).empty());  // Sunday
   const std::string night = "{days: [mon, sat], hours: 22:00-06:00, timezone: UTC}";
-  CHECK(refusals(night, monday_noon_utc + 11 * 3600).empty());        // Monday 23:00
-  CHECK(refusals(night, monday_noon_utc + 17 * 3600).empty());        // Tuesday 05:00 belongs to Monday's night
-  CHECK_FALSE(refusals(night, monday_noon_utc + 19 * 3600).empty());  // Tuesday 07:00
-  CHECK_FALSE(refusals(night, monday_noon_utc - 7 * 3600).empty());   // Monday 05:00 would be Sunday's night
+  CHECK(refusals(night, monday_noon_utc + 11 * hour).empty());        // Monday 23:00
+  CHECK(refusals(night, monday_noon_utc + 17 * hour).empty());        // Tuesday 05:00 belongs to Monday's night
+  CHECK_FALSE(refusals(night, monday_noon_utc + 19 * hour).empty());  // Tuesday 07:00
+  CHECK_FALSE(refusals(night, monday_noon_utc - 7 * hour).empty());   // Monday 05:00 would be Sunday's night
   // Berlin at the end of summer time: 2026-10-25 01:30 UTC is 02:30 CET, the second of that day.
   CHECK(refusals("{hours: 02:00-03:00, timezone: Europe/Berlin}", 1792891800).empty());
 }

@@ -110,31 +110,31 @@ struct World {
   void answer(const Command& command) {
     if (const auto* check = std::get_if<RunCheck>(&command)) {
       const bool fails = failing_checks.contains(check->name + "/" + check->when);
-      answers.push_back(
+      answers.emplace_back(
           CheckDone{{.name = check->name, .when = check->when, .passed = !fails, .at = now, .detail = fails ? "exit 1" : "exit 0"}});
     }
     if (std::holds_alternative<OpenLeases>(command) && leases)
-      for (const auto& agent : agents()) answers.push_back(LeaseOpened{agent});
+      for (const auto& agent : agents()) answers.emplace_back(LeaseOpened{agent});
     if (const auto* inject = std::get_if<Inject>(&command)) answer_inject(*inject);
     if (const auto* one = std::get_if<RevertOne>(&command)) answer_revert(one->agent, one->id);
     if (std::holds_alternative<RevertAll>(command))
       for (const auto& agent : agents()) answer_revert(agent, "");
     if (std::holds_alternative<AskStatus>(command))
       for (const auto& agent : agents())
-        if (!dead.contains(agent)) answers.push_back(status(agent));
-    if (std::holds_alternative<StopLoad>(command)) answers.push_back(LoadSeen{.last = true});
+        if (!dead.contains(agent)) answers.emplace_back(status(agent));
+    if (std::holds_alternative<StopLoad>(command)) answers.emplace_back(LoadSeen{.last = true});
   }
   void answer_inject(const Inject& inject) {
     if (!answers_injections || dead.contains(inject.agent)) return;
     const bool ok = inject_problem.empty();
     if (ok) standing.insert(inject.request.id);
-    answers.push_back(InjectDone{
+    answers.emplace_back(InjectDone{
         .id = inject.request.id, .ok = ok, .problem = inject_problem, .blame = inject_blame, .evidence = {.in_place = in_place}});
   }
   void answer_revert(const std::string& agent, const std::string& id) {
     if (!answers_reverts) return;
     if (dead.contains(agent)) {
-      answers.push_back(RevertDone{.agent = agent, .id = id, .problem = "connection refused"});
+      answers.emplace_back(RevertDone{.agent = agent, .id = id, .problem = "connection refused"});
       return;
     }
     RevertDone done{.agent = agent, .id = id, .ok = true};
@@ -145,7 +145,7 @@ struct World {
           {.id = one, .fault = "network.impair", .step = revert_step, .problem = revert_step == "reverted" ? "" : "why"});
       if (revert_step != "stuck") standing.erase(one);
     }
-    answers.push_back(done);
+    answers.emplace_back(done);
   }
   StatusSeen status(const std::string& agent) const {
     StatusSeen seen{.agent = agent};

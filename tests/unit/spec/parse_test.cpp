@@ -236,7 +236,7 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
         "f:6:74: spec.timeline[0].with.jiter: unknown parameter 'jiter'; did you mean 'jitter'?",
         "f:6:92: spec.timeline[0].with.loss: '101%' is not a percentage: it is over 100% (write it as 1% or 0.05%)",
         "f:6:109: spec.timeline[0].with.direction: is \"up\"; known are egress, ingress, both",
-        "f:6:120: spec.timeline[0].with.peers: is {\"a\":\"b\"}: a list of texts is expected"}},
+        R"(f:6:120: spec.timeline[0].with.peers: is {"a":"b"}: a list of texts is expected)"}},
       {"targets: {n: {node: {}}}\ntimeline: [{for: 10s, fault: command.run, on: n, with: [touch]}]",
        {"f:6:58: spec.timeline[0].with: is a list, a mapping of parameters is expected"}},
       {"targets: {n: {node: {}}}\ntimeline: [{for: 1 m, fault: command.run, on: n}]",
@@ -313,7 +313,9 @@ TEST_CASE("bombs end fast and with a reason") {
       {repeat("#", full), "is empty"},
       {repeat("x", full + 9), "bytes long, at most 1M is read"},
   };
-  for (const auto& [text, reason] : bombs) {
+  for (const auto& bomb : bombs) {
+    const auto& text = bomb.first;
+    const auto* reason = bomb.second;
     CAPTURE(text.substr(0, 20));
     const auto begin = std::chrono::steady_clock::now();
     const auto found = problems(text);
@@ -326,7 +328,7 @@ TEST_CASE("bombs end fast and with a reason") {
 
 TEST_CASE("a key with line breaks or of a megabyte is told in one short line") {
   for (const std::string& key :
-       {std::string("\"a\\nb\\ec\""), "? " + std::string(100'000, 'x') + "\n", "? 嵐" + std::string(100'001, 'x') + "\n"}) {
+       {std::string(R"("a\nb\ec")"), "? " + std::string(100'000, 'x') + "\n", "? 嵐" + std::string(100'001, 'x') + "\n"}) {
     for (const auto& line : problems(with_part("timeline: []\n" + key + ": 1"))) {
       CHECK(line.size() < 1300);
       CHECK(line.find_first_of("\n\x1b") == std::string::npos);

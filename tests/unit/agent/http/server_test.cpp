@@ -21,7 +21,7 @@ namespace {
 class Echo {
  public:
   explicit Echo(http::Limits limits = {})
-      : server_(limits, [this](http::Request request, http::Respond respond) { answer(request, respond); }) {
+      : server_(limits, [this](const http::Request& request, const http::Respond& respond) { answer(request, respond); }) {
     const auto listening = server_.listen_unix(path, 0600);
     REQUIRE_MESSAGE(listening.has_value(), listening.error().message);
     thread_ = std::jthread([this] { server_.run(); });
