@@ -1,4 +1,4 @@
-// One line on standard error. Only the edges (main, supervisor, injector_process, api) speak; everything else returns errors.
+// One line on standard error. Only the edges (main, supervisor, injector_process, recovery, api) speak; everything else returns errors.
 #pragma once
 
 #include "injector/core/units.hpp"

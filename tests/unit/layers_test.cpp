@@ -83,8 +83,8 @@ const std::vector<Only>& only_there() {
 const Names opens_files{"experiments/spec/file.cpp"};
 constexpr std::array<std::string_view, 8> not_in_pure{"thread", "unistd.h", "sys/", "netinet/", "curl/", "boost/", "fstream", "poll.h"};
 
-const Names may_print{"agent/main.cpp", "agent/supervisor.cpp", "agent/injector_process.cpp", "experiments/main.cpp",
-                      "experiments/commands/"};
+const Names may_print{"agent/main.cpp",     "agent/supervisor.cpp", "agent/injector_process.cpp",
+                      "agent/recovery.cpp", "experiments/main.cpp", "experiments/commands/"};
 
 std::string folder_of(std::string_view file) { return fs::path(file).parent_path().string(); }
 
