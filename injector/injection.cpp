@@ -33,6 +33,11 @@ std::string_view name_of(Step step) {
 
 bool is_over(Step step) { return step == Step::reverted || step == Step::drifted; }
 
+bool claims_overlap(std::string_view one, std::string_view other) {
+  if (one.size() > other.size()) std::swap(one, other);
+  return other.starts_with(one) && (one.size() == other.size() || other[one.size()] == '/');
+}
+
 void to_json(Json& json, const Injection& injection) {
   json = {{"id", injection.id},
           {"experiment", injection.experiment},

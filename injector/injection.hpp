@@ -43,6 +43,9 @@ struct Injection {
   bool outlives_reboot = false;
 };
 
+// A claim holds all below it: "netns:7/eth0/egress" also "netns:7/eth0/egress/system.slice".
+bool claims_overlap(std::string_view one, std::string_view other);
+
 void to_json(Json& json, const Injection& injection);
 void from_json(const Json& json, Injection& injection);
 

@@ -60,7 +60,7 @@ Result<const Fault*> Injector::check(const std::string& name, const Request& req
 Result<void> Injector::check_claims(const std::vector<std::string>& claims) const {
   for (const auto& [id, entry] : entries_)
     for (const auto& claim : entry->record.claims)
-      if (std::ranges::find(claims, claim) != claims.end())
+      if (std::ranges::any_of(claims, [&claim](const auto& wanted) { return claims_overlap(claim, wanted); }))
         return fail(Blame::refused, claim, " is held by experiment '", entry->record.experiment, "' (", entry->record.fault, " ", id, ")");
   return {};
 }

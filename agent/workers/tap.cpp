@@ -7,6 +7,7 @@
 #include "injector/host/bpf.hpp"
 #include "injector/host/clsact.hpp"
 #include "injector/host/netns.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/tap.hpp"
 
 #include <poll.h>
@@ -89,23 +90,34 @@ Result<void> attach(netlink::Socket& socket, const Site& site, Lane& lane, std::
   if (site.clsact_missing_on) {
     TRY(ensure_clsact(socket, lane.tap.device.index));
     TRY(add_filter(socket, lane.tap.device.index, Hook::ingress, lane.classifier.back_program(), "arashi-back"));
-    return clsact::attach(socket, {.id = site.impairment.id,
-                                   .device = device,
-                                   .hook = hook,
-                                   .program = lane.classifier.program(),
-                                   .made = clsact::was_missing(*site.clsact_missing_on, device)});
+    const clsact::Attach main{.id = site.impairment.id,
+                              .device = device,
+                              .hook = hook,
+                              .program = lane.classifier.program(),
+                              .made = clsact::was_missing(*site.clsact_missing_on, device)};
+    TRY(clsact::attach(socket, main));
+    return clsact::attach_learner(socket, main, lane.classifier);
   }
   lane.links.push_back(TRY(attach_tcx(lane.classifier.back_program(), lane.tap.device.index, Hook::ingress)));
   lane.links.push_back(TRY(attach_tcx(lane.classifier.program(), device, hook)));
+  if (const int learn = lane.classifier.learn_program(); learn >= 0) lane.links.push_back(TRY(attach_tcx(learn, device, Hook::egress)));
   return {};
 }
 
+Result<Framing> framing_of(netlink::Socket& socket, const Device& device) {
+  for (const auto& link : TRY(links(socket)))
+    if (link.device.index == device.index) return link.bare ? Framing::bare : Framing::ethernet;
+  return fail(Blame::missing, "device ", device.name, " is gone");
+}
+
 Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& device, Hook hook, std::size_t number) {
-  auto tap = TRY(open_tap(tap_name(site.impairment, number), segments_for(site.impairment.effects)));
+  const auto framing = TRY(framing_of(socket, device));
+  auto tap = TRY(open_tap(tap_name(site.impairment, number), segments_for(site.impairment.effects), framing));
   Impairment one = site.impairment;
   one.devices = {device};
   auto classifier = TRY(Classifier::load(one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
   classifier.beat(monotonic());
+  if (hook == Hook::ingress) TRY(classifier.know(served_ports(Host{}, one)));
   const auto seed = one.seed ? std::optional(*one.seed + number) : std::nullopt;
   Lane lane{std::move(classifier), std::move(tap), {}, DelayLine(bounded(one.effects), seed, memory_limit, monotonic(), path_time)};
   TRY(attach(socket, site, lane, device.index, hook));

@@ -56,7 +56,7 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   return Prepared{.change = change_of(choice, impairment),
                   .claims = claims_of(impairment),
                   .mechanism = std::string(choice.backend->name),
-                  .because = choice.because,
+                  .because = with_scope(choice.because, impairment),
                   .undo = choice.backend->undo(impairment)};
 }
 

@@ -35,7 +35,7 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   return Prepared{.change = change_of(choice, impairment),
                   .claims = claims_of(impairment),
                   .mechanism = std::string(choice.backend->name),
-                  .because = "dropping needs no more than a filter",
+                  .because = with_scope("dropping needs no more than a filter", impairment),
                   .undo = choice.backend->undo(impairment)};
 }
 

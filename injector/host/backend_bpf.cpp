@@ -3,6 +3,7 @@
 #include "injector/host/bpf.hpp"
 #include "injector/host/clsact.hpp"
 #include "injector/host/impairment.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
 
 #include <algorithm>
@@ -96,12 +97,16 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   auto socket = TRY(socket_in(host, impairment.netns));
   for (const auto hook : hooks_of(impairment.traffic)) {
     const auto classifier = TRY(Classifier::load(impairment, hook, {}));
-    for (const auto& device : impairment.devices)
-      TRY(clsact::attach(socket, {.id = impairment.id,
-                                  .device = device.index,
-                                  .hook = hook,
-                                  .program = classifier.program(),
-                                  .made = was_missing(notes, device.index)}));
+    TRY(classifier.know(hook == Hook::ingress ? served_ports(host, impairment) : std::vector<ServedPort>{}));
+    for (const auto& device : impairment.devices) {
+      const clsact::Attach main{.id = impairment.id,
+                                .device = device.index,
+                                .hook = hook,
+                                .program = classifier.program(),
+                                .made = was_missing(notes, device.index)};
+      TRY(clsact::attach(socket, main));
+      TRY(clsact::attach_learner(socket, main, classifier));
+    }
   }
   auto evidence = TRY(read_back(socket, impairment));
   if (!evidence.in_place)

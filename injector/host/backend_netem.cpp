@@ -9,6 +9,7 @@
 #include "injector/host/impairment.hpp"
 #include "injector/host/kernel_features.hpp"
 #include "injector/host/netem_message.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
 
 #include <linux/pkt_sched.h>
@@ -127,7 +128,8 @@ Result<std::int32_t> make_ifb(Socket& socket, const std::string& name) {
   return link->device.index;
 }
 
-Result<void> hit_incoming(Socket& socket, const Impairment& impairment, std::size_t ordinal, int program, const Json& notes) {
+Result<void> hit_incoming(Socket& socket, const Impairment& impairment, std::size_t ordinal, const Classifier& classifier,
+                          const Json& notes) {
   const auto& device = impairment.devices.at(ordinal);
   const auto name = netem::ifb_name(impairment.id, ordinal);
   const auto ifb = TRY(make_ifb(socket, name));
@@ -135,8 +137,14 @@ Result<void> hit_incoming(Socket& socket, const Impairment& impairment, std::siz
   TRY(change(socket, netem::add_netem(ifb, handles, netem::Place::root, impairment.effects, impairment.seed), "add netem to " + name));
   TRY(change(socket, netem::set_up(ifb), "set up " + name));
   const bool made = clsact::was_missing(notes.value(missing_note, Json::array()), device.index);
-  return clsact::attach(
-      socket, {.id = impairment.id, .device = device.index, .hook = Hook::ingress, .program = program, .made = made, .redirect_to = ifb});
+  const clsact::Attach redirect{.id = impairment.id,
+                                .device = device.index,
+                                .hook = Hook::ingress,
+                                .program = classifier.program(),
+                                .made = made,
+                                .redirect_to = ifb};
+  TRY(clsact::attach(socket, redirect));
+  return clsact::attach_learner(socket, redirect, classifier);
 }
 
 // ---- reading back
@@ -264,7 +272,8 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   if (impairment.traffic.ingress) {
     load_ifb_module();
     const auto classifier = TRY(Classifier::load(impairment, Hook::ingress, {.act = OnMatch::Act::tell}));
-    for (std::size_t i = 0; i < impairment.devices.size(); ++i) TRY(hit_incoming(socket, impairment, i, classifier.program(), notes));
+    TRY(classifier.know(served_ports(host, impairment)));
+    for (std::size_t i = 0; i < impairment.devices.size(); ++i) TRY(hit_incoming(socket, impairment, i, classifier, notes));
   }
   auto evidence = TRY(read_back(socket, impairment));
   if (!evidence.in_place) return fail(Blame::system, "netem was added but does not stand as asked: ", evidence.detail);

@@ -6,6 +6,7 @@
 #include "injector/host/bpf.hpp"
 #include "injector/host/clsact.hpp"
 #include "injector/host/impairment.hpp"
+#include "injector/host/loopback.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/host/tap.hpp"
 #include "injector/host/worker.hpp"
@@ -25,14 +26,23 @@ using namespace std::chrono_literals;
 constexpr Duration patience = 10s;  // attaching waits for the kernel's RCU, some 20 ms each, more under load
 constexpr std::size_t most_devices = 16;
 
+constexpr const char* loopback_note = "loopback before";
+
+const Device* loopback_of(const Impairment& impairment) {
+  const auto found = std::ranges::find_if(impairment.devices, &Device::loopback);
+  return found == impairment.devices.end() ? nullptr : &*found;
+}
+
 Result<void> check_devices(netlink::Socket& socket, const Impairment& impairment) {
   if (impairment.devices.size() > most_devices)
     return fail(Blame::unsupported, impairment.devices.size(), " devices are too many for it (at most ", most_devices,
                 "): name the device");
   for (const auto& link : TRY(links(socket))) {
     if (std::ranges::find(impairment.devices, link.device) == impairment.devices.end()) continue;
-    if (link.loopback) return fail(Blame::unsupported, "the kernel takes no packet for 127.0.0.1 back on ", link.device.name);
-    if (!link.ethernet) return fail(Blame::unsupported, link.device.name, " does not carry Ethernet frames");
+    if (!link.ethernet && !link.bare)
+      return fail(Blame::unsupported, link.device.name, " carries neither Ethernet frames nor bare IP packets");
+    if (link.bare && impairment.effects.corrupt.share > 0)
+      return fail(Blame::unsupported, link.device.name, " has no Ethernet frames, of which alone a worker knows where to corrupt them");
   }
   return {};
 }
@@ -61,8 +71,10 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   const auto netns = TRY(open_netns(host, impairment.netns));
   auto socket = TRY(netlink::Socket::open(netns));
   TRY(check_devices(socket, impairment));
-  if (TRY(has_tcx(netns, impairment))) return Json::object();
-  return clsact_notes(socket, impairment);
+  auto notes = TRY(has_tcx(netns, impairment)) ? Json::object() : TRY(clsact_notes(socket, impairment));
+  if (const auto* lo = loopback_of(impairment); lo != nullptr && impairment.traffic.hits_v4())
+    notes[loopback_note] = TRY(loopback::settings(socket, lo->index));
+  return notes;
 }
 
 // A line of the worker is the object itself or wrapped under its kind.
@@ -145,31 +157,50 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
   auto config = Json(impairment);
   config.update(notes);
-  TRY(open_netns(host, impairment.netns));  // so that one that has gone is told as such, and not as a worker that failed
+  auto socket = TRY(socket_in(host, impairment.netns));  // so that one that has gone is told as such, and not as a worker that failed
+  if (notes.contains(loopback_note)) TRY(loopback::open_up(socket, loopback_of(impairment)->index));
   const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", config, patience)), "ready");
   auto evidence = evidence_of(impairment, ready);
   if (!evidence.in_place) return fail(Blame::system, "the tap worker is ready but its programs are not: ", evidence.detail);
   return evidence;
 }
 
-Result<void> clear_filters(const Host& host, const Impairment& impairment, const Json& missing) {
+Result<void> clear_namespace(const Host& host, const Impairment& impairment, const Json& notes) {
+  const auto missing = notes.find("clsactMissingOn");
+  const auto before = notes.find(loopback_note);
+  if (missing == notes.end() && before == notes.end()) return {};
   auto socket = socket_in(host, impairment.netns);
   if (!socket && socket.error().blame == Blame::missing) return {};  // it took everything in it along
   if (!socket) return pass(socket.error());
+  const auto* lo = loopback_of(impairment);
+  if (before != notes.end() && lo != nullptr) TRY(loopback::settle(*socket, lo->index, *before));
+  if (missing == notes.end()) return {};
   for (const auto& device : impairment.devices)
-    TRY(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(missing, device.index)));
+    TRY(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(*missing, device.index)));
   return {};
 }
 
 Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
   // Also without workers of our own (recover): theirs died with their holder, but their cgroup stays until someone takes it away.
   auto stopped = stop_processes(host, impairment.id);
-  if (const auto missing = notes.find("clsactMissingOn"); missing != notes.end()) TRY(clear_filters(host, impairment, *missing));
+  TRY(clear_namespace(host, impairment, notes));
   return stopped;
+}
+
+// The programs live as long as their worker, also when the device they were on has been deleted.
+Result<void> check_devices_live(const Host& host, const Impairment& impairment) {
+  auto socket = TRY(socket_in(host, impairment.netns));
+  const auto present = TRY(links(socket));
+  for (const auto& device : impairment.devices) {
+    const bool lives = std::ranges::any_of(present, [&device](const Link& link) { return link.device.index == device.index; });
+    if (!lives) return fail(Blame::missing, "device ", device.name, " has been deleted, and what was on it with it");
+  }
+  return {};
 }
 
 Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
   if (host.workers == nullptr) return fail(Blame::missing, "no worker of '", impairment.id, "' is known here");
+  TRY(check_devices_live(host, impairment));
   const auto state = host.workers->state(impairment.id);
   const auto stats = unwrapped(TRY(host.workers->stats(impairment.id)), "stats");
   auto evidence = evidence_of(impairment, stats);

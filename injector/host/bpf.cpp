@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -53,6 +54,12 @@ std::uint8_t protocol_of(Protocol protocol) {
   return ARASHI_ANY;
 }
 
+// The two hooks of loopback see the same packet; so do the first and the second round of one that takes a way of our own.
+bool comes_twice(const Impairment& impairment, const OnMatch& act) {
+  const bool both = impairment.traffic.egress && impairment.traffic.ingress;
+  return act.comes_again || (both && std::ranges::any_of(impairment.devices, &Device::loopback));
+}
+
 std::int32_t device_of(const Impairment& impairment) { return impairment.devices.empty() ? 0 : impairment.devices.front().index; }
 
 arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& act) {
@@ -74,6 +81,9 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.some_local = traffic.local_ports.empty() ? 0 : 1;
   rules.v4 = traffic.hits_v4() ? 1 : 0;
   rules.v6 = traffic.hits_v6() ? 1 : 0;
+  rules.judged = comes_twice(impairment, act) ? static_cast<__u16>(rules.mark) | 1U : 0;
+  rules.cgroup = impairment.cgroup ? impairment.cgroup->id : 0;
+  rules.cgroup_level = impairment.cgroup ? impairment.cgroup->level : 0;
   return rules;
 }
 
@@ -165,6 +175,7 @@ int say_nothing(libbpf_print_level /*level*/, const char* /*format*/, va_list /*
 
 struct Classifier::Held {
   impair* skeleton = nullptr;
+  bool learns = false;
   Held() = default;
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
@@ -190,6 +201,9 @@ Result<Classifier> Classifier::load(const Impairment& impairment, Hook hook, con
   set_ports(skeleton->rodata->remote_ports, impairment.traffic.ports);
   set_ports(skeleton->rodata->local_ports, impairment.traffic.local_ports);
   bpf_program__set_autoload(skeleton->progs.arashi_back, act.act == OnMatch::Act::redirect);
+  held->learns = impairment.cgroup && hook == Hook::ingress;
+  bpf_program__set_autoload(skeleton->progs.arashi_learn, held->learns);
+  if (!held->learns) bpf_map__set_max_entries(skeleton->maps.flows, 1);
   if (impair__load(skeleton) != 0) return load_fail("load the classifier into the kernel");
   if (skeleton->rodata->rules.all_peers == 0) TRY(fill_peers(bpf_map__fd(skeleton->maps.peers), impairment.traffic));
   return Classifier(std::move(held));
@@ -198,6 +212,20 @@ Result<Classifier> Classifier::load(const Impairment& impairment, Hook hook, con
 int Classifier::program() const { return bpf_program__fd(held_->skeleton->progs.arashi_hook); }
 
 int Classifier::back_program() const { return bpf_program__fd(held_->skeleton->progs.arashi_back); }
+
+int Classifier::learn_program() const { return held_->learns ? bpf_program__fd(held_->skeleton->progs.arashi_learn) : -1; }
+
+Result<void> Classifier::know(const std::vector<ServedPort>& ports) const {
+  const std::uint8_t known = 1;
+  for (const auto& each : ports) {
+    arashi_flow key{};
+    key.local_port = each.port;
+    key.protocol = each.protocol;
+    if (bpf_map_update_elem(bpf_map__fd(held_->skeleton->maps.flows), &key, &known, BPF_ANY) != 0)
+      return sys_fail("tell the classifier of port ", each.port);
+  }
+  return {};
+}
 
 void Classifier::beat(Duration monotonic) const {
   std::atomic_ref(held_->skeleton->bss->beat).store(static_cast<__u64>(monotonic.count()), std::memory_order_relaxed);

@@ -4,6 +4,7 @@
 #include "injector/core/fd.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/impairment.hpp"
+#include "injector/host/proc.hpp"
 #include "injector/host/qdisc.hpp"
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct OnMatch {
   } act = Act::lose;
   std::int32_t tap = 0;
   std::uint32_t classid = 0;
+  bool comes_again = false;  // what matched on egress will pass the same program once more, and is then left alone
 };
 
 struct Counters {
@@ -39,7 +41,11 @@ class Classifier {
   ~Classifier();
   [[nodiscard]] int program() const;       // for the device
   [[nodiscard]] int back_program() const;  // for the tap's ingress: sends what the worker wrote back on its way
-  void beat(Duration monotonic) const;     // the worker lives; without a beat for 250 ms the program passes everything
+  // For the device's egress, in front of the others, where one cgroup's incoming packets are hit (it learns from what the cgroup sends
+  // which these are); else -1. know() tells it beforehand of ports that have only received.
+  [[nodiscard]] int learn_program() const;
+  [[nodiscard]] Result<void> know(const std::vector<ServedPort>& ports) const;
+  void beat(Duration monotonic) const;  // the worker lives; without a beat for 250 ms the program passes everything
   [[nodiscard]] Result<Counters> counters() const;
 
  private:

@@ -21,6 +21,8 @@ bool has_kind(const std::vector<Qdisc>& present, std::string_view kind) {
 
 std::string made_name(std::string_view id) { return filter_name(id) + std::string(made_suffix); }
 
+std::string learner_name(std::string_view id) { return filter_name(id) + ":l"; }
+
 // Whether a fault that still lives here has made the clsact that we find.
 Result<bool> made_by_a_fault(Socket& socket, std::int32_t device) {
   for (const auto hook : {Hook::egress, Hook::ingress})
@@ -32,7 +34,7 @@ Result<bool> made_by_a_fault(Socket& socket, std::int32_t device) {
 Result<void> attach_once(Socket& socket, const Attach& wanted) {
   const bool made = wanted.made || TRY(made_by_a_fault(socket, wanted.device));
   TRY(ensure_clsact(socket, wanted.device));
-  const auto name = made ? made_name(wanted.id) : filter_name(wanted.id);
+  const auto name = wanted.learner ? learner_name(wanted.id) : made ? made_name(wanted.id) : filter_name(wanted.id);
   if (!wanted.redirect_to) return add_filter(socket, wanted.device, wanted.hook, wanted.program, name);
   const auto priority = TRY(front_priority(socket, wanted.device, wanted.hook));
   const auto ack = TRY(socket.change(netem::redirect(wanted.device, priority, wanted.program, name, *wanted.redirect_to)));
@@ -75,11 +77,20 @@ Result<void> attach(Socket& socket, const Attach& wanted) {
   return outcome;
 }
 
+Result<void> attach_learner(Socket& socket, Attach like, const Classifier& classifier) {
+  if (classifier.learn_program() < 0) return {};
+  like.hook = Hook::egress;
+  like.program = classifier.learn_program();
+  like.learner = true;
+  like.redirect_to.reset();
+  return attach(socket, like);
+}
+
 Result<void> clear(Socket& socket, std::string_view id, std::int32_t device, bool missing_before) {
   bool made = missing_before;
   for (const auto hook : {Hook::egress, Hook::ingress})
     for (const auto& filter : TRY(filters(socket, device, hook))) {
-      if (!is_ours(filter, id)) continue;
+      if (!is_ours(filter, id) && (filter.kind != "bpf" || filter.name != learner_name(id))) continue;
       made = made || filter.name == made_name(id);
       TRY(remove_filter(socket, device, hook, filter));
     }

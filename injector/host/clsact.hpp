@@ -3,6 +3,7 @@
 #pragma once
 
 #include "injector/core/json_fwd.hpp"
+#include "injector/host/bpf.hpp"
 #include "injector/host/impairment.hpp"
 #include "injector/host/qdisc.hpp"
 
@@ -15,7 +16,7 @@
 namespace arashi::clsact {
 
 std::string filter_name(std::string_view id);
-bool is_ours(const Filter& filter, std::string_view id);
+bool is_ours(const Filter& filter, std::string_view id);  // but not a learner
 
 // The devices of these that have no clsact now. prepare keeps it in its notes; attach and clear want to know.
 Result<Json> missing_on(netlink::Socket& socket, const std::vector<Device>& devices);
@@ -27,10 +28,13 @@ struct Attach {
   Hook hook = Hook::egress;
   int program = -1;
   bool made = false;                          // clsact was missing in prepare
+  bool learner = false;                       // the second program of one cgroup's ingress (Classifier::learn_program)
   std::optional<std::int32_t> redirect_to{};  // then the program answers -1 for what goes to that device; else it acts directly
 };
 Result<void> attach(netlink::Socket& socket, const Attach& wanted);
-// Takes our filters away from both hooks, and clsact if a fault has made it and nothing is left there.
+// Its learner at the same device's egress, where it has one.
+Result<void> attach_learner(netlink::Socket& socket, Attach like, const Classifier& classifier);
+// Takes our filters, learners too, away from both hooks, and clsact if a fault has made it and nothing is left there.
 Result<void> clear(netlink::Socket& socket, std::string_view id, std::int32_t device, bool missing_before);
 
 }  // namespace arashi::clsact

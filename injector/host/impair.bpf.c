@@ -6,6 +6,7 @@
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -45,6 +46,8 @@ struct {
 #include "impair_fate.bpf.h"
 #include "impair_packet.bpf.h"
 
+#include "impair_cgroup.bpf.h"
+
 static __always_inline int to_tap(struct arashi_counters* count) {
   if (bpf_ktime_get_ns() - beat > ARASHI_PATIENCE_NS) return NEXT;
   ++count->affected;
@@ -59,13 +62,19 @@ int arashi_hook(struct __sk_buff* skb) {
   struct arashi_counters* count;
   if ((rules.act == ARASHI_REDIRECT || fate.duplicate) && skb->mark == rules.mark) {
     skb->mark = 0;
+    if (rules.judged && rules.egress) skb->tc_index = rules.judged;
     return NEXT;
+  }
+  if (rules.judged && skb->tc_index == rules.judged) {
+    skb->tc_index = 0;
+    return pass();
   }
   count = bpf_map_lookup_elem(&counters, &zero);
   if (!count) return pass();
   ++count->seen;
-  if (!is_hit(skb)) return pass();
+  if (!is_hit(skb) || !is_of_cgroup(skb)) return pass();
   ++count->matched;
+  if (rules.judged && rules.egress) skb->tc_index = rules.judged;
   if (rules.act == ARASHI_LOSE) return meet_fate(skb, count);
   if (rules.act == ARASHI_REDIRECT) return to_tap(count);
   ++count->affected;
@@ -78,6 +87,8 @@ int arashi_hook(struct __sk_buff* skb) {
 SEC("tc")
 int arashi_back(struct __sk_buff* skb) {
   skb->mark = rules.mark;
+  // The frame was not addressed to the tap, which loopback would not forgive it.
+  if (skb->pkt_type != PACKET_HOST) bpf_skb_change_type(skb, PACKET_HOST);
   return bpf_redirect(rules.device, rules.egress ? 0 : BPF_F_INGRESS);
 }
 

@@ -23,6 +23,9 @@ struct arashi_rules {
   __u8 some_ports;    /* remote_ports holds what to hit */
   __u8 some_local;    /* local_ports likewise */
   __u8 v4, v6;        /* families that can be hit; code for the other is never verified, which halves the time to load */
+  __u16 judged;       /* skb->tc_index of a packet that matched on its way out: it comes by once more, and is not hit again; 0: it can't */
+  __u32 cgroup_level; /* of `cgroup`: 1 is below the root */
+  __u64 cgroup;       /* v2 id; only packets of sockets in it or below; 0: all */
 };
 
 enum arashi_model { ARASHI_INDEPENDENT, ARASHI_TWO_STATES, ARASHI_FOUR_STATES };
@@ -42,6 +45,13 @@ struct arashi_peer { /* key of the longest-prefix table; v4 is v4-mapped v6 */
   __u8 address[16];
 };
 
+struct arashi_flow { /* key of what a cgroup is known to have: a connection, or, without addresses and remote port, a port of its own */
+  __u8 local[16], remote[16]; /* v4 is v4-mapped v6 */
+  __u16 local_port, remote_port;
+  __u8 protocol;
+  __u8 zero[3];
+};
+
 struct arashi_counters {
   __u64 seen, matched, affected;
   __u64 lost, duplicated, corrupted; /* of the affected, with ARASHI_LOSE */
@@ -51,3 +61,4 @@ struct arashi_counters {
 #define ARASHI_PATIENCE_NS 250000000ULL
 #define ARASHI_PORT_WORDS 1024 /* 65536 bits */
 #define ARASHI_MOST_PEERS 16384
+#define ARASHI_MOST_FLOWS 16384

@@ -98,10 +98,16 @@ std::vector<std::string> claims_of(const Impairment& impairment) {
   std::vector<std::string> claims;
   for (const auto& device : impairment.devices) {
     const auto start = "netns:" + std::to_string(impairment.netns.inode) + "/" + device.name + "/";
-    if (impairment.traffic.egress) claims.push_back(start + "egress");
-    if (impairment.traffic.ingress) claims.push_back(start + "ingress");
+    const auto end = impairment.cgroup && !device.loopback ? "/" + impairment.cgroup->path : std::string();
+    if (impairment.traffic.egress || device.loopback) claims.push_back(start + "egress" + end);
+    if (impairment.traffic.ingress || device.loopback) claims.push_back(start + "ingress" + end);
   }
   return claims;
+}
+
+std::string with_scope(std::string because, const Impairment& impairment) {
+  if (!impairment.cgroup) return because;
+  return "others share the network namespace, so only sockets of cgroup '" + impairment.cgroup->path + "' are hit; " + because;
 }
 
 namespace {
@@ -136,7 +142,10 @@ void to_json(Json& json, const Impairment& impairment) {
               {"devices", Json::array()},
               {"traffic", impairment.traffic},
               {"effects", impairment.effects}};
-  for (const auto& device : impairment.devices) json["devices"].push_back({{"name", device.name}, {"index", device.index}});
+  for (const auto& device : impairment.devices)
+    json["devices"].push_back({{"name", device.name}, {"index", device.index}, {"loopback", device.loopback}});
+  if (impairment.cgroup)
+    json["cgroup"] = {{"path", impairment.cgroup->path}, {"id", impairment.cgroup->id}, {"level", impairment.cgroup->level}};
   if (impairment.seed) json["seed"] = *impairment.seed;
 }
 
@@ -145,7 +154,12 @@ void from_json(const Json& json, Impairment& impairment) {
   impairment.netns = json.at("netns").get<Netns>();
   impairment.devices.clear();
   for (const auto& device : json.at("devices"))
-    impairment.devices.push_back({device.at("name").get<std::string>(), device.at("index").get<std::int32_t>()});
+    impairment.devices.push_back(
+        {device.at("name").get<std::string>(), device.at("index").get<std::int32_t>(), device.value("loopback", false)});
+  impairment.cgroup.reset();
+  if (const auto cgroup = json.find("cgroup"); cgroup != json.end())
+    impairment.cgroup = {cgroup->at("path").get<std::string>(), cgroup->at("id").get<std::uint64_t>(),
+                         cgroup->at("level").get<std::uint32_t>()};
   impairment.traffic = json.at("traffic").get<Traffic>();
   impairment.effects = json.at("effects").get<Effects>();
   impairment.seed.reset();

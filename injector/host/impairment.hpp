@@ -22,13 +22,23 @@ namespace arashi {
 struct Device {
   std::string name;
   std::int32_t index = 0;
+  bool loopback = false;  // each packet of it leaves and arrives here: hit in both directions it is still hit once
   bool operator==(const Device&) const = default;
+};
+
+// One cgroup of a namespace that others live in, too. Sockets belong to the cgroup in which they were made.
+struct SocketCgroup {
+  std::string path;  // below the root of v2
+  std::uint64_t id = 0;
+  std::uint32_t level = 0;  // the root has 0
+  bool operator==(const SocketCgroup&) const = default;
 };
 
 struct Impairment {
   std::string id;  // the injection's; every kernel object is named from it
   Netns netns;
-  std::vector<Device> devices;  // at least one; each direction of each is hit
+  std::optional<SocketCgroup> cgroup{};  // only packets of sockets in it or below; none: all of the namespace's
+  std::vector<Device> devices;           // at least one; each direction of each is hit
   Traffic traffic;
   Effects effects;
   std::optional<std::uint64_t> seed;  // for all that is left to chance; none: not replayable
@@ -64,8 +74,12 @@ Result<Evidence> apply_impairment(const Host& host, const Json& change);
 Result<void> revert_impairment(const Host& host, const Json& change);
 Result<Evidence> observe_impairment(const Host& host, const Json& change);
 
-// "netns:4026531840/eth0/egress", one for each device and direction.
+// "netns:4026531840/eth0/egress", one for each device and direction, with "/system.slice/nginx.service" behind it where that is all that
+// is hit. Loopback is claimed whole.
 std::vector<std::string> claims_of(const Impairment& impairment);
+
+// Why this backend, and before it whose packets are hit, where it is not the whole namespace.
+std::string with_scope(std::string because, const Impairment& impairment);
 
 // What happened to the packets that matched, as far as a backend knows it.
 struct Fates {

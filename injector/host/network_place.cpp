@@ -2,6 +2,7 @@
 
 #include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
 
 #include <algorithm>
@@ -29,6 +30,13 @@ Result<void> exempt_control_path(const Host& host, bool at_home, Traffic& traffi
       return fail(Blame::refused, "peer ", to_text(runner), " is the runner itself: this fault would cut off the one who ends it");
   }
   return {};
+}
+
+// An incoming packet tells by its ports whose it is.
+Result<void> check_cgroup(const Impairment& impairment) {
+  if (!impairment.cgroup || !impairment.traffic.ingress || impairment.traffic.protocol != Protocol::icmp) return {};
+  return fail(Blame::input, "incoming icmp can't be told to be for cgroup '", impairment.cgroup->path,
+              "', which shares its network namespace with others: take direction egress");
 }
 
 Result<void> check_families(netlink::Socket& socket, const Traffic& traffic) {
@@ -74,11 +82,12 @@ Result<std::vector<Device>> routed_devices(netlink::Socket& socket, const std::v
     wanted.insert(*device);
   }
   std::vector<Device> devices;
-  for (const auto& link : present) {
-    if (!wanted.contains(link.device.index)) continue;
-    if (link.loopback) return fail(Blame::input, "a peer is reached by loopback: if that is meant, say device: ", link.device.name);
-    devices.push_back(link.device);
-  }
+  for (const auto& link : present)
+    if (wanted.contains(link.device.index)) devices.push_back(link.device);
+  // An address of the target's own is rarely meant; one of loopback always is, and then nothing else can be.
+  const bool on_loopback = std::ranges::any_of(devices, &Device::loopback);
+  if (on_loopback && !std::ranges::all_of(peers, is_loopback))
+    return fail(Blame::input, "a peer is reached by loopback: if that is meant, say device: lo, or name peers of loopback alone");
   return devices;
 }
 
@@ -87,7 +96,8 @@ Result<std::vector<Device>> choose_devices(netlink::Socket& socket, const Traffi
   if (named) return named_device(present, *named);
   const auto is_block = [](const Cidr& peer) { return peer.prefix < 128; };
   // A block may be spread over several devices; the filter asks for the peer anyway.
-  if (traffic.peers.empty() || std::ranges::any_of(traffic.peers, is_block)) return all_devices(present);
+  const bool at_loopback = !traffic.peers.empty() && std::ranges::all_of(traffic.peers, is_loopback);
+  if (!at_loopback && (traffic.peers.empty() || std::ranges::any_of(traffic.peers, is_block))) return all_devices(present);
   return routed_devices(socket, present, traffic.peers);
 }
 
@@ -119,18 +129,6 @@ Result<void> spare_runners_addresses(const Host& host, netlink::Socket& socket, 
 
 }  // namespace
 
-Result<Netns> netns_of(const Host& host, const Victim& victim) {
-  const auto own = TRY(own_netns(host));
-  if (victim.kind == "node") return own;
-  if (victim.netns == 0)
-    return fail(Blame::refused, victim.label, " has no network namespace of its own: its processes live in several; aim at one of them");
-  if (victim.netns == own.inode && victim.kind != "netns")
-    return fail(
-        Blame::refused, victim.label,
-        " shares this machine's own network namespace, so the fault would hit every process in it; if that is meant, aim at the node");
-  return Netns{victim.netns_path, victim.netns};
-}
-
 Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device) {
   const bool at_home = netns.inode == TRY(own_netns(host)).inode;
   if (at_home && device.name == "lo") return fail(Blame::refused, "the loopback of this machine stays up", cut_off);
@@ -138,11 +136,23 @@ Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::S
   return {};
 }
 
+Result<Netns> netns_of(const Host& host, const Victim& victim) {
+  auto scope = TRY(network_scope(host, victim));
+  if (!scope.cgroup) return std::move(scope.netns);
+  return fail(
+      Blame::refused, victim.label,
+      " shares its network namespace with others, whom this would hit as well; aim at the node or at the network namespace, if that "
+      "is meant");
+}
+
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params) {
   Impairment impairment;
   impairment.id = id;
-  impairment.netns = TRY(netns_of(host, victim));
+  auto scope = TRY(network_scope(host, victim));
+  impairment.netns = std::move(scope.netns);
+  impairment.cgroup = std::move(scope.cgroup);
   impairment.traffic = TRY(traffic_from_params(params));
+  TRY(check_cgroup(impairment));
   const bool at_home = impairment.netns.inode == TRY(own_netns(host)).inode;
   TRY(exempt_control_path(host, at_home, impairment.traffic));
   auto socket = TRY(socket_in(host, impairment.netns));

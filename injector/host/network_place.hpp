@@ -10,7 +10,7 @@
 
 namespace arashi {
 
-// The victim's network namespace; refused where it has none of its own, or shares this machine's.
+// The victim's network namespace, for what hits all of it; refused where it has none of its own, or shares one with others.
 Result<Netns> netns_of(const Host& host, const Victim& victim);
 
 // Refuses a device of that namespace by which a runner speaks with the agent, or (as it may be anyone's way to stop a fault) this
@@ -18,7 +18,7 @@ Result<Netns> netns_of(const Host& host, const Victim& victim);
 Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device);
 
 // Everything of an Impairment but its effects. Refuses what could not bite (no such device, no route to a peer, a v6 peer where there is no
-// v6), what would hit more than the victim (a process that shares this machine's own namespace), and what would cut the control path.
+// v6), what would hit more than the victim (network_scope.hpp), and what would cut the control path.
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params);
 
 }  // namespace arashi

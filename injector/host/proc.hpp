@@ -43,6 +43,15 @@ Result<std::vector<Membership>> memberships(const Host& host, std::int32_t pid);
 // The processes that listen on this TCP port, over IPv4 or IPv6, in any network namespace; ascending.
 Result<std::vector<std::int32_t>> listeners(const Host& host, std::uint16_t port);
 
+// Where these processes are served: the ports of their listening TCP sockets and of all their UDP sockets, over IPv4 or IPv6. Those of one
+// namespace: the first one's that is still there.
+struct ServedPort {
+  std::uint8_t protocol = 0;  // IPPROTO_TCP or IPPROTO_UDP
+  std::uint16_t port = 0;
+  auto operator<=>(const ServedPort&) const = default;
+};
+std::vector<ServedPort> served_ports(const Host& host, const std::vector<std::int32_t>& pids);
+
 // Holds one process by its identity.
 class ProcessHandle {
  public:

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <array>
 
 namespace arashi {
 
@@ -19,6 +20,9 @@ namespace {
 
 constexpr std::uint32_t clsact_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 constexpr std::uint16_t usual_priority = 0xC000;  // what the kernel takes for the first filter when none is asked for
+
+// Devices that the kernel's redirect takes for having no header of the link.
+constexpr std::array<unsigned short, 5> bare_types{ARPHRD_NONE, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_RAWIP};
 
 std::uint32_t parent_of(Hook hook) { return TC_H_MAKE(TC_H_CLSACT, hook == Hook::egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS); }
 
@@ -62,10 +66,11 @@ Result<std::vector<Link>> links(Socket& socket) {
   for (const auto& reply : TRY(socket.dump(Message(RTM_GETLINK, 0).header(ifinfomsg{})))) {
     const auto header = reply.header<ifinfomsg>();
     Link link;
-    link.device = {std::string(netlink::text(reply.find(sizeof header, IFLA_IFNAME))), header.ifi_index};
-    link.up = (header.ifi_flags & IFF_UP) != 0;
     link.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
+    link.device = {std::string(netlink::text(reply.find(sizeof header, IFLA_IFNAME))), header.ifi_index, link.loopback};
+    link.up = (header.ifi_flags & IFF_UP) != 0;
     link.ethernet = header.ifi_type == ARPHRD_ETHER || header.ifi_type == ARPHRD_LOOPBACK;
+    link.bare = std::ranges::find(bare_types, header.ifi_type) != bare_types.end();
     const auto info = reply.find(sizeof header, IFLA_LINKINFO);
     const bool vlan = info && netlink::text(netlink::find(*info, IFLA_INFO_KIND)) == "vlan";
     link.stacked = vlan || reply.find(sizeof header, IFLA_MASTER).has_value();

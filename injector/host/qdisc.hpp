@@ -16,6 +16,7 @@ struct Link {
   Device device;
   bool up = false, loopback = false;
   bool ethernet = false;  // has Ethernet frames (loopback has them too)
+  bool bare = false;      // its packets begin with their IP header: tun, WireGuard, IP tunnels
   bool stacked = false;   // its packets also pass another device of the namespace: a port of a bridge or bond, a VLAN
 };
 Result<std::vector<Link>> links(netlink::Socket& socket);

@@ -74,11 +74,11 @@ Result<void> probe_tun() {
   return {};
 }
 
-Result<Tap> open_tap(const std::string& name, Segments segments) {
+Result<Tap> open_tap(const std::string& name, Segments segments, Framing framing) {
   Tap tap;
   tap.fd = TRY(open_tun());
   ifreq request{};
-  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  request.ifr_flags = static_cast<short>((framing == Framing::bare ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_VNET_HDR);
   std::strncpy(request.ifr_name, name.c_str(), sizeof request.ifr_name - 1);
   if (ioctl(tap.fd.get(), TUNSETIFF, &request) != 0) return sys_fail("make the tap device ", name);
   TRY(accept_offloads(tap.fd, segments));

@@ -18,9 +18,12 @@ struct Tap {
   Device device;
 };
 
+// Frames with an Ethernet header, or packets that begin with their IP header (a TUN device): as the device has them that they come from.
+enum class Framing { ethernet, bare };
+
 // In the calling thread's namespace, up, with no addresses, no ARP and no multicast: nothing goes through it but what is redirected to it.
 // Blame::unsupported where there is no /dev/net/tun.
-Result<Tap> open_tap(const std::string& name, Segments segments);
+Result<Tap> open_tap(const std::string& name, Segments segments, Framing framing = Framing::ethernet);
 
 // Whether /dev/net/tun can be opened; with the remedy if not. Makes nothing.
 Result<void> probe_tun();

@@ -1,5 +1,4 @@
 // What a network fault refuses before anything is touched, and what it says about it.
-#include "injector/host/netns.hpp"
 #include "tests/support/network.hpp"
 
 #include <doctest/doctest.h>
@@ -67,16 +66,10 @@ TEST_CASE("the runner's own address is never a peer") {
   check_says(refusal(host, "network.partition", wire.victim(), Json{{"peers", {"10.77.0.2"}}}), Blame::refused, "is the runner itself");
 }
 
-TEST_CASE("a process that shares this machine's own namespace is refused, with what to do instead") {
+TEST_CASE("a cgroup without one namespace is refused, with what to do instead") {
   const Host host;
-  const auto own = own_netns(host);
-  REQUIRE(own.has_value());
   Victim victim;
-  victim.kind = "process";
-  victim.label = "wallet (pid 1)";
-  victim.netns = own->inode;
-  victim.netns_path = own->path;
-  check_says(refusal(host, "network.impair", victim, Json{{"loss", "1%"}}), Blame::refused, "aim at the node");
+  victim.label = "cgroup pay";
   victim.kind = "cgroup";
   victim.netns = 0;
   check_says(refusal(host, "network.impair", victim, Json{{"loss", "1%"}}), Blame::refused, "several");
