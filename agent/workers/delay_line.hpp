@@ -50,7 +50,7 @@ class DelayLine {
   [[nodiscard]] const DelayCounts& counts() const { return counts_; }
 
  private:
-  using Buffer = std::unique_ptr<std::byte[]>;
+  using Buffer = std::unique_ptr<std::byte[]>;  // NOLINT(modernize-avoid-c-arrays): its length is known at run time only
   struct Frame {
     Duration due, arrived;
     std::uint64_t order;

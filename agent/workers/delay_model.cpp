@@ -35,7 +35,7 @@ double DelayModel::deviation_at(double rank) const {
 }
 
 Duration DelayModel::draw_delay(Random& random, double grown) {
-  double delay = static_cast<double>(varying_.mean.count());
+  auto delay = static_cast<double>(varying_.mean.count());
   if (varying_.jitter > Duration{}) delay += deviation_at(draw_rank(random)) * static_cast<double>(varying_.jitter.count());
   return Duration(std::llround(std::max(0.0, delay * grown)));
 }

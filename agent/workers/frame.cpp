@@ -28,7 +28,7 @@ std::size_t headers_of(const LargeSegment& large, std::span<const std::byte> eth
   constexpr std::size_t length_of_tcp = 12;  // where it is: in its upper half, in words of four bytes
   const auto kind = large.kind & ~ecn_flag;
   const bool is_tcp = kind == tcp_v4_segment || kind == tcp_v6_segment;
-  return large.checksum_start + (is_tcp ? (at(ethernet, large.checksum_start + length_of_tcp) >> 4U) * 4 : udp_header);
+  return large.checksum_start + (is_tcp ? (at(ethernet, large.checksum_start + length_of_tcp) >> 4U) * std::size_t{4} : udp_header);
 }
 
 }  // namespace

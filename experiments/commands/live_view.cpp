@@ -108,6 +108,7 @@ std::string amount(const std::optional<double>& value, const std::string& unit) 
   if (!value) return "?";
   if (unit == "ns") return number("%.3g ms", *value / 1e6);
   if (unit == "fraction") return number("%.3g%%", *value * 100);
+  if (unit == "bit/s") return number("%.4g Mbit/s", *value / 1e6);
   return number("%.6g", *value);
 }
 

@@ -31,6 +31,7 @@ std::string amount(const Json& value, const std::string& unit) {
   const auto number = value.get<double>();
   if (unit == "ns") return to_text(Duration{std::llround(number / 1e4) * 10'000});
   if (unit == "fraction") return fixed(number * 100, number < 0.01 ? 3 : 2) + "%";
+  if (unit == "bit/s") return fixed(number / 1e6, 3) + " Mbit/s";
   return fixed(number, number == std::floor(number) ? 0 : 2);
 }
 

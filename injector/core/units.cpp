@@ -158,12 +158,12 @@ Result<Bandwidth> parse_bandwidth(std::string_view text) {
 }
 
 std::string to_text(Bandwidth bandwidth) {
-  for (auto unit = bandwidth_units.rbegin(); unit != bandwidth_units.rend(); ++unit) {
-    const auto size = static_cast<std::uint64_t>(unit->size);
-    if (bandwidth.bits_per_second >= size && bandwidth.bits_per_second % (size / (size > 1 ? 1000 : 1)) == 0)
-      return number_text(static_cast<double>(bandwidth.bits_per_second) / unit->size).append(unit->name);
+  Unit best = bandwidth_units.front();
+  for (const auto& unit : bandwidth_units) {  // the largest that leaves no more than three digits behind the point
+    const auto size = static_cast<std::uint64_t>(unit.size);
+    if (size > 1 && bandwidth.bits_per_second >= size && bandwidth.bits_per_second % (size / 1000) == 0) best = unit;
   }
-  return std::to_string(bandwidth.bits_per_second) + "bit";
+  return number_text(static_cast<double>(bandwidth.bits_per_second) / best.size).append(best.name);
 }
 
 std::string to_text(Duration duration) {

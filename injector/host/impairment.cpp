@@ -28,7 +28,7 @@ Result<Choice> the_named(const Host& host, const Impairment& impairment, std::st
 std::vector<const Backend*> in_order(const Effects& effects) {
   std::vector<const Backend*> order(backends().begin(), backends().end());
   const auto is_filter = [](const Backend* backend) { return backend->name == "bpf"; };
-  if (effects.corrupt.share > 0) std::ranges::stable_partition(order, std::not_fn(is_filter));
+  if (effects.corrupt.share > 0) std::stable_partition(order.begin(), order.end(), std::not_fn(is_filter));
   return order;
 }
 

@@ -131,8 +131,7 @@ std::vector<double> samples_of(Shape shape) {
   return samples;
 }
 
-std::vector<Row> rows(int packets, int per_second) {
-  const Probe probe{.packets = packets, .per_second = per_second};
+std::vector<Row> delay_rows(const Probe& probe) {
   std::vector<Row> all;
   for (const auto* delay : {"1ms", "10ms", "100ms"}) all.push_back({std::string("delay ") + delay, {{"delay", delay}}, probe, say_delay});
   for (const auto shape : {Shape::uniform, Shape::normal, Shape::pareto, Shape::paretonormal}) {
@@ -142,30 +141,50 @@ std::vector<Row> rows(int packets, int per_second) {
                    probe,
                    [shape](const Probed& probed) { return say_shape(probed, samples_of(shape)); }});
   }
-  for (const auto* loss : {"0.1%", "1%", "20%"}) all.push_back({std::string("loss ") + loss, {{"loss", loss}}, probe, say_loss});
-  all.push_back({"loss 10%, lossCorrelation 50%", {{"loss", "10%"}, {"lossCorrelation", "50%"}}, probe, say_loss});
-  all.push_back({"gemodel [1%, 20%]: 4.76 %, bursts of 5", {{"gemodel", {"1%", "20%"}}}, probe, say_loss});
-  all.push_back({"lossState [5%, 30%, 20%, 40%, 2%]: 15.92 %", {{"lossState", {"5%", "30%", "20%", "40%", "2%"}}}, probe, say_loss});
-  const auto n = static_cast<std::size_t>(packets);
-  for (const auto& [name, correlation] : {std::pair{"duplicate 5%", "0%"}, std::pair{"duplicate 5%, duplicateCorrelation 50%", "50%"}})
-    all.push_back({name, {{"duplicate", "5%"}, {"duplicateCorrelation", correlation}}, probe, [n](const Probed& probed) {
-                     return say_share(static_cast<double>(probed.duplicated()) / probed.sent, n);
-                   }});
+  return all;
+}
+
+std::vector<Row> loss_rows(const Probe& probe) {
+  return {{"loss 0.1%", {{"loss", "0.1%"}}, probe, say_loss},
+          {"loss 1%", {{"loss", "1%"}}, probe, say_loss},
+          {"loss 20%", {{"loss", "20%"}}, probe, say_loss},
+          {"loss 10%, lossCorrelation 50%", {{"loss", "10%"}, {"lossCorrelation", "50%"}}, probe, say_loss},
+          {"gemodel [1%, 20%]: 4.76 %, bursts of 5", {{"gemodel", {"1%", "20%"}}}, probe, say_loss},
+          {"lossState [5%, 30%, 20%, 40%, 2%]: 14.70 %", {{"lossState", {"5%", "30%", "20%", "40%", "2%"}}}, probe, say_loss}};
+}
+
+std::vector<Row> fate_rows(const Probe& probe) {
+  const auto share = [](int count, const Probed& probed) {
+    return say_share(static_cast<double>(count) / probed.sent, static_cast<std::size_t>(probed.sent));
+  };
+  const auto twice = [share](const Probed& probed) { return share(probed.duplicated(), probed); };
+  const auto wrong = [share](const Probed& probed) { return share(probed.corrupted(), probed) + " seen by the application"; };
   Probe large = probe;
   large.size = 958;
-  all.push_back({"corrupt 5%", {{"corrupt", "5%"}}, large, [n](const Probed& probed) {
-                   return say_share(static_cast<double>(probed.corrupted()) / probed.sent, n) + " seen by the application";
-                 }});
-  all.push_back({"reorder 25%, delay 30ms", {{"reorder", "25%"}, {"delay", "30ms"}}, probe, say_early});
-  all.push_back({"reorder 100%, gap 5, delay 30ms: 20 %", {{"reorder", "100%"}, {"gap", 5}, {"delay", "30ms"}}, probe, say_early});
-  large.packets = 500;
-  large.per_second = 100000;
-  for (const auto* rate : {"1mbit", "10mbit", "100mbit"})
-    all.push_back({std::string("rate ") + rate, {{"rate", rate}}, large, [](const Probed& probed) { return say_rate(probed, 1000); }});
-  all.push_back({"rate 10mbit, packetOverhead 24, cellSize 48, cellOverhead 5: 8.60 Mbit/s",
-                 {{"rate", "10mbit"}, {"packetOverhead", 24}, {"cellSize", 48}, {"cellOverhead", 5}},
-                 large,
-                 [](const Probed& probed) { return say_rate(probed, 1000); }});
+  return {{"duplicate 5%", {{"duplicate", "5%"}}, probe, twice},
+          {"duplicate 5%, duplicateCorrelation 50%", {{"duplicate", "5%"}, {"duplicateCorrelation", "50%"}}, probe, twice},
+          {"corrupt 5%", {{"corrupt", "5%"}}, large, wrong},
+          {"reorder 25%, delay 30ms", {{"reorder", "25%"}, {"delay", "30ms"}}, probe, say_early},
+          {"reorder 100%, gap 5, delay 30ms: 20 %", {{"reorder", "100%"}, {"gap", 5}, {"delay", "30ms"}}, probe, say_early}};
+}
+
+// Packets of 1000 bytes with Ethernet's header; in ATM's cells each of them is 22 * 53 bytes.
+std::vector<Row> rate_rows() {
+  const Probe all_at_once{.packets = 500, .per_second = 100000, .size = 958};
+  const auto say = [](const Probed& probed) { return say_rate(probed, 1000); };
+  return {{"rate 1mbit", {{"rate", "1mbit"}}, all_at_once, say},
+          {"rate 10mbit", {{"rate", "10mbit"}}, all_at_once, say},
+          {"rate 100mbit", {{"rate", "100mbit"}}, all_at_once, say},
+          {"rate 10mbit, packetOverhead 24, cellSize 48, cellOverhead 5: 8.576 Mbit/s",
+           {{"rate", "10mbit"}, {"packetOverhead", 24}, {"cellSize", 48}, {"cellOverhead", 5}},
+           all_at_once,
+           say}};
+}
+
+std::vector<Row> rows(int packets, int per_second) {
+  const Probe probe{.packets = packets, .per_second = per_second};
+  std::vector<Row> all;
+  for (auto& part : {delay_rows(probe), loss_rows(probe), fate_rows(probe), rate_rows()}) all.insert(all.end(), part.begin(), part.end());
   return all;
 }
 

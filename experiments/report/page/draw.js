@@ -25,6 +25,7 @@ function amount(value, unit) {
   if (!known(value)) return '–';
   if (unit === 'ns') return time(value / 1e9);
   if (unit === 'fraction') return share(value);
+  if (unit === 'bit/s') return Math.round(value / 1e3) / 1e3 + ' Mbit/s';
   return String(Math.round(value * 1000) / 1000);
 }
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
