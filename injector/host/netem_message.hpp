@@ -39,7 +39,8 @@ netlink::Message delete_link(std::int32_t device);
 // A filter of clsact's ingress whose program answers -1 for what is to go to the device `to`, 0 for the rest.
 netlink::Message redirect(std::int32_t device, std::uint16_t priority, int program, std::string_view name, std::int32_t to);
 
-// What netem can't do: a ramp, a burst, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter. Blame::unsupported, with the reason.
+// What netem can't do: a ramp, a burst, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
+// Blame::unsupported, with the reason.
 Result<void> can_hold(const Effects& effects);
 
 using Chances32 = std::array<std::uint32_t, 2>;  // share and correlation
