@@ -16,9 +16,10 @@
 namespace {
 
 constexpr std::array subcommands = {
-    arashi::commands::add_check,    arashi::commands::add_plan,   arashi::commands::add_halt,   arashi::commands::add_status,
-    arashi::commands::add_report,   arashi::commands::add_run,    arashi::commands::add_faults, arashi::commands::add_doctor,
-    arashi::commands::add_backtest, arashi::commands::add_schema, arashi::commands::add_pki,    arashi::commands::add_completion,
+    arashi::commands::add_check,      arashi::commands::add_plan,   arashi::commands::add_halt,   arashi::commands::add_status,
+    arashi::commands::add_report,     arashi::commands::add_run,    arashi::commands::add_faults, arashi::commands::add_doctor,
+    arashi::commands::add_backtest,   arashi::commands::add_import, arashi::commands::add_schema, arashi::commands::add_pki,
+    arashi::commands::add_completion,
 };
 
 // CLI11 says of a mistyped command only that one is required.

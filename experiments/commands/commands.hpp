@@ -21,6 +21,7 @@ void add_run(CLI::App& app, int& exit_code);
 void add_plan(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_backtest(CLI::App& app, int& exit_code);
+void add_import(CLI::App& app, int& exit_code);
 void add_halt(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_faults(CLI::App& app, int& exit_code);

@@ -1,10 +1,23 @@
 #include "experiments/commands/spec_file.hpp"
 
 #include "experiments/fleet/fleet.hpp"
+#include "experiments/import/import.hpp"
 
 #include <filesystem>
 
 namespace arashi::commands {
+
+namespace {
+
+// FILE or FILE#SLO, relative to the folder of the spec.
+Result<spec::ImportedSlo> read_slo(const std::filesystem::path& folder, const std::string& from) {
+  const auto cut = from.find('#');
+  const std::string file = from.substr(0, cut);
+  const auto text = TRY(spec::read_spec((folder / file).string()));
+  return import::pick(text, file, cut == std::string::npos ? "" : from.substr(cut + 1));
+}
+
+}  // namespace
 
 SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultText>& faults) {
   SpecFile loaded{.name = file, .experiment = {}, .unreadable = {}, .problems = {}};
@@ -13,11 +26,12 @@ SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultTex
     loaded.unreadable = text.error().message;
     return loaded;
   }
-  auto parsed = spec::parse(*text, faults);
+  std::error_code none;
+  const auto folder = std::filesystem::absolute(file, none).parent_path();
+  auto parsed = spec::parse(*text, faults, [&](const std::string& from) { return read_slo(folder, from); });
   loaded.experiment = std::move(parsed.experiment);
   loaded.problems = std::move(parsed.problems);
-  std::error_code none;
-  loaded.experiment.directory = std::filesystem::absolute(file, none).parent_path().string();
+  loaded.experiment.directory = folder.string();
   return loaded;
 }
 

@@ -48,7 +48,7 @@ constexpr auto count_keys = std::to_array<Key>({
 });
 
 constexpr auto slo_keys = std::to_array<Key>({
-    {"objective", Type::percent, "the share of events that must be good", "99.9%", required},
+    {"objective", Type::percent, "the share of events that must be good", "99.9%"},
     {"window", Type::duration, "over how long", "30d", optional, "30d"},
     {"load", Type::name, "measured by this load", "checkout"},
     {"latency", Type::duration, "a request that takes longer is bad: of a load, a metrics histogram, or an access log", "300ms"},
@@ -62,11 +62,9 @@ constexpr auto slo_keys = std::to_array<Key>({
     {"newrelic", Type::object, "measured by New Relic", "", optional, "", &newrelic_object},
     {"command", Type::object, "measured by a program of yours", "", optional, "", &command_object},
     {"accessLog", Type::object, "measured by nginx' access log on this machine", "", optional, "", &access_log_object},
-    {.name = "from",
-     .type = Type::special,
-     .summary = "",
-     .example = "",
-     .unsupported = "reading OpenSLO files is not supported yet in this version; write objective, window and load or prometheus here"},
+    {"from", Type::text, "an OpenSLO v1, Sloth or Pyrra file, relative to the spec; FILE#NAME where it has several",
+     "checkout.openslo.yaml"},
+    {"server", Type::url, "of 'from': the Prometheus server its queries go to", "http://127.0.0.1:9090"},
 });
 
 constexpr auto load_keys = std::to_array<Key>({

@@ -24,7 +24,27 @@ Target read_target(const std::string& name, const Fields& fields) {
   return {.name = name, .selector = read_selector(fields), .pick = read_pick(fields), .where = fields.where()};
 }
 
-Slo read_slo(const std::string& name, const Fields& fields) {
+// What stands in the spec goes before what the file says.
+void read_from(const Fields& fields, const ReadSlo& read, Slo& slo) {
+  PrometheusSource source;
+  std::string from;
+  fields.text("from", from);
+  fields.text("server", source.url);
+  if (from.empty()) return;
+  if (slo.source.index() != 0 || !slo.load.empty()) return fields.complain("has both 'from' and another source: one of them measures it");
+  auto imported = read ? read(from) : Result<ImportedSlo>(fail(Blame::input, "files are not read here"));
+  if (!imported) return fields.report.complain(fields.path("from"), imported.error().message);
+  if (!fields.has("objective")) slo.objective = imported->objective;
+  if (!fields.has("window")) slo.window = imported->window;
+  if (source.url.empty()) source.url = imported->url;
+  if (source.url.empty())
+    fields.report.complain(fields.path("from"), "does not say where Prometheus is: add server, such as server: http://127.0.0.1:9090");
+  source.bad = std::move(imported->bad);
+  source.total = std::move(imported->total);
+  slo.source = std::move(source);
+}
+
+Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read) {
   Slo slo{.name = name, .where = fields.where()};
   Percent objective;
   fields.percent("objective", objective);
@@ -36,6 +56,11 @@ Slo read_slo(const std::string& name, const Fields& fields) {
   fields.duration("latency", slo.latency);
   fields.rate("rate", slo.rate);
   read_source(fields, slo);
+  if (!fields.has("objective") && !fields.has("from"))
+    fields.complain("'objective' is missing: the share of events that must be good, such as objective: 99.9%");
+  if (fields.has("server") && !fields.has("from"))
+    fields.report.complain(fields.path("server"), "is for 'from': which server its queries go to");
+  read_from(fields, read, slo);
   return slo;
 }
 
@@ -112,10 +137,10 @@ Limits read_limits(const Fields& fields) {
   return limits;
 }
 
-void read_spec_object(const Fields& fields, const Faults& faults, Experiment& out) {
+void read_spec_object(const Fields& fields, const Faults& faults, const ReadSlo& read, Experiment& out) {
   fields.text("hypothesis", out.hypothesis);
   fields.named("targets", [&](const std::string& name, const Fields& target) { out.targets.push_back(read_target(name, target)); });
-  fields.named("slos", [&](const std::string& name, const Fields& slo) { out.slos.push_back(read_slo(name, slo)); });
+  fields.named("slos", [&](const std::string& name, const Fields& slo) { out.slos.push_back(read_slo(name, slo, read)); });
   fields.named("load", [&](const std::string& name, const Fields& load) { out.loads.push_back(read_load(name, load)); });
   fields.object("guard", [&](const Fields& guard) { out.guard = read_guard(guard); });
   fields.named("checks", [&](const std::string& name, const Fields& check) { out.checks.push_back(read_check(name, check)); });
@@ -125,7 +150,7 @@ void read_spec_object(const Fields& fields, const Faults& faults, Experiment& ou
   fields.object("limits", [&](const Fields& limits) { out.limits = read_limits(limits); });
 }
 
-void read_root(const Tree& tree, const Faults& faults, Report& report, Experiment& out) {
+void read_root(const Tree& tree, const Faults& faults, const ReadSlo& read, Report& report, Experiment& out) {
   const Fields root(report, tree, "", root_object);
   std::string checked;
   root.text("apiVersion", checked);
@@ -138,7 +163,7 @@ void read_root(const Tree& tree, const Faults& faults, Report& report, Experimen
     std::map<std::string, std::string> unused_pairs;
     metadata.pairs("annotations", unused_pairs);
   });
-  root.object("spec", [&](const Fields& spec) { read_spec_object(spec, faults, out); });
+  root.object("spec", [&](const Fields& spec) { read_spec_object(spec, faults, read, out); });
 }
 
 // Where a byte stands that no text holds: a control character, or not UTF-8.
@@ -167,7 +192,7 @@ bool Problem::operator<(const Problem& other) const {
   return std::tie(where.line, where.column, path, message) < std::tie(other.where.line, other.where.column, other.path, other.message);
 }
 
-Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults) {
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& from) {
   Parsed parsed;
   const auto refuse = [&](Where where, std::string message) {
     parsed.problems.push_back({where, "", std::move(message)});
@@ -182,7 +207,7 @@ Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faul
   if (tree.kind == Tree::Kind::null) return refuse({1, 1}, "is empty: an experiment is expected; see 'arashi schema' and the examples");
   Report report;
   Experiment& experiment = parsed.experiment;
-  read_root(tree, faults, report, experiment);
+  read_root(tree, faults, from, report, experiment);
   check_references(experiment, faults, report);
   std::ranges::stable_sort(experiment.timeline, {}, &Step::at);
   experiment.text = text;

@@ -4,6 +4,7 @@
 #include "agent/protocol/protocol.hpp"
 #include "experiments/spec/spec.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,18 @@ struct Parsed {
 
 inline constexpr std::size_t largest_spec = std::size_t{1} << 20U;  // bytes
 
+// An SLO out of a file of another tool.
+struct ImportedSlo {
+  double objective = 0;
+  Duration window{};
+  std::string bad, total, url;  // of Prometheus; the URL may be empty
+};
+using ReadSlo = std::function<Result<ImportedSlo>(const std::string& from)>;
+
 // `faults` is what the agents offer: timeline[].fault and .with are checked against it. No I/O.
+// `read_slo` answers slos.NAME.from: FILE or FILE#SLO, relative to the spec.
 // Refuses: over 1 MiB, over 10,000 nodes after alias expansion (alias bombs), over 64 levels.
-Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults);
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& read_slo = {});
 
 using arashi::to_text;  // the units' ones are not hidden by this:
 // "FILE:LINE:COLUMN: PATH: MESSAGE"

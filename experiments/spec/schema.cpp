@@ -140,7 +140,8 @@ Json schema(const std::vector<protocol::FaultText>& faults) {
   }
   defs["target"]["oneOf"] = exactly_one({"process", "netns", "cgroup", "unit", "node"});
   defs["slo"]["oneOf"] =
-      exactly_one({"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog"});
+      exactly_one({"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog", "from"});
+  defs["slo"]["anyOf"] = {{{"required", {"objective"}}}, {{"required", {"from"}}}};
   defs["secret"]["oneOf"] = exactly_one({"env", "file", "command"});
   defs["mackerel"]["oneOf"] = exactly_one({"service", "host"});
   defs["metrics"]["oneOf"] = {{{"required", {"bad", "total"}}}, {{"required", {"good", "total"}}}, {{"required", {"histogram"}}}};

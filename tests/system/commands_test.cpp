@@ -29,6 +29,9 @@ TEST_CASE("each command says what it does, and a mistake what to do") {
       {{"faults"}, 0, "network.impair"},
       {{"faults", "network.impair"}, 0, "jitter"},
       {{"faults", "network.impare"}, 2, "did you mean 'network.impair'?"},
+      {{"check", SOURCE_DIR "/examples/slos/transfers.openslo.yaml"}, 0, "ok: OpenSLO, 1 SLO: transfers"},
+      {{"import", SOURCE_DIR "/examples/slos/transfers.openslo.yaml", "--strict"}, 0, "url: 'http://10.87.0.40:9090'"},
+      {{"import", SOURCE_DIR "/examples/held.yaml"}, 2, "is not OpenSLO v1, Sloth or Pyrra"},
       {{"schema"}, 0, "\"timeline\""},
       {{"schema", "result"}, 0, "\"outcome\""},
       {{"doctor"}, 0, "clsact"},
@@ -47,7 +50,7 @@ TEST_CASE("each command says what it does, and a mistake what to do") {
     CHECK(contains(ran.output, typed.says));
   }
   for (const char* command :
-       {"run", "plan", "check", "backtest", "halt", "status", "faults", "doctor", "report", "schema", "pki", "completion"}) {
+       {"run", "plan", "check", "backtest", "import", "halt", "status", "faults", "doctor", "report", "schema", "pki", "completion"}) {
     const Ran ran = run({BIN_DIR "/arashi", command, "--help"});
     INFO(command << ": " << ran.output);
     CHECK(ran.exit_code == 0);

@@ -192,9 +192,11 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
       {"slos: {s: {objective: 99.9%}}\ntimeline: []",
        {"f:5:13: spec.slos.s: says not what measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
         "mackerel, cloudwatch, newrelic, command, accessLog is needed"}},
-      {"slos: {s: {objective: 99.9%, from: a.yaml}}\ntimeline: []",
-       {"f:5:32: spec.slos.s.from: 'from': reading OpenSLO files is not supported yet in this version; write objective, window and load or "
-        "prometheus here"}},
+      {"slos: {s: {objective: 99.9%, from: a.yaml}}\ntimeline: []", {"f:5:38: spec.slos.s.from: files are not read here"}},
+      {"slos: {s: {load: l}}\nload: {l: {url: 'http://x/', rate: 10/s}}\ntimeline: []",
+       {"f:5:13: spec.slos.s: 'objective' is missing: the share of events that must be good, such as objective: 99.9%"}},
+      {"slos: {s: {objective: 99.9%, load: l, server: 'http://x/'}}\nload: {l: {url: 'http://x/', rate: 10/s}}\ntimeline: []",
+       {"f:5:49: spec.slos.s.server: is for 'from': which server its queries go to"}},
       {"slos: {s: {objective: 93%, load: l}}\nload: {l: {url: 'http://x/', rate: 10/s}}\ntimeline: []",
        {"f:5:25: spec.slos.s.objective: is 93%: the burn rate at which the guard stops, 14.4, can never be reached, a total outage burns "
         "14.3 times too fast; an objective above 93.06% is needed"}},

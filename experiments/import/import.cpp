@@ -1,0 +1,113 @@
+#include "experiments/import/document.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace arashi::import {
+namespace {
+
+constexpr std::size_t most_documents = 200;  // what follows stays in the last one, where it is an error
+
+// Every document stays on its own lines, so that its places are the file's.
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> documents{""};
+  std::string blank;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+    const std::string_view line = text.substr(0, end);
+    blank += '\n';
+    if (documents.size() < most_documents && line.starts_with("---") && line.find_first_not_of(" \r\n", 3) == std::string_view::npos)
+      documents.push_back(blank);
+    else
+      documents.back() += line;
+    text.remove_prefix(end);
+  }
+  return documents;
+}
+
+std::string format_of(const Tree& tree) {
+  const std::string version = text_of(&tree, "apiVersion");
+  if (version.starts_with("openslo")) return "OpenSLO";
+  if (version.starts_with("sloth.slok.dev/") || text_of(&tree, "version") == "prometheus/v1") return "Sloth";
+  return version.starts_with("pyrra.dev/") ? "Pyrra" : "";
+}
+
+void read_documents(const std::vector<Tree>& documents, Strictness strictness, Imported& into) {
+  std::vector<Tree> openslo;
+  for (const Tree& each : documents) {
+    const std::string format = format_of(each), version = text_of(&each, "apiVersion");
+    Document document(each, into);
+    if (into.format.empty()) into.format = format;
+    if (format == "Sloth") read_sloth(document, !version.empty());
+    if (format == "Pyrra") read_pyrra(document);
+    if (format == "OpenSLO" && version == "openslo/v1") openslo.push_back(each);
+    if (format == "OpenSLO" && version != "openslo/v1")
+      document.complain(child(&each, "apiVersion"), "apiVersion", "is '" + version + "': only openslo/v1 is read");
+    if (format.empty() && !into.format.empty()) document.complain(&each, "", "is not of " + into.format);
+  }
+  read_openslo(openslo, strictness, into);
+}
+
+std::string quoted(const std::string& text) {
+  std::string made = "'";
+  for (const char c : text) made += c == '\'' ? "''" : std::string(1, c);
+  return made + "'";
+}
+
+}  // namespace
+
+Imported import(std::string_view text, Strictness strictness) {
+  Imported into;
+  std::vector<Tree> documents;
+  for (const std::string& document : split(text.substr(0, spec::largest_spec))) {
+    if (document.find_first_not_of(" \r\n") == std::string::npos) continue;
+    auto read = spec::read_tree(document);
+    if (const auto* problem = std::get_if<spec::TreeProblem>(&read)) {
+      into.problems.push_back({problem->where, "", problem->message});
+      continue;
+    }
+    if (std::get<Tree>(read).kind != Tree::Kind::null) documents.push_back(std::get<Tree>(std::move(read)));
+  }
+  if (std::ranges::none_of(documents, [](const Tree& each) { return !format_of(each).empty(); })) {
+    into.problems.clear();
+    return into;
+  }
+  read_documents(documents, strictness, into);
+  if (into.slos.empty() && into.problems.empty()) into.problems.push_back({{1, 1}, "", "there is no SLO in it"});
+  std::ranges::sort(into.problems, [](const auto& a, const auto& b) { return a < b; });
+  return into;
+}
+
+Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, const std::string& name) {
+  const Imported imported = import(text);
+  if (imported.format.empty()) return fail(Blame::input, "'", file, "' is not OpenSLO v1, Sloth or Pyrra");
+  std::string names;
+  const ForeignSlo* found = nullptr;
+  for (const ForeignSlo& each : imported.slos) {
+    names += (names.empty() ? "" : ", ") + each.name;
+    if (name.empty() ? imported.slos.size() == 1 : each.name == name) found = &each;
+  }
+  if (found == nullptr && !imported.problems.empty()) return fail(Blame::input, spec::to_text(file, imported.problems.front()));
+  if (found == nullptr && name.empty())
+    return fail(Blame::input, "'", file, "' has several SLOs: write ", file, "#NAME; known are ", names);
+  if (found == nullptr) return fail(Blame::input, "'", file, "' has no SLO '", name, "'; known are ", names);
+  return spec::ImportedSlo{found->objective, found->window, found->bad, found->total, found->url};
+}
+
+std::string to_spec(const std::vector<ForeignSlo>& slos, const std::string& url) {
+  std::string text = "slos:\n";
+  for (const ForeignSlo& each : slos) {
+    std::array<char, 32> objective{};
+    std::snprintf(objective.data(), objective.size(), "%.10g%%", each.objective * 100);
+    std::string name = each.name;
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return std::isalnum(c) != 0 ? static_cast<char>(std::tolower(c)) : '-'; });
+    text += "  " + name + ":\n    objective: " + objective.data() + "\n    window: " + to_text(each.window) +
+            "\n    prometheus:\n      url: " + quoted(each.url.empty() ? url : each.url) + "\n      bad: " + quoted(each.bad) +
+            "\n      total: " + quoted(each.total) + "\n";
+  }
+  return text;
+}
+
+}  // namespace arashi::import
