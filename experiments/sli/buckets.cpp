@@ -38,7 +38,7 @@ Result<void> Buckets::check(const Batch& batch) const {
   return check_points(batch.bad, "bad");
 }
 
-Duration Buckets::ours(std::int64_t time, double zero) const { return Duration(std::chrono::milliseconds(time - milliseconds(zero))); }
+Duration Buckets::ours(std::int64_t time, double zero) const { return std::chrono::milliseconds(time - milliseconds(zero)); }
 
 std::vector<guard::Slice> Buckets::take(const Result<Batch>& batch, Duration asked, double now, double zero) {
   const Duration known = known_until_ == 0 ? asked : ours(known_until_, zero);

@@ -108,6 +108,18 @@ class Datadog final : public Provider {
     return {};
   }
 
+  // [[milliseconds, count or null], …]
+  static Result<void> add_points(const Json& series, Points& into, std::vector<std::int64_t>& at, const std::string& query) {
+    const Json* points = member(series, "pointlist");
+    if (points == nullptr || !points->is_array()) return fail(Blame::system, "a series without pointlist");
+    for (const Json& point : *points) {
+      if (!point.is_array() || point.size() != 2 || !point[0].is_number()) return fail(Blame::system, "a point is not [time, value]");
+      at.push_back(point[0].get<std::int64_t>());
+      if (point[1].is_number()) TRY(add_point(into, at.back(), point[1].get<double>(), query));
+    }
+    return {};
+  }
+
   Result<Batch> read_v1(const Json& answer, const Stretch& stretch) const {
     const Json* status = member(answer, "status");
     const Json* series = member(answer, "series");
@@ -119,14 +131,7 @@ class Datadog final : public Provider {
     std::vector<std::int64_t> at;
     for (const Json& one : *series) {
       const bool bad = TRY(is_bad(one));
-      const Json* points = member(one, "pointlist");
-      if (points == nullptr || !points->is_array()) return fail(Blame::system, "a series without pointlist");
-      for (const Json& point : *points) {
-        if (!point.is_array() || point.size() != 2 || !point[0].is_number()) return fail(Blame::system, "a point is not [time, value]");
-        at.push_back(point[0].get<std::int64_t>());
-        if (point[1].is_number())
-          TRY(add_point(bad ? batch.bad : batch.total, at.back(), point[1].get<double>(), bad ? source_.bad : source_.total));
-      }
+      TRY(add_points(one, bad ? batch.bad : batch.total, at, bad ? source_.bad : source_.total));
     }
     batch.width = spacing(at, stretch.width);
     return batch;

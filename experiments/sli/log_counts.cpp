@@ -10,24 +10,30 @@ constexpr std::size_t longest_line = std::size_t{64} << 10U;
 }  // namespace
 
 void LogCounts::add(std::string_view piece) {
-  while (!piece.empty()) {
-    const auto end = piece.find('\n');
-    const bool whole = end != std::string_view::npos;
-    const std::string_view part = piece.substr(0, end);
-    piece.remove_prefix(whole ? end + 1 : piece.size());
-    if (!skipping_ && rest_.empty() && whole) {
-      line(part);
-      continue;
-    }
-    if (!skipping_) rest_ += part;
-    if (rest_.size() > longest_line) skipping_ = true;
-    if (skipping_) rest_.resize(std::min<std::size_t>(rest_.size(), 100));
-    if (!whole) continue;
-    if (skipping_) ++counts_.lines, ++counts_.foreign;
-    if (!skipping_) line(rest_);
-    skipping_ = false;
-    rest_.clear();
+  for (auto end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
+    add_rest(piece.substr(0, end));
+    end_line();
+    piece.remove_prefix(end + 1);
   }
+  add_rest(piece);
+}
+
+void LogCounts::add_rest(std::string_view part) {
+  if (skipping_) return;
+  rest_ += part;
+  skipping_ = rest_.size() > longest_line;
+  if (skipping_) rest_.resize(100);
+}
+
+void LogCounts::end_line() {
+  if (skipping_) {
+    ++counts_.lines;
+    ++counts_.foreign;
+  } else {
+    line(rest_);
+  }
+  skipping_ = false;
+  rest_.clear();
 }
 
 void LogCounts::line(std::string_view text) {

@@ -24,6 +24,8 @@ class LogCounts {
   Counts take() { return std::exchange(counts_, {}); }
 
  private:
+  void add_rest(std::string_view part);
+  void end_line();
   void line(std::string_view text);
 
   LogFormat format_;

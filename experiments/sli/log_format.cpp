@@ -46,27 +46,30 @@ bool has(const auto& pieces, std::initializer_list<std::string_view> names) {
 
 }  // namespace
 
+// The variable that begins at `at`, and the text behind it; `at` is then where the next begins.
+Result<LogFormat::Piece> LogFormat::piece(const std::string& text, std::size_t& at) {
+  const bool braced = text.compare(at, 2, "${") == 0;
+  const std::size_t begin = at + (braced ? 2 : 1);
+  std::size_t end = begin;
+  while (end < text.size() && in_variable(text[end])) ++end;
+  Piece made{.variable = text.substr(begin, end - begin), .after = {}};
+  if (braced && end < text.size() && text[end] == '}') ++end;
+  at = std::min(text.find('$', end), text.size());
+  made.after = text.substr(end, at - end);
+  if (made.variable.empty()) return fail(Blame::input, "accessLog.format: a $ without a name");
+  if (made.after.empty() && at < text.size())
+    return fail(Blame::input, "accessLog.format: nothing stands between $", made.variable,
+                " and what follows: where one ends cannot be told");
+  return made;
+}
+
 Result<LogFormat> LogFormat::make(const spec::AccessLogSource& source, bool timed) {
-  std::string text = source.format.empty() ? std::string(combined) + (timed ? " $request_time" : "") : source.format;
+  const std::string text = source.format.empty() ? std::string(combined) + (timed ? " $request_time" : "") : source.format;
   LogFormat made;
   made.timed_ = timed;
   std::size_t at = std::min(text.find('$'), text.size());
   made.before_ = text.substr(0, at);
-  while (at < text.size()) {
-    const bool braced = text.compare(at, 2, "${") == 0;
-    const std::size_t begin = at + (braced ? 2 : 1);
-    std::size_t end = begin;
-    while (end < text.size() && in_variable(text[end])) ++end;
-    Piece piece{.variable = text.substr(begin, end - begin), .after = {}};
-    if (braced && end < text.size() && text[end] == '}') ++end;
-    at = std::min(text.find('$', end), text.size());
-    piece.after = text.substr(end, at - end);
-    if (piece.variable.empty()) return fail(Blame::input, "accessLog.format: a $ without a name");
-    if (piece.after.empty() && at < text.size())
-      return fail(Blame::input, "accessLog.format: nothing stands between $", piece.variable,
-                  " and what follows: where one ends cannot be told");
-    made.pieces_.push_back(std::move(piece));
-  }
+  while (at < text.size()) made.pieces_.push_back(TRY(piece(text, at)));
   if (!has(made.pieces_, {"status"})) return fail(Blame::input, "accessLog.format has no $status");
   if (timed && !has(made.pieces_, {"request_time"}))
     return fail(Blame::input, "accessLog.format has no $request_time, which 'latency' needs");
@@ -75,26 +78,28 @@ Result<LogFormat> LogFormat::make(const spec::AccessLogSource& source, bool time
   return made;
 }
 
+namespace {
+
+// The most exact of the times that a line gives.
+void take_time(LogLine& into, std::string_view variable, std::string_view value) {
+  if (variable == "msec") into.when = number(value);
+  if (into.when) return;
+  if (variable == "time_local") into.when = moment(value, "%d/%b/%Y:%H:%M:%S %z");
+  if (variable == "time_iso8601") into.when = moment(value, "%Y-%m-%dT%H:%M:%S%z");
+}
+
+}  // namespace
+
 bool LogFormat::take(LogLine& into, std::string_view variable, std::string_view value, bool timed) {
-  if (variable == "status") {
-    const auto status = number(value);
-    if (!status || *status < 0 || *status > 999) return false;
-    into.status = static_cast<int>(*status);
-  } else if (variable == "request_time" && timed) {
-    const auto took = number(value);
-    if (!took || *took < 0) return false;
-    into.took = Duration(std::llround(*took * 1e9));
-  } else if (variable == "request") {
-    into.path = path_of(value);
-  } else if (variable == "request_uri" || variable == "uri") {
-    into.path = value;
-  } else if (variable == "msec") {
-    into.when = number(value);
-  } else if (variable == "time_local" && !into.when) {
-    into.when = moment(value, "%d/%b/%Y:%H:%M:%S %z");
-  } else if (variable == "time_iso8601" && !into.when) {
-    into.when = moment(value, "%Y-%m-%dT%H:%M:%S%z");
-  }
+  if (variable == "request") into.path = path_of(value);
+  if (variable == "request_uri" || variable == "uri") into.path = value;
+  take_time(into, variable, value);
+  const bool takes_time = timed && variable == "request_time";
+  if (variable != "status" && !takes_time) return true;
+  const auto found = number(value);
+  if (!found || *found < 0 || (!takes_time && *found > 999)) return false;
+  if (takes_time) into.took = Duration(std::llround(*found * 1e9));
+  if (!takes_time) into.status = static_cast<int>(*found);
   return true;
 }
 

@@ -28,6 +28,7 @@ class LogFormat {
     std::string variable;  // without $
     std::string after;     // the text up to the next variable or the end
   };
+  static Result<Piece> piece(const std::string& text, std::size_t& at);
   [[nodiscard]] static bool take(LogLine& into, std::string_view variable, std::string_view value, bool timed);
 
   std::string before_;

@@ -48,7 +48,10 @@ class Pages {
     std::vector<Result<Got>> pages;
     if (token_.given()) {
       auto token = token_.get();
-      if (!token) return std::vector<Result<Got>>(urls_.size(), pass(token.error()));
+      if (!token) {
+        pages.assign(urls_.size(), pass(token.error()));
+        return pages;
+      }
       headers_["Authorization"] = "Bearer " + *token;
     }
     std::vector<HttpRequest> requests;
@@ -97,6 +100,14 @@ class Scraping {
   }
 
  private:
+  static void add(const Replica::Growth& growth, bool control, Round& to) {
+    to.all.total += growth.total;
+    to.all.bad += growth.bad;
+    if (!control) return;
+    to.control.total += growth.total;
+    to.control.bad += growth.bad;
+  }
+
   Round round(const std::vector<Result<Got>>& pages) {
     Round seen;
     for (std::size_t i = 0; i < pages.size(); ++i) {
@@ -108,12 +119,7 @@ class Scraping {
       if (!growth) continue;  // its first page
       ++seen.grown;
       if (!growth->comparable) ++seen.unclear;
-      const auto add = [&](Replica::Growth& to) {
-        to.total += growth->comparable ? growth->total : 0;
-        to.bad += growth->comparable ? growth->bad : 0;
-      };
-      add(seen.all);
-      if (i >= pages_.treated()) add(seen.control);
+      if (growth->comparable) add(*growth, i >= pages_.treated(), seen);
     }
     return seen;
   }

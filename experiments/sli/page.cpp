@@ -23,7 +23,7 @@ Result<Wanted> wanted(const spec::MetricsSource& source, Duration latency) {
 }
 
 std::string accepted(const Wanted& wanted) {
-  const std::string text = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5";
+  std::string text = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5";
   if (!wanted.histogram()) return text;
   return "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited," + text;
 }

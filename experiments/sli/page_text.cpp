@@ -41,19 +41,23 @@ class Sample {
   [[nodiscard]] char here() const { return at_ < line_.size() ? line_[at_] : '\0'; }
   [[nodiscard]] Unexpected<Error> broken() const { return fail(Blame::system, "labels that are not understood: ", line_.substr(0, 120)); }
 
+  Result<spec::Label> label() {
+    const auto equal = line_.find('=', at_);
+    if (equal == std::string_view::npos) return broken();
+    spec::Label made{.name = std::string(line_.substr(at_, equal - at_)), .value = {}};
+    while (!made.name.empty() && blank(made.name.back())) made.name.pop_back();
+    at_ = line_.find_first_not_of(" \t", equal + 1);
+    if (here() != '"') return broken();
+    made.value = TRY(quoted());
+    return made;
+  }
+
   Result<void> labels(std::vector<spec::Label>& into) {
     ++at_;
     while (here() != '}') {
       while (blank(here()) || here() == ',') ++at_;
       if (here() == '}') break;
-      const auto equal = line_.find('=', at_);
-      if (equal == std::string_view::npos) return broken();
-      spec::Label label{.name = std::string(line_.substr(at_, equal - at_)), .value = {}};
-      while (!label.name.empty() && blank(label.name.back())) label.name.pop_back();
-      at_ = line_.find_first_not_of(" \t", equal + 1);
-      if (here() != '"') return broken();
-      label.value = TRY(quoted());
-      into.push_back(std::move(label));
+      into.push_back(TRY(label()));
       while (blank(here())) ++at_;
       if (here() != ',' && here() != '}') return broken();
     }

@@ -32,7 +32,7 @@ Result<ProgramOutput::Line> ProgramOutput::parse(std::string_view text, Duration
   const auto bad = TRY(number(*json, "bad"));
   const auto at = TRY(number(*json, "t"));
   if (!bad || good.has_value() == total.has_value())
-    return fail(Blame::input, "'", text.substr(0, 60), "' needs \"bad\" and one of \"good\" and \"total\"");
+    return fail(Blame::input, "'", text.substr(0, 60), R"(' needs "bad" and one of "good" and "total")");
   if (total && *total < *bad) return fail(Blame::input, "'", text.substr(0, 60), "': more are bad than there are");
   Line line{.at = now, .total = total ? *total : *good + *bad, .bad = *bad};
   if (at) line.at = std::min(now, Duration(static_cast<std::int64_t>(std::clamp(*at - zero, -1e9, 1e9) * 1e9)));

@@ -31,7 +31,7 @@ std::string reason(const Json& json) {
     if (first.is_object() && !text_of(first, "message").empty()) return text_of(first, "message");
   }
   for (const char* name : {"message", "Message", "__type"})
-    if (const std::string text = text_of(json, name); !text.empty()) return text;
+    if (std::string text = text_of(json, name); !text.empty()) return text;
   return {};
 }
 
@@ -131,7 +131,7 @@ struct Asking {
 
 std::unique_ptr<Source> poll(std::unique_ptr<Provider> provider, const Pace& pace, Duration epoch) {
   const auto asking =
-      std::make_shared<Asking>(Fetching(std::move(provider)), Buckets(pace.width, pace.every, pace.lag), ServerClock(epoch), epoch);
+      std::make_shared<Asking>(Asking{Fetching(std::move(provider)), Buckets(pace.width, pace.every, pace.lag), ServerClock(epoch), epoch});
   return std::make_unique<Poller>(Rhythm{.every = pace.every, .jitter = jitter, .longest_answer = longest_answer},
                                   [asking](Duration timeout, const std::stop_token& stop) { return (*asking)(timeout, stop); });
 }
