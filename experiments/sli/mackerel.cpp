@@ -16,14 +16,16 @@ class Mackerel final : public Provider {
 
   // A metric each: the API knows no expressions.
   Result<std::vector<HttpRequest>> requests(const Stretch& stretch) override {
-    const std::string base = source_.url + "/api/v0/" +
-                             (source_.service.empty() ? "hosts/" + escaped(source_.host) : "services/" + escaped(source_.service)) +
-                             "/metrics?name=";
+    std::string base = source_.url + "/api/v0/";
+    base += source_.service.empty() ? "hosts/" + escaped(source_.host) : "services/" + escaped(source_.service);
+    base += "/metrics?name=";
     const std::string range = "&from=" + std::to_string(stretch.from / 1000) + "&to=" + std::to_string(stretch.to / 1000);
     std::vector<HttpRequest> requests;
     for (const std::string& metric : {source_.bad, source_.total}) {
       HttpRequest request;
-      request.url = base + escaped(metric) + range;
+      request.url = base;
+      request.url += escaped(metric);
+      request.url += range;
       request.headers = {{"X-Api-Key", TRY(key_.get())}, {"Accept", "application/json"}};
       requests.push_back(std::move(request));
     }

@@ -82,6 +82,14 @@ class Scanner {
     return fail(Blame::input, "label '", label, "' needs =, !=, =~ or !~ and a value in quotes");
   }
 
+  Result<char> escape(const std::string& label) {
+    ++at_;
+    const std::string_view known = "\\\"'nt";
+    if (known.find(here()) == std::string_view::npos || here() == '\0')
+      return fail(Blame::input, "in the value of '", label, "': write \\\\ for one backslash");
+    return here() == 'n' ? '\n' : here() == 't' ? '\t' : here();
+  }
+
   Result<std::string> quoted(const std::string& label) {
     const char quote = here();
     if (quote != '"' && quote != '\'' && quote != '`') return fail(Blame::input, "the value of '", label, "' needs quotes");
@@ -92,11 +100,7 @@ class Scanner {
         value += here();
         continue;
       }
-      ++at_;
-      const std::string_view known = "\\\"'nt";
-      if (known.find(here()) == std::string_view::npos || here() == '\0')
-        return fail(Blame::input, "in the value of '", label, "': write \\\\ for one backslash");
-      value += here() == 'n' ? '\n' : here() == 't' ? '\t' : here();
+      value += TRY(escape(label));
     }
     ++at_;
     return value;
