@@ -72,7 +72,7 @@ class SourceWatch {
   bool watching_ = true;  // the faults are in place
   Duration reverted_{};
   std::size_t injections_ = 0;
-  Freshness freshness_ = Freshness::empty;
+  Freshness freshness_ = Freshness::silent;
   Duration unusable_since_{};
   std::string problem_;
   bool seen_events_ = false;
