@@ -25,7 +25,7 @@ Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::
                 to_text(slo.window), ", so there is no budget to spend from; check what its 'total' asks for");
   const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
   terms.window_events = history->events / covered;
-  terms.window_bad = history->bad;
+  if (slo.method == spec::Method::occurrences) terms.window_bad = history->bad;  // bad time slices of the past are not known
   terms.extrapolated = covered < 0.99;
   terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
   return {};
@@ -34,6 +34,33 @@ Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::
 guard::OnNoData policy_of(spec::OnNoData policy) {
   if (policy == spec::OnNoData::abort) return guard::OnNoData::abort;
   return policy == spec::OnNoData::hold ? guard::OnNoData::hold : guard::OnNoData::charge;
+}
+
+guard::Method method_of(spec::Method method) {
+  if (method == spec::Method::timeslices) return guard::Method::timeslices;
+  return method == spec::Method::ratio_timeslices ? guard::Method::ratio_timeslices : guard::Method::occurrences;
+}
+
+guard::EmptySlice empty_of(spec::EmptySlice empty) {
+  if (empty == spec::EmptySlice::bad) return guard::EmptySlice::bad;
+  return empty == spec::EmptySlice::skip ? guard::EmptySlice::skip : guard::EmptySlice::good;
+}
+
+guard::CountLost lost_of(spec::CountLost count) {
+  if (count == spec::CountLost::before) return guard::CountLost::before;
+  return count == spec::CountLost::control ? guard::CountLost::control : guard::CountLost::no;
+}
+
+// All but what measures it.
+guard::SloTerms terms_of(const spec::Slo& slo) {
+  return {.name = slo.name,
+          .objective = slo.objective,
+          .window = slo.window,
+          .method = method_of(slo.method),
+          .slice = slo.slice,
+          .slice_target = slo.slice_target,
+          .empty = empty_of(slo.empty),
+          .count_lost = lost_of(slo.count_lost)};
 }
 
 }  // namespace
@@ -50,9 +77,12 @@ guard::Config unmeasured_config(const spec::Experiment& experiment) {
     }
     if (slo.load.empty()) source.patience = spec::usual_lag(slo.source) * 5 / 2 + std::chrono::seconds(2);
     if (slo.load.empty() && slo.rate.per_second > 0) take_rate(slo, source);
-    config.slos.push_back({.name = slo.name, .objective = slo.objective, .window = slo.window, .sources = {std::move(source)}});
+    config.slos.push_back(terms_of(slo));
+    config.slos.back().sources = {std::move(source)};
   }
   config.budget = experiment.guard.budget.fraction;
+  config.reserve = experiment.guard.reserve.fraction;
+  config.grace = experiment.guard.grace;
   config.on_no_data = policy_of(experiment.guard.on_no_data);
   config.hold = experiment.guard.hold;
   config.length = std::max<Duration>(spec::timeline_length(experiment) + experiment.recovery_within, std::chrono::seconds(1));

@@ -1,5 +1,7 @@
 #include "experiments/commands/live_view.hpp"
 
+#include "experiments/guard/words.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -123,14 +125,21 @@ std::string achieved(const FaultResult& fault) {
   return text;
 }
 
-void draw_slo(Page& page, const guard::SloState& slo, double budget) {
-  const double share = budget > 0 ? slo.budget_spent / budget : 1;
+void draw_slo(Page& page, const guard::SloState& slo) {
+  const double share = slo.budget_limit > 0 ? slo.budget_spent / slo.budget_limit : 1;
   const char* colour = share >= 0.5 || slo.burn_rate > 14.4 ? red : slo.burn_rate > 1 ? yellow : green;
-  page.line(" " + fill(slo.name, 16) + " " + bar(share, 16) + " " + percent(slo.budget_spent) + " of " + percent(budget) +
+  page.line(" " + fill(slo.name, 16) + " " + bar(share, 16) + " " + percent(slo.budget_spent) + " of " + percent(slo.budget_limit) +
                 " spent   burn " + number("%.1f", slo.burn_rate) + "   " + std::to_string(slo.bad) + " bad of " +
                 std::to_string(slo.total) +
                 (slo.state == guard::Freshness::fresh ? "" : "   data " + std::string(guard::name_of(slo.state))),
             colour);
+  // How near the guard is to stopping it: by chance, by time, by each window's alert.
+  std::string near = "accident: " + guard::chance_words(slo.log_e) + ", stops at " + guard::chance_words(slo.log_threshold);
+  if (slo.lasts) near += "   spent in " + guard::period_words(*slo.lasts) + " at this rate";
+  const std::string windows = guard::windows_words(slo.windows);
+  if (!windows.empty()) near += "   burn by window " + windows;
+  page.line("     " + near, dim);
+  if (slo.effect) page.line("     " + guard::cause_words(*slo.effect), slo.effect->cause == guard::Cause::unknown ? dim : yellow);
 }
 
 void draw_fault(Page& page, std::size_t index, const RunResult& result, Duration length, Duration now) {
@@ -148,11 +157,6 @@ void draw_fault(Page& page, std::size_t index, const RunResult& result, Duration
 
 std::string clock_text(Duration at) { return number("+%.1fs", seconds(at)); }
 
-std::string standing(const guard::SloState& slo, double budget) {
-  return slo.name + " spent " + percent(slo.budget_spent) + " of " + percent(budget) + ", burn " + number("%.1f", slo.burn_rate) + ", " +
-         std::to_string(slo.bad) + " bad of " + std::to_string(slo.total);
-}
-
 }  // namespace
 
 std::string picture(const spec::Experiment& experiment, const run::Runner& runner, Duration now, Canvas canvas) {
@@ -161,7 +165,7 @@ std::string picture(const spec::Experiment& experiment, const run::Runner& runne
   Page page(canvas);
   page.line("── " + experiment.name + " ── " + std::string(run::name_of(runner.state())) + " ── " + clock_text(now), bold);
   if (!experiment.hypothesis.empty()) page.line(" " + experiment.hypothesis, dim);
-  for (const auto& slo : result.slos) draw_slo(page, slo, experiment.guard.budget.fraction);
+  for (const auto& slo : result.slos) draw_slo(page, slo);
   if (result.slos.empty() && !result.loads.empty())
     for (const auto& load : result.loads)
       page.line(" " + fill(load.name, 16) + " " + number("%.1f", load.rate_achieved) + " of " + number("%.1f/s", load.rate_intended) +
@@ -182,7 +186,7 @@ std::string picture(const spec::Experiment& experiment, const run::Runner& runne
 
 std::string over(int lines) { return lines > 0 ? "\x1b[" + std::to_string(lines) + "F\x1b[J" : ""; }
 
-std::string PlainLines::next(const spec::Experiment& experiment, const run::Runner& runner, Duration now) {
+std::string PlainLines::next(const run::Runner& runner, Duration now) {
   const auto& result = runner.result();
   std::string text;
   for (; shown_ < result.events.size(); ++shown_) {
@@ -193,8 +197,8 @@ std::string PlainLines::next(const spec::Experiment& experiment, const run::Runn
   if (now - stood_ < std::chrono::seconds(5)) return text;
   stood_ = now;
   for (const auto& slo : result.slos)
-    text += wall_clock_text() + " " + clock_text(now) + " " + std::string(run::name_of(runner.state())) + ": " +
-            standing(slo, experiment.guard.budget.fraction) + "\n";
+    text += wall_clock_text() + " " + clock_text(now) + " " + std::string(run::name_of(runner.state())) + ": " + slo.name + " " +
+            guard::standing_words(slo) + "\n";
   return text;
 }
 

@@ -21,7 +21,7 @@ std::string over(int lines);
 // Plain lines: each new event, and every five seconds how the SLOs stand.
 class PlainLines {
  public:
-  std::string next(const spec::Experiment& experiment, const run::Runner& runner, Duration now);
+  std::string next(const run::Runner& runner, Duration now);
 
  private:
   std::size_t shown_ = 0;

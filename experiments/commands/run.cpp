@@ -1,4 +1,5 @@
 // `arashi run`: check, plan, break, guard, put back, tell.
+#include "experiments/commands/budget_ledger.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/guard_terms.hpp"
 #include "experiments/commands/planning.hpp"
@@ -108,8 +109,10 @@ Result<int> run_it(const Options& options) {
   run.started = wall_clock_text();
   run.plan = make_plan(run.experiment, fleet.agents, wall_clock_seconds(), options.seed ? *options.seed : fresh_seed());
   run.config = TRY(guard_config(run.experiment));
-  TRY(guard::Guard::make(run.config));  // what could never work is said before a folder is made
   run.name = new_run_name(run.experiment.name);
+  // What could never work, or has nothing left to spend, is said before a folder is made.
+  const auto ledger =
+      TRY(BudgetLedger::enter(std::filesystem::path(options.run_directory) / "budget", run.name, run.experiment, run.config));
   RunFolder folder = TRY(RunFolder::make(options.out, run.experiment, run.plan, run.config));
   if (!options.quiet && !options.json) {
     for (const auto& warning : run.plan.warnings) tell("warning: " + warning);

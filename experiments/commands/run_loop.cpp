@@ -44,7 +44,7 @@ Screen::Screen(Show show, bool on_stderr) : show_(show), lines_(std::make_shared
 }
 
 void Screen::draw(const spec::Experiment& experiment, const run::Runner& runner, Duration now) {
-  if (show_ == Show::lines) scribe_.write(out_, lines_->next(experiment, runner, now));
+  if (show_ == Show::lines) scribe_.write(out_, lines_->next(runner, now));
   if (show_ != Show::picture || now - drawn_ < milliseconds(250)) return;
   drawn_ = now;
   winsize size{};

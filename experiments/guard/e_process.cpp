@@ -11,6 +11,7 @@ constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
 constexpr int stakes = 16;  // from 0.98/m down by a factor of 1.5 each: to 1/440 of the largest
 constexpr double stake_step = 1.5;
 constexpr int alternatives = 24;
+constexpr double most_independent = 20;
 constexpr int mirror_alternatives = 8;  // 0 and m/2 ... m/128
 
 // count * gain without 0 * -infinity.
@@ -69,9 +70,12 @@ RequestTest::RequestTest(double m) {
   wealth_.assign(alternatives, 0);
 }
 
+// A likelihood ratio to a power below 1 has a mean below 1 as well (Jensen).
 void RequestTest::add(std::uint64_t total, std::uint64_t bad) {
+  if (total == 0) return;
   bad = std::min(bad, total);
-  for (std::size_t i = 0; i < wealth_.size(); ++i) wealth_[i] += times(bad, gain_bad_[i]) + times(total - bad, gain_good_[i]);
+  const double weight = std::min(1.0, most_independent / static_cast<double>(total));
+  for (std::size_t i = 0; i < wealth_.size(); ++i) wealth_[i] += weight * (times(bad, gain_bad_[i]) + times(total - bad, gain_good_[i]));
 }
 
 double RequestTest::log_e() const { return mixture(wealth_); }

@@ -33,7 +33,8 @@ class SliceTest {
 double stake_for(Duration grace, double log_threshold, double m);
 
 // Mixture over error ratios p against the null "no request is bad with probability > m": per request, so quick, but a blip is
-// a true alternative to it. Used in the first seconds after an injection only.
+// a true alternative to it. Used in the first seconds after an injection only. Errors come together: what is added at once counts as at
+// most 20 independent requests of the same error ratio (their number at a correlation of 0.05), which only ever weakens the evidence.
 class RequestTest {
  public:
   explicit RequestTest(double m);

@@ -148,6 +148,7 @@ struct SloState {
   double budget_limit = 0;                      // share of the whole budget that this experiment may spend
   bool extrapolated = true;                     // the budget was not measured over a whole window
   double burn_rate = 0;                         // last 10 s
+  std::optional<Duration> lasts;                // at that rate what it may spend is gone after so long; none: it is not in danger
   std::vector<Window> windows;                  // L2's
   double log_e = 0, log_threshold = 0;          // L1
   double log_held = 0, log_held_threshold = 0;  // mirror test: evidence that the SLO held

@@ -81,6 +81,10 @@ SloState SloWatch::state(Duration now) const {
   state.budget_limit = shown.limit();
   state.extrapolated = shown.terms().extrapolated;
   state.burn_rate = shown.rates().over(std::chrono::seconds(10));
+  if (shown.budget().begun() && state.burn_rate > 1) {
+    const double left = std::max(state.budget_limit - state.budget_spent, 0.0) * seconds(terms_.window) / state.burn_rate;
+    state.lasts = Duration(static_cast<std::int64_t>(left * 1e9));
+  }
   state.windows = shown.rates().windows();
   state.log_e = log_e();
   state.log_threshold = -std::log(null_.alpha);

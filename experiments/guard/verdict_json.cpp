@@ -122,6 +122,7 @@ Json write_state(const SloState& state) {
                {"state", name_of(state.state)},
                {"newest", state.newest.count()},
                {"sources", list_of(state.sources, &write_source)}};
+  if (state.lasts) json["lasts"] = state.lasts->count();
   if (state.effect) json["effect"] = write_effect(*state.effect);
   return json;
 }
@@ -146,6 +147,10 @@ Result<SloState> read_state(const Json& json) {
   fields.read("state", state.state, all_freshness);
   fields.read("newest", state.newest);
   fields.read("sources", state.sources, &read_source);
+  if (fields.has("lasts")) {
+    state.lasts = Duration{};
+    fields.read("lasts", *state.lasts);
+  }
   if (fields.has("effect")) state.effect = TRY(read_effect(*fields.find("effect")));
   TRY(fields.result());
   return state;

@@ -63,4 +63,31 @@ std::string cause_words(const Effect& effect) {
   return "there is not enough yet to tell the faulted replicas from the untouched ones";
 }
 
+std::string chance_words(double log_e) {
+  if (log_e < 0.7) return "any";
+  if (log_e > 20.7) return "less than 1 in 1000000000";
+  return "1 in " + number_words(std::floor(std::exp(log_e)));
+}
+
+std::string standing_words(const SloState& slo) {
+  std::string text = "spent " + percent_words(slo.budget_spent) + " of the " + percent_words(slo.budget_limit) + " it may";
+  if (slo.extrapolated) text += " (budget extrapolated)";
+  text += ", " + std::to_string(slo.bad) + " bad of " + std::to_string(slo.total);
+  if (slo.lost > 0) text += " (" + std::to_string(slo.lost) + " never came)";
+  text += ", burns at " + number_words(slo.burn_rate);
+  if (slo.lasts) text += " (at that rate it is spent in " + period_words(*slo.lasts) + ")";
+  text += ", chance of an accident " + chance_words(slo.log_e) + ", stops at " + chance_words(slo.log_threshold);
+  if (slo.state != Freshness::fresh) text += ", data " + std::string(name_of(slo.state));
+  if (slo.effect && slo.effect->cause != Cause::unknown) text += "; " + cause_words(*slo.effect);
+  return text;
+}
+
+std::string windows_words(const std::vector<Window>& windows) {
+  std::string text;
+  for (const Window& window : windows)
+    text += (text.empty() ? "" : ", ") + period_words(window.length) + ": " + number_words(window.burn_rate) + " of " +
+            number_words(window.threshold);
+  return text;
+}
+
 }  // namespace arashi::guard

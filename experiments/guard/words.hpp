@@ -14,4 +14,11 @@ std::string window_words(Duration window);       // "30-day", "6-hour"
 std::string effect_words(const Effect& effect);  // "12 times (8 to 17) as likely to fail as at an untouched one"
 std::string cause_words(const Effect& effect);   // what the control group says of the cause
 
+// How likely what was seen is an accident, from a log e-value: "1 in 71"; without evidence "any".
+std::string chance_words(double log_e);
+// Where an SLO stands: "spent 0.034 % of the 2 % it may; burns at 120, which lasts 42 s; …".
+std::string standing_words(const SloState& slo);
+// "1 h: 12.1 of 14.4, 10 s: 120 of 518.4"
+std::string windows_words(const std::vector<Window>& windows);
+
 }  // namespace arashi::guard

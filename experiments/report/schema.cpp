@@ -61,18 +61,59 @@ Json fault_schema() {
        {"evidence", "what it did", evidence}});
 }
 
+Json state_of_data() { return one_of({"fresh", "stale", "empty", "error", "partial", "late-born", "not-a-number", "silent"}); }
+
+Json windows_schema() {
+  return list_of(object_of({{"length", "seconds", number()},
+                            {"burnRate", "in that window", number()},
+                            {"threshold", "from where on it is an alert", number()}}));
+}
+
+Json counts_schema() { return object_of({{"total", "events", whole()}, {"bad", "of these bad", whole()}}); }
+
+Json effect_schema() {
+  auto schema = object_of({{"treated", "at the replicas with the fault", counts_schema()},
+                           {"control", "at those without", counts_schema()},
+                           {"ratio", "so many times as likely is a bad event with the fault", number()},
+                           {"lowest", "of its 95 % interval, right at all times at once", number()},
+                           {"highest", "of its interval; null: nothing bounds it", time_or_null()},
+                           {"logE", "log of the e-value against no harm", number()},
+                           {"cause", "what the control group says", one_of({"unknown", "fault", "incident", "both"})},
+                           {"text", "the same for a person on call", text()}});
+  schema["type"] = Json::array({"object", "null"});
+  return schema;
+}
+
+Json source_schema() {
+  return object_of({{"name", "what measures it", text()},
+                    {"authoritative", "the cap goes by it", yes_or_no()},
+                    {"total", "events since the first injection", whole()},
+                    {"bad", "of these bad", whole()},
+                    {"budgetSpent", "share of the budget by this source", number()},
+                    {"logE", "log of its e-value", number()},
+                    {"state", "of its data", state_of_data()},
+                    {"problem", "why not fresh", text()}});
+}
+
 Json slo_schema() {
   return object_of({{"name", "of the SLO", text()},
                     {"total", "events since the first injection", whole()},
                     {"bad", "of these bad", whole()},
+                    {"lost", "of the bad ones, events that should have come and did not", whole()},
                     {"budgetSpent", "share of the whole window's budget", number()},
                     {"budgetCharged", "the same plus unknown time and rollback reserve", number()},
+                    {"budgetLimit", "share that the experiment may spend", number()},
+                    {"extrapolated", "the budget was not measured over a whole window", yes_or_no()},
                     {"burnRate", "over the last 10 s", number()},
+                    {"lasts", "seconds until the limit at that rate", time_or_null()},
+                    {"windows", "of the burn-rate rules", windows_schema()},
                     {"logE", "log of the e-value against the SLO", number()},
                     {"logThreshold", "where it would abort", number()},
                     {"logHeld", "log of the e-value for the SLO", number()},
                     {"logHeldThreshold", "from where on it counts as held", number()},
-                    {"state", "of its source", one_of({"fresh", "stale", "empty", "error", "partial"})}});
+                    {"state", "of its source", state_of_data()},
+                    {"sources", "each by itself", list_of(source_schema())},
+                    {"effect", "of the fault, by the control group", effect_schema()}});
 }
 
 Json abort_schema() {

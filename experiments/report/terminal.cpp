@@ -2,6 +2,7 @@
 #include "injector/core/json.hpp"
 #include "injector/core/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -88,12 +89,28 @@ std::string faults(const Json& result) {
   return text;
 }
 
+// "1 in 71": how likely it is an accident.
+std::string chance(double log_e) { return "1 in " + fixed(std::floor(std::exp(std::min(log_e, 20.7))), 0); }
+
+std::string guard_lines(const Json& slo) {
+  constexpr double some = 0.7;  // an e-value of 2
+  std::string text;
+  const auto log_e = slo.value("logE", 0.0);
+  if (log_e >= some)
+    text += "      chance of an accident " + chance(log_e) + ", the guard stops at " + chance(slo.value("logThreshold", 0.0)) + "\n";
+  if (const auto effect = slo.find("effect"); effect != slo.end() && effect->is_object())
+    text += "      " + effect->value("text", std::string()) + "\n";
+  return text;
+}
+
 std::string slos(const Json& result) {
   std::string text;
-  for (const auto& slo : result.at("slos"))
+  for (const auto& slo : result.at("slos")) {
     text += "  SLO " + slo.at("name").get<std::string>() + ": " + std::to_string(slo.at("bad").get<std::uint64_t>()) + " of " +
             std::to_string(slo.at("total").get<std::uint64_t>()) + " requests bad, " + fixed(100 * slo.at("budgetSpent").get<double>(), 3) +
             "% of the error budget spent\n";
+    text += guard_lines(slo);
+  }
   for (const auto& check : result.at("checks"))
     text += "  check " + check.at("name").get<std::string>() + " (" + check.at("when").get<std::string>() +
             "): " + (check.at("passed").get<bool>() ? "passed" : "FAILED " + check.value("detail", std::string())) + "\n";

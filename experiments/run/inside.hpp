@@ -106,6 +106,7 @@ struct Runner::Inside {
   std::size_t judge_faults(bool open);
   std::string judge_slos();
   void settle_first_bad();
+  void tell_incident();
 
   void note(Duration now, const std::string& what, const std::string& detail = {});
   void send(Command command) { commands.push_back(std::move(command)); }

@@ -1,5 +1,6 @@
 #include "experiments/run/result.hpp"
 
+#include "experiments/guard/words.hpp"
 #include "injector/core/json.hpp"
 
 #include <array>
@@ -60,23 +61,60 @@ Json json_of(const CheckResult& check) {
           {"at", seconds(check.at)}, {"took", seconds(check.took)}, {"detail", check.detail}};
 }
 
-Json json_of(const guard::SloState& slo) {
-  Json windows = Json::array();
+Json json_of(const guard::Counts& counts) { return {{"total", counts.total}, {"bad", counts.bad}}; }
+
+Json json_of(const guard::Effect& effect) {
+  return {{"treated", json_of(effect.treated)},
+          {"control", json_of(effect.control)},
+          {"ratio", effect.ratio},
+          {"lowest", effect.lowest},
+          {"highest", effect.highest ? Json(*effect.highest) : Json(nullptr)},
+          {"logE", effect.log_e},
+          {"cause", guard::name_of(effect.cause)},
+          {"text", guard::cause_words(effect)}};
+}
+
+Json sources_of(const guard::SloState& slo) {
+  Json rows = Json::array();
+  for (const auto& source : slo.sources)
+    rows.push_back({{"name", source.name},
+                    {"authoritative", source.authoritative},
+                    {"total", source.total},
+                    {"bad", source.bad},
+                    {"budgetSpent", source.budget_spent},
+                    {"logE", source.log_e},
+                    {"state", guard::name_of(source.state)},
+                    {"problem", source.problem}});
+  return rows;
+}
+
+Json windows_of(const guard::SloState& slo) {
+  Json rows = Json::array();
   for (const auto& window : slo.windows)
-    windows.push_back({{"length", seconds(window.length)}, {"burnRate", window.burn_rate}, {"threshold", window.threshold}});
+    rows.push_back({{"length", seconds(window.length)}, {"burnRate", window.burn_rate}, {"threshold", window.threshold}});
+  return rows;
+}
+
+Json json_of(const guard::SloState& slo) {
   return {{"name", slo.name},
           {"total", slo.total},
           {"bad", slo.bad},
+          {"lost", slo.lost},
           {"budgetSpent", slo.budget_spent},
           {"budgetCharged", slo.budget_charged},
+          {"budgetLimit", slo.budget_limit},
+          {"extrapolated", slo.extrapolated},
           {"burnRate", slo.burn_rate},
-          {"windows", std::move(windows)},
+          {"lasts", or_null(slo.lasts)},
+          {"windows", windows_of(slo)},
           {"logE", slo.log_e},
           {"logThreshold", slo.log_threshold},
           {"logHeld", slo.log_held},
           {"logHeldThreshold", slo.log_held_threshold},
           {"state", guard::name_of(slo.state)},
-          {"newest", seconds(slo.newest)}};
+          {"newest", seconds(slo.newest)},
+          {"sources", sources_of(slo)},
+          {"effect", slo.effect ? json_of(*slo.effect) : Json(nullptr)}};
 }
 
 Json json_of(const guard::Verdict& verdict) {
@@ -102,7 +140,11 @@ Json trace_of(const std::vector<guard::Verdict>& verdicts) {
   for (const auto& verdict : verdicts) {
     Json slos = Json::array();
     for (const auto& slo : verdict.slos)
-      slos.push_back({{"spent", slo.budget_spent}, {"charged", slo.budget_charged}, {"burnRate", slo.burn_rate}, {"logE", slo.log_e}});
+      slos.push_back({{"spent", slo.budget_spent},
+                      {"charged", slo.budget_charged},
+                      {"burnRate", slo.burn_rate},
+                      {"logE", slo.log_e},
+                      {"windows", windows_of(slo)}});
     rows.push_back({{"at", seconds(verdict.at)}, {"slos", std::move(slos)}});
   }
   return rows;

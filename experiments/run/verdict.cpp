@@ -1,4 +1,5 @@
 // The rule by which a run that nothing stopped is judged; README.md has it in words.
+#include "experiments/guard/words.hpp"
 #include "experiments/run/inside.hpp"
 
 #include <algorithm>
@@ -43,6 +44,19 @@ std::string did_not_bite(const FaultResult& fault) {
 
 }  // namespace
 
+// What hits the untouched replicas as well is no answer to the hypothesis.
+void Runner::Inside::tell_incident() {
+  if (!result.abort || result.outcome != Outcome::refuted || result.reasons.size() != 1) return;
+  for (const auto& slo : result.slos) {
+    const auto& reasons = result.abort->reasons;
+    const bool stopped = std::any_of(reasons.begin(), reasons.end(), [&](const auto& reason) { return reason.slo == slo.name; });
+    if (stopped && (!slo.effect || slo.effect->cause != guard::Cause::incident)) return;
+  }
+  result.outcome = Outcome::inconclusive;
+  for (const auto& slo : result.slos)
+    if (slo.effect && slo.effect->cause == guard::Cause::incident) result.reasons.push_back(slo.name + ": " + cause_words(*slo.effect));
+}
+
 // How many faults bit.
 std::size_t Runner::Inside::judge_faults(bool open) {
   std::size_t bit = 0;
@@ -69,6 +83,7 @@ std::string Runner::Inside::judge_slos() {
 
 void Runner::Inside::judge() {
   settle_first_bad();
+  tell_incident();
   if (decided && result.outcome == Outcome::refused && anything_active_ever())
     result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
   const bool open = !decided || result.outcome == Outcome::inconclusive;

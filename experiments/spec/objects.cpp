@@ -14,6 +14,8 @@ constexpr std::string_view not_yet_kubernetes =
 constexpr std::array<std::string_view, 1> versions{"arashi.dev/v1"};
 constexpr std::array<std::string_view, 1> kinds{"Experiment"};
 constexpr std::array<std::string_view, 7> methods{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+constexpr std::array<std::string_view, 3> budget_methods{"occurrences", "timeslices", "ratioTimeslices"};
+constexpr std::array<std::string_view, 3> empty_slices{"good", "bad", "skip"};
 constexpr std::array<std::string_view, 3> moments{"before", "during", "after"};
 
 // Tables read like the page of a manual: name, type, what for, example.
@@ -62,9 +64,29 @@ constexpr auto slo_keys = std::to_array<Key>({
     {"newrelic", Type::object, "measured by New Relic", "", optional, "", &newrelic_object},
     {"command", Type::object, "measured by a program of yours", "", optional, "", &command_object},
     {"accessLog", Type::object, "measured by nginx' access log on this machine", "", optional, "", &access_log_object},
+    {.name = "method",
+     .type = Type::choice,
+     .summary = "what the budget is counted in: bad events, bad time slices, or every slice's share of bad events",
+     .example = "timeslices",
+     .fallback = "occurrences",
+     .choices = budget_methods},
+    {"slice", Type::object, "the time slices of such a method", "{target: 95%, window: 1m}", optional, "", &slice_object},
+    {"countLost", Type::special, "requests that do not come any more are bad: true (against the rate before), control, or false", "true",
+     optional, "false"},
     {"from", Type::text, "an OpenSLO v1, Sloth or Pyrra file, relative to the spec; FILE#NAME where it has several",
      "checkout.openslo.yaml"},
     {"server", Type::url, "of 'from': the Prometheus server its queries go to", "http://127.0.0.1:9090"},
+});
+
+constexpr auto slice_keys = std::to_array<Key>({
+    {"target", Type::percent, "timeslices: the share of good events that makes a slice good", "95%"},
+    {"window", Type::duration, "how long a slice is", "1m", optional, "1m"},
+    {.name = "empty",
+     .type = Type::choice,
+     .summary = "what a slice without an event is",
+     .example = "skip",
+     .fallback = "good",
+     .choices = empty_slices},
 });
 
 constexpr auto load_keys = std::to_array<Key>({
@@ -83,6 +105,8 @@ constexpr auto hold_keys = std::to_array<Key>({
 
 constexpr auto guard_keys = std::to_array<Key>({
     {"budget", Type::percent, "of each SLO's whole budget: what this experiment may spend", "2%", optional, "2%"},
+    {"reserve", Type::percent, "of each SLO's whole budget: so much must be left; with less nothing starts", "20%", optional, "0%"},
+    {"grace", Type::duration, "a total outage of this length comes now and then and does not abort; makes it slower", "5s"},
     {"onNoData", Type::special, "while nothing is known: charge (as if all were bad), abort, or {hold: 10s}", "charge", optional, "charge"},
 });
 
@@ -170,6 +194,7 @@ constexpr Object metadata_object{"metadata", "who it is", metadata_keys};
 constexpr Object target_object{"target", "what may be hit: one kind of thing, and how many of those found", target_keys};
 constexpr Object count_object{"pick", "so many of those found", count_keys};
 constexpr Object slo_object{"slo", "what must hold, and what measures it: a load, or a source of counts", slo_keys};
+constexpr Object slice_object{"slice", "the time slices in which a budget is counted", slice_keys};
 constexpr Object load_object{"load", "HTTP requests at a fixed rate", load_keys};
 constexpr Object hold_object{"hold", "wait for data", hold_keys};
 constexpr Object guard_object{"guard", "when the experiment is stopped", guard_keys};
@@ -184,11 +209,33 @@ constexpr Object spec_object{"spec", "the experiment itself", spec_keys};
 constexpr Object root_object{"experiment", "an Arashi experiment", root_keys};
 
 std::vector<const Object*> all_objects() {
-  return {&root_object,       &metadata_object,   &spec_object,    &target_object,     &count_object,    &slo_object,
-          &secret_object,     &prometheus_object, &metrics_object, &datadog_object,    &mackerel_object, &cloudwatch_metric_object,
-          &cloudwatch_object, &newrelic_object,   &command_object, &access_log_object, &load_object,     &guard_object,
-          &hold_object,       &check_object,      &expect_object,  &steady_object,     &step_object,     &recovery_object,
-          &limits_object,     &window_object};
+  return {&root_object,
+          &metadata_object,
+          &spec_object,
+          &target_object,
+          &count_object,
+          &slo_object,
+          &slice_object,
+          &secret_object,
+          &prometheus_object,
+          &metrics_object,
+          &datadog_object,
+          &mackerel_object,
+          &cloudwatch_metric_object,
+          &cloudwatch_object,
+          &newrelic_object,
+          &command_object,
+          &access_log_object,
+          &load_object,
+          &guard_object,
+          &hold_object,
+          &check_object,
+          &expect_object,
+          &steady_object,
+          &step_object,
+          &recovery_object,
+          &limits_object,
+          &window_object};
 }
 
 std::string_view name_of(Type type) {

@@ -55,6 +55,7 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
   fields.text("load", slo.load);
   fields.duration("latency", slo.latency);
   fields.rate("rate", slo.rate);
+  read_budgeting(fields, slo);
   read_source(fields, slo);
   if (!fields.has("objective") && !fields.has("from"))
     fields.complain("'objective' is missing: the share of events that must be good, such as objective: 99.9%");
@@ -82,6 +83,8 @@ Load read_load(const std::string& name, const Fields& fields) {
 Guard read_guard(const Fields& fields) {
   Guard guard{.where = fields.where()};
   fields.percent("budget", guard.budget);
+  fields.percent("reserve", guard.reserve);
+  fields.duration("grace", guard.grace);
   read_no_data(fields, guard);
   return guard;
 }

@@ -54,11 +54,22 @@ void check_burn(const Slo& slo, const std::string& path, Report& report) {
 void check_allowance(const Slo& slo, const Load& load, const Guard& guard, const std::string& path, Report& report) {
   const double events = load.rate.per_second * seconds(slo.window);
   const double allowed = events * (1 - slo.objective) * guard.budget.fraction;
-  if (!(slo.objective > 0) || !(load.rate.per_second > 0) || allowed >= 1) return;
+  if (slo.method != Method::occurrences || !(slo.objective > 0) || !(load.rate.per_second > 0) || allowed >= 1) return;
   report.complain(path, "leaves no room for a single bad request: " + to_text(load.rate) + " over " + to_text(slo.window) + " are " +
                             number(events) + " requests, of which " + to_text(Percent{1 - slo.objective}) + " may be bad, and " +
                             to_text(guard.budget) + " of these (guard.budget) are " + number(allowed) +
                             "; raise the load's rate, the window or guard.budget");
+}
+
+// Time slices are few: a small share of the budget may be less than one of them.
+void check_slices(const Slo& slo, const Guard& guard, const std::string& path, Report& report) {
+  if (slo.method != Method::timeslices || !(slo.objective > 0) || slo.slice <= Duration{0}) return;
+  const double slices = (1 - slo.objective) * seconds(slo.window) / seconds(slo.slice);
+  if (slices * guard.budget.fraction >= 1) return;
+  report.complain(path, "leaves no room for a single bad time slice: " + number(slices) + " slices of " + to_text(slo.slice) +
+                            " may be bad in " + to_text(slo.window) + ", and " + to_text(guard.budget) + " of these (guard.budget) are " +
+                            number(slices * guard.budget.fraction) + "; raise guard.budget to at least " +
+                            to_text(Percent{std::ceil(1 / slices * 1e3) / 1e3}));
 }
 
 void check_load_slo(const Slo& slo, const Experiment& experiment, const std::string& path, Report& report) {
@@ -75,6 +86,13 @@ void check_load_slo(const Slo& slo, const Experiment& experiment, const std::str
 void check_slo(const Slo& slo, const Experiment& experiment, Report& report) {
   const std::string path = "spec.slos." + slo.name;
   check_burn(slo, path, report);
+  check_slices(slo, experiment.guard, path, report);
+  const auto* pages = std::get_if<MetricsSource>(&slo.source);
+  if (slo.count_lost == CountLost::control && (pages == nullptr || pages->control.empty()))
+    report.complain(
+        path + ".countLost",
+        "is control, but what measures this SLO knows no control group; give metrics.control, or write true to compare with the "
+        "rate before");
   if (!slo.load.empty()) check_load_slo(slo, experiment, path, report);
   const bool can_time = std::holds_alternative<MetricsSource>(slo.source) || std::holds_alternative<AccessLogSource>(slo.source);
   if (slo.latency > Duration{0} && slo.load.empty() && !can_time && slo.source.index() != 0)

@@ -44,6 +44,7 @@ Json special_schema(const Object& object, const Key& key) {
   if (key.name == "percent") return either(pattern(percent_pattern), {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 100}});
   if (key.name == "seed") return {{"type", "integer"}, {"minimum", 0}};
   if (key.name == "onNoData") return either({{"enum", {"charge", "abort"}}}, reference(hold_object));
+  if (key.name == "countLost") return {{"enum", {true, false, "control"}}};
   if (key.name == "exit") return {{"type", "integer"}, {"minimum", 0}, {"maximum", 255}};
   if (key.name == "status") return {{"type", "integer"}, {"minimum", 100}, {"maximum", 599}};
   if (key.name == "days") return either(text(), {{"type", "array"}, {"items", text()}});

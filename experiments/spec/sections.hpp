@@ -7,6 +7,8 @@ namespace arashi::spec {
 
 Selector read_selector(const Fields& target);
 Pick read_pick(const Fields& target);
+// In what its budget is counted: method, slice and countLost.
+void read_budgeting(const Fields& slo, Slo& out);
 void read_no_data(const Fields& guard, Guard& out);
 // What measures it: exactly one of load and the sources; and whether its latency can be told by that.
 void read_source(const Fields& slo, Slo& out);

@@ -34,6 +34,11 @@ struct Target {
   Where where;
 };
 
+// What an SLO's budget is counted in, in OpenSLO's words.
+enum class Method { occurrences, timeslices, ratio_timeslices };
+enum class EmptySlice { good, bad, skip };
+enum class CountLost { no, before, control };  // missing events are bad: against the rate before, or against the control group
+
 struct Slo {
   std::string name;
   double objective = 0;  // 0.999
@@ -42,6 +47,11 @@ struct Slo {
   Source source;       // what measures it, when no load does
   Rate rate;           // mean of the window, for the budget; 0: from the source's past, or measured before the start
   Duration latency{};  // load, histogram, access log: a request that takes longer is bad; 0: only errors are bad
+  Method method = Method::occurrences;
+  Duration slice = std::chrono::minutes(1);  // of the methods with time slices
+  double slice_target = 0;                   // timeslices: the share of good events that makes a slice good
+  EmptySlice empty = EmptySlice::good;
+  CountLost count_lost = CountLost::no;
   Where where;
 };
 
@@ -58,6 +68,8 @@ enum class OnNoData { charge, abort, hold };
 
 struct Guard {
   Percent budget{0.02};  // of each SLO's whole budget, spent by this experiment
+  Percent reserve{0};    // of each SLO's whole budget: what must be left
+  Duration grace{};      // a total outage of this length is expected now and then, and does not abort
   OnNoData on_no_data = OnNoData::charge;
   Duration hold{};  // OnNoData::hold: how long at most
   Where where;

@@ -140,6 +140,31 @@ function shadeFaults(u) {
   u.ctx.restore();
 }
 
+// An e-value as the chance that what was seen is an accident.
+function chance(logE) {
+  if (!known(logE) || logE < 0.7) return 'any';
+  const odds = Math.exp(Math.min(logE, 27.6));
+  return '1 in ' + (odds < 1e6 ? Math.floor(odds).toLocaleString('en') : '10^' + Math.floor(Math.log10(odds)));
+}
+function drawEvidence(box, slo, times, states) {
+  const most = Math.max(0, ...states.map(s => s.logE || 0));
+  chart(box, 'Is it an accident? ' + slo.name, 'the chance that so many bad requests come although the budget burns no faster than it may; lowest ' + chance(most) + ', the guard stops at ' + chance(slo.logThreshold),
+    times, [{label: 'chance', values: states.map(s => Math.max(0, s.logE || 0)), stroke: colour('fault'), fill: colour('fault-wash')}],
+    v => v < 0.7 ? 'any' : chance(v), {label: 'stop', value: slo.logThreshold});
+}
+const lineColours = ['warn', 'blue', 'fault', 'soft', 'good', 'ink'];
+function drawBurn(box, slo, times, states) {
+  const seen = new Map();
+  for (const state of states) for (const w of state.windows || []) seen.set(w.length, w.threshold);
+  const series = [...seen.keys()].sort((a, b) => a - b).map((length, k) => ({
+    label: time(length).replace(/\.00/, '') + ' (alert at ' + seen.get(length).toPrecision(3) + ')', stroke: colour(lineColours[k % lineColours.length]),
+    values: states.map(s => { const w = (s.windows || []).find(x => x.length === length); return w ? w.burnRate / w.threshold : null; })}));
+  if (series.length) chart(box, 'Burn rate by window: ' + slo.name, 'each as a share of its alert; both this window and a twelfth of it must be over 1',
+    times, series, v => v.toPrecision(2) + '×', {label: 'alert', value: 1});
+  else chart(box, 'Burn rate: ' + slo.name, '1 spends the whole budget in exactly its window', times,
+    [{label: 'last 10 s', values: states.map(s => s.burnRate), stroke: colour('warn')}], v => v.toPrecision(3).replace(/\.0+$/, '') + '×', {label: '14.4×', value: 14.4});
+}
+
 function drawCharts() {
   if (!result.loads.length && !result.guard.length) return;
   add(page, 'h2', {}, 'What the users saw');
@@ -157,12 +182,14 @@ function drawCharts() {
   result.slos.forEach((slo, i) => {
     const rows = result.guard.filter(g => g.slos[i]);
     const times = rows.map(g => g.at);
-    const limit = (result.plan.worstCase || []).find(c => c.slo === slo.name);
-    chart(box, 'Error budget: ' + slo.name, share(slo.budgetSpent) + ' of the whole budget spent; charged also counts unknown time and the time a rollback takes', times,
+    const limit = known(slo.budgetLimit) ? slo.budgetLimit : ((result.plan.worstCase || []).find(c => c.slo === slo.name) || {}).stopAt;
+    const note = share(slo.budgetSpent) + ' of the whole budget spent' + (slo.extrapolated ? ' (the budget is extrapolated: no whole window was measured)' : '') +
+      '; charged also counts unknown time and the time a rollback takes';
+    chart(box, 'Error budget: ' + slo.name, note, times,
       [{label: 'spent', values: rows.map(g => g.slos[i].spent), stroke: colour('blue'), fill: colour('fault-wash')}, {label: 'charged', values: rows.map(g => g.slos[i].charged), stroke: colour('soft'), dash: [2, 3]}],
-      share, limit ? {label: 'limit', value: limit.stopAt} : null);
-    chart(box, 'Burn rate: ' + slo.name, '1 spends the whole budget in exactly its window', times,
-      [{label: 'last 10 s', values: rows.map(g => g.slos[i].burnRate), stroke: colour('warn')}], v => v.toPrecision(3).replace(/\.0+$/, '') + '×', {label: '14.4×', value: 14.4});
+      share, known(limit) ? {label: 'this experiment may spend', value: limit} : null);
+    drawEvidence(box, slo, times, rows.map(g => g.slos[i]));
+    drawBurn(box, slo, times, rows.map(g => g.slos[i]));
   });
 }
 
@@ -197,14 +224,38 @@ function drawFaults() {
   table(card, ['fault', 'victim', 'mechanism', 'what', 'requested', 'achieved', 'did it bite?', 'end', 'evidence'], rows);
 }
 
+const layers = {'cap': 'Budget cap', 'e-process': 'Statistical test', 'burn-rate': 'Burn-rate alert', 'no-data': 'No data'};
+function drawWhy() {
+  const reasons = (result.abort || {reasons: []}).reasons;
+  if (!reasons.length) return;
+  add(page, 'h2', {}, 'Why the guard stopped it');
+  table(add(page, 'section', {class: 'card'}), ['by', 'SLO', 'what it saw'], reasons.map(r => [[layers[r.layer] || r.layer, 'no'], r.slo, r.text]));
+}
+
 function drawSlos() {
   if (!result.slos.length) return;
   add(page, 'h2', {}, 'Objectives');
   const card = add(page, 'section', {class: 'card'});
-  table(card, ['SLO', 'requests', 'bad', 'budget spent', 'charged', 'evidence of harm (log e / threshold)', 'evidence that it held'],
-    result.slos.map(s => [s.name, [String(s.total), 'number'], [String(s.bad), 'number'], [share(s.budgetSpent), 'number'], [share(s.budgetCharged), 'number'],
-      [s.logE.toFixed(1) + ' / ' + s.logThreshold.toFixed(1), 'number'], [s.logHeld.toFixed(1) + ' / ' + s.logHeldThreshold.toFixed(1), 'number']]));
-  for (const reason of (result.abort || {reasons: []}).reasons) add(card, 'p', {class: 'no'}, reason.text);
+  table(card, ['SLO', 'requests', 'bad', 'budget spent', 'it may spend', 'chance of an accident', 'stops at', 'shown to have held'],
+    result.slos.map(s => [s.name, [String(s.total), 'number'], [String(s.bad) + (s.lost ? ' (' + s.lost + ' never came)' : ''), 'number'], [share(s.budgetSpent), 'number'],
+      [share(s.budgetLimit), 'number'], [chance(s.logE), 'number'], [chance(s.logThreshold), 'number'],
+      s.logHeld >= s.logHeldThreshold ? ['yes', 'yes'] : ['no', 'maybe']]));
+  const sources = result.slos.flatMap(s => (s.sources || []).length > 1 ? s.sources.map(x => [s.name, x]) : []);
+  if (sources.length) table(card, ['SLO', 'measured by', 'requests', 'bad', 'budget spent', 'data'],
+    sources.map(([name, x]) => [name, x.name + (x.authoritative ? '' : ' (not authoritative)'), [String(x.total), 'number'], [String(x.bad), 'number'], [share(x.budgetSpent), 'number'], x.state + (x.problem ? ': ' + x.problem : '')]));
+}
+
+function drawEffects() {
+  const effects = result.slos.filter(s => s.effect);
+  if (!effects.length) return;
+  add(page, 'h2', {}, 'Was it the fault? Faulted replicas beside untouched ones');
+  const card = add(page, 'section', {class: 'card'});
+  const rate = c => c.total ? share(c.bad / c.total) + ' (' + c.bad + ' of ' + c.total + ')' : '–';
+  const times = value => (value >= 10 ? value.toFixed(0) : value.toPrecision(2)) + '×';
+  table(card, ['SLO', 'faulted replicas: bad', 'untouched: bad', 'as likely to fail', '95 % interval', 'in words'], effects.map(({name, effect: e}) =>
+    [name, [rate(e.treated), 'number'], [rate(e.control), 'number'], [times(e.ratio), 'number'],
+      [times(e.lowest) + ' to ' + (known(e.highest) ? times(e.highest) : 'any'), 'number'],
+      [e.text, e.cause === 'fault' ? 'no' : e.cause === 'unknown' ? '' : 'maybe']]));
 }
 
 function drawChecks() {
@@ -232,8 +283,10 @@ function drawEvents() {
 drawBanner();
 drawTimes();
 drawTimeline();
+drawWhy();
 drawCharts();
 drawSlos();
+drawEffects();
 drawFaults();
 drawChecks();
 drawPlan();

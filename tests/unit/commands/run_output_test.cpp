@@ -120,13 +120,13 @@ TEST_CASE("plain lines tell each event once and how the SLOs stand now and then"
   auto world = a_world();
   world.until(run::State::observing);
   PlainLines lines;
-  const std::string first = lines.next(world.experiment, *world.runner, world.now);
+  const std::string first = lines.next(*world.runner, world.now);
   CHECK(first.find("state: observing") != std::string::npos);
   world.run_for(std::chrono::seconds(6));
-  const std::string later = lines.next(world.experiment, *world.runner, world.now);
+  const std::string later = lines.next(*world.runner, world.now);
   CHECK(later.find("state: observing") == std::string::npos);
   CHECK(later.find("observing: pay spent") != std::string::npos);
-  CHECK(lines.next(world.experiment, *world.runner, world.now).empty());
+  CHECK(lines.next(*world.runner, world.now).empty());
 }
 
 TEST_CASE("a run's folder holds what it takes to replay every verdict") {

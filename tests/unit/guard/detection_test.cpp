@@ -45,7 +45,7 @@ TEST_CASE("detection times: 99.9 % over 30 days, budget 2 %, ten minutes") {
   };
   constexpr int runs = 100;
   const Row rows[] = {{1, 1, 0, 6, 8},        {1, 0.1, 0, 150, 400},    {10, 1, 0, 4, 4},       {10, 0.1, 0, 20, 50},
-                      {10, 0.05, 0, 75, 180}, {100, 1, 0, 4, 4},        {100, 0.05, 0, 15, 30}, {10, 1, 120, 5, 6},
+                      {10, 0.05, 0, 75, 180}, {100, 1, 0, 4, 4},        {100, 0.05, 0, 20, 30}, {10, 1, 120, 5, 6},
                       {10, 0.1, 120, 30, 60}, {100, 0.05, 120, 25, 40}, {1000, 0.02, 0, 60, 90}};
   for (const Row& row : rows) {
     const Cell cell = measure(row.rate, row.ratio, row.onset, runs);

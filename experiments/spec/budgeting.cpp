@@ -1,0 +1,43 @@
+// In what an SLO's budget is counted.
+#include "experiments/spec/sections.hpp"
+
+namespace arashi::spec {
+namespace {
+
+void read_slice(const Fields& slice, Slo& out) {
+  if (out.method == Method::occurrences)
+    slice.complain("is for method: timeslices or ratioTimeslices; without one of them the budget is counted in events");
+  if (out.method == Method::ratio_timeslices && slice.has("target"))
+    slice.report.complain(slice.path("target"), "is for method: timeslices; ratioTimeslices counts every slice by its share of bad events");
+  Percent target{0};
+  slice.percent("target", target);
+  out.slice_target = target.fraction;
+  slice.duration("window", out.slice);
+  if (out.slice > out.window) slice.report.complain(slice.path("window"), "is longer than the SLO's window (" + to_text(out.window) + ")");
+  std::string empty = "good";
+  slice.text("empty", empty);
+  if (empty == "bad") out.empty = EmptySlice::bad;
+  if (empty == "skip") out.empty = EmptySlice::skip;
+}
+
+}  // namespace
+
+void read_budgeting(const Fields& slo, Slo& out) {
+  std::string method = "occurrences";
+  slo.text("method", method);
+  if (method == "timeslices") out.method = Method::timeslices;
+  if (method == "ratioTimeslices") out.method = Method::ratio_timeslices;
+  slo.object("slice", [&](const Fields& slice) { read_slice(slice, out); });
+  if (out.method == Method::timeslices && !(out.slice_target > 0))
+    slo.complain("counts bad time slices but says not which are bad: add slice: {target: 95%, window: 1m}");
+  const Tree* lost = slo.find("countLost");
+  if (lost == nullptr || lost->text == "false") return;
+  if (lost->text == "true")
+    out.count_lost = CountLost::before;
+  else if (lost->text == "control")
+    out.count_lost = CountLost::control;
+  else
+    slo.report.complain(slo.path("countLost"), "is '" + lost->text.substr(0, 60) + "': write true, false or control");
+}
+
+}  // namespace arashi::spec

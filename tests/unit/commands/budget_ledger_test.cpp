@@ -1,0 +1,121 @@
+#include "experiments/commands/budget_ledger.hpp"
+
+#include "experiments/guard/ledger.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+using namespace arashi;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Directory {
+  fs::path path = fs::temp_directory_path() / ("arashi-ledger-" + std::to_string(::getpid()));
+  Directory() { fs::remove_all(path); }
+  ~Directory() { fs::remove_all(path); }
+  [[nodiscard]] std::size_t promises() const {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(path)) count += entry.path().extension() == ".json" ? 1 : 0;
+    return count;
+  }
+};
+
+spec::Experiment experiment(const std::string& slo, const std::string& url) {
+  spec::Experiment result;
+  result.loads.push_back({.name = "load", .url = url});
+  result.slos.push_back({.name = slo, .objective = 0.999, .load = "load"});
+  return result;
+}
+
+guard::Config config(double budget) {
+  guard::Config result;
+  result.slos = {{.name = "pay", .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
+  result.budget = budget;
+  result.length = 60s;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("budget ledger: what one experiment may spend is not there for another, until it ends") {
+  const Directory directory;
+  auto first_config = config(0.6), second_config = config(0.6), third_config = config(0.6), other_config = config(0.6);
+  {
+    const auto first = commands::BudgetLedger::enter(directory.path, "a", experiment("pay", "http://pay/"), first_config);
+    REQUIRE_MESSAGE(first, first.error().message);
+    CHECK(first_config.slos[0].promised == 0);
+    const auto second = commands::BudgetLedger::enter(directory.path, "b", experiment("also-pay", "http://pay/"), second_config);
+    REQUIRE_MESSAGE(second, second.error().message);
+    CHECK(second_config.slos[0].promised == doctest::Approx(0.6));
+    const auto third = commands::BudgetLedger::enter(directory.path, "c", experiment("pay", "http://pay/"), third_config);
+    REQUIRE_FALSE(third);  // 0.6 and the 0.4 that were left
+    CHECK(third.error().blame == Blame::refused);
+    CHECK(third.error().message.find("promised to other experiments under way") != std::string::npos);
+    const auto other = commands::BudgetLedger::enter(directory.path, "d", experiment("pay", "http://elsewhere/"), other_config);
+    CHECK(other);
+    CHECK(directory.promises() == 3);
+  }
+  CHECK(directory.promises() == 0);
+  auto later = config(0.6);
+  CHECK(commands::BudgetLedger::enter(directory.path, "e", experiment("pay", "http://pay/"), later));
+  CHECK(later.slos[0].promised == 0);
+}
+
+TEST_CASE("budget ledger: the promise of a runner that was killed is void") {
+  const Directory directory;
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto mine = config(0.9);
+    const auto ledger = commands::BudgetLedger::enter(directory.path, "killed", experiment("pay", "http://pay/"), mine);
+    const char word = ledger ? 'y' : 'n';
+    if (::write(ready[1], &word, 1) == 1) ::pause();
+    ::_exit(1);
+  }
+  char word = 0;
+  REQUIRE(::read(ready[0], &word, 1) == 1);
+  CHECK(word == 'y');
+  auto while_alive = config(0.2), after = config(0.2);
+  {
+    const auto ledger = commands::BudgetLedger::enter(directory.path, "mine", experiment("pay", "http://pay/"), while_alive);
+    REQUIRE(ledger);
+    CHECK(while_alive.slos[0].promised == doctest::Approx(0.9));
+    CHECK(guard::allowance(while_alive.slos[0], while_alive.slos[0].sources[0], while_alive) == doctest::Approx(0.1));
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  CHECK(fs::exists(directory.path / "killed.json"));
+  CHECK(commands::BudgetLedger::enter(directory.path, "mine", experiment("pay", "http://pay/"), after));
+  CHECK(after.slos[0].promised == 0);
+  CHECK_FALSE(fs::exists(directory.path / "killed.json"));
+}
+
+TEST_CASE("budget ledger: a promise that cannot be read, or a place that cannot be made, is no start") {
+  const Directory directory;
+  auto mine = config(0.1), again = config(0.1);
+  const auto first = commands::BudgetLedger::enter(directory.path, "a", experiment("pay", "http://pay/"), mine);
+  REQUIRE(first);
+  { std::ofstream(directory.path / "a.json") << "{"; }
+  const auto second = commands::BudgetLedger::enter(directory.path, "b", experiment("pay", "http://pay/"), again);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().message.find("a.json") != std::string::npos);
+  const auto nowhere = commands::BudgetLedger::enter("/proc/nowhere", "b", experiment("pay", "http://pay/"), again);
+  REQUIRE_FALSE(nowhere);
+  CHECK(nowhere.error().message.find("--run-dir") != std::string::npos);
+}
+
+TEST_CASE("budget ledger: of several promises of one run to one budget the largest counts") {
+  const std::vector<guard::Promises> others{{.run = "a", .budgets = {{"pay", 0.1}, {"pay", 0.3}, {"shop", 0.5}}},
+                                            {.run = "b", .budgets = {{"pay", 0.2}}}};
+  CHECK(guard::promised(others, "pay") == doctest::Approx(0.5));
+  CHECK(guard::promised(others, "none") == 0);
+}
