@@ -67,7 +67,10 @@ Imported import(std::string_view text, Strictness strictness) {
       into.problems.push_back({problem->where, "", problem->message});
       continue;
     }
-    if (std::get<Tree>(read).kind != Tree::Kind::null) documents.push_back(std::get<Tree>(std::move(read)));
+    Tree& tree = std::get<Tree>(read);
+    if (tree.kind == Tree::Kind::list)
+      documents.insert(documents.end(), tree.items.begin(), tree.items.end());  // OpenSLO's SDK reads these too
+    if (tree.kind == Tree::Kind::map) documents.push_back(std::move(tree));
   }
   if (std::ranges::none_of(documents, [](const Tree& each) { return !format_of(each).empty(); })) {
     into.problems.clear();
