@@ -94,7 +94,8 @@ class Api {
           .method = std::string(entry->method),
           .path = std::string(entry->path),
           .body = std::move(body),
-          .peer = std::move(request.peer.address)});
+          .peer = std::move(request.peer.address),
+          .reached = std::move(request.peer.reached)});
   }
 
   // The injector process always reads, so this waits for long only when that one is stuck, and then there is nothing else to do.

@@ -69,7 +69,7 @@ class Pieces {
 std::string encode(const Call& call) {
   std::string content;
   put_number(content, call.id, 8);
-  for (const auto* text : {&call.method, &call.path, &call.body, &call.peer}) put_text(content, *text);
+  for (const auto* text : {&call.method, &call.path, &call.body, &call.peer, &call.reached}) put_text(content, *text);
   return framed(content);
 }
 
@@ -86,7 +86,7 @@ Result<Call> decode_call(std::string_view frame) {
   Pieces pieces(frame);
   Call call;
   call.id = pieces.number(8);
-  for (auto* text : {&call.method, &call.path, &call.body, &call.peer}) *text = pieces.text();
+  for (auto* text : {&call.method, &call.path, &call.body, &call.peer, &call.reached}) *text = pieces.text();
   if (!pieces.used_up()) return fail(Blame::system, "a call frame of ", frame.size(), " bytes is malformed");
   return call;
 }

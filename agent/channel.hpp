@@ -18,7 +18,8 @@ namespace arashi {
 // sends one of them first.
 struct Call {
   std::uint64_t id = 0;
-  std::string method, path, body, peer;
+  std::string method, path, body;
+  std::string peer, reached;  // addresses: who asks, and at which of ours; empty over the unix socket
   bool operator==(const Call&) const = default;
 };
 

@@ -192,7 +192,9 @@ class InjectorProcess {
   }
 
   void api_is_ready(const std::string& tcp) {
+    if (const auto bound = parse_endpoint(tcp)) machine_.injector().set_agent_port(bound->port);
     if (was_ready_) return;
+    if (!tcp.empty()) options_.listen = tcp;  // ":0" takes any port, but the next api process is to have the same
     was_ready_ = true;
     send_notice(options_.control_fd, {.kind = Notice::Kind::ready, .text = options_.socket.string() + (tcp.empty() ? "" : " " + tcp)});
   }
@@ -323,7 +325,7 @@ class InjectorProcess {
     return clean ? 0 : 6;
   }
 
-  const Options options_;
+  Options options_;
   Machine& machine_;
   Operations operations_;
   EventLoop loop_;

@@ -36,6 +36,11 @@ Result<std::unique_ptr<Machine>> Machine::open(const Options& options, std::uniq
   auto machine = std::unique_ptr<Machine>(new Machine);
   auto host = host_of(options);
   host.workers = workers.get();
+  if (workers != nullptr) {  // in a recovery nothing is injected
+    machine->classifiers_ = std::make_unique<ClassifierStock>();
+    host.classifiers = machine->classifiers_.get();
+    machine->classifiers_->fill();
+  }
   machine->workers_ = std::move(workers);
   machine->injector_ = std::make_unique<Injector>(std::move(host), std::move(volatile_journal), std::move(disk_journal));
   return machine;
@@ -45,6 +50,12 @@ Result<std::vector<Victim>> Machine::resolve(const Selector& selector) {
   auto victims = TRY(arashi::resolve(host(), selector));
   add_addresses(host(), victims);
   return victims;
+}
+
+Result<Injection> Machine::inject(const std::string& fault, const Request& request) {
+  auto done = injector_->inject(fault, request);
+  classifiers_->fill();
+  return done;
 }
 
 Result<Subject> Machine::look_at(std::string_view fault, const Victim& victim, Duration duration) {

@@ -3,6 +3,7 @@
 
 #include "agent/operations.hpp"
 #include "agent/options.hpp"
+#include "injector/host/classifier_stock.hpp"
 #include "injector/host/worker.hpp"
 
 #include <memory>
@@ -19,7 +20,7 @@ class Machine : public Faults {
   Result<std::vector<Victim>> resolve(const Selector& selector) override;
   Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) override;
   Result<Prepared> prepare(const std::string& fault, const Request& request) override { return injector_->prepare(fault, request); }
-  Result<Injection> inject(const std::string& fault, const Request& request) override { return injector_->inject(fault, request); }
+  Result<Injection> inject(const std::string& fault, const Request& request) override;
   std::vector<Reverted> revert(std::string_view experiment, std::string_view id) override { return injector_->revert(experiment, id); }
   std::vector<Injection> status() override { return injector_->status(); }
   [[nodiscard]] std::size_t live() const override { return injector_->live(); }
@@ -29,6 +30,7 @@ class Machine : public Faults {
  private:
   Machine() = default;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<ClassifierStock> classifiers_;
   std::unique_ptr<Injector> injector_;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/metrics.hpp"
 
 #include <array>
+#include <limits>
 #include <sstream>
 #include <string_view>
 
@@ -39,14 +40,31 @@ void put_steps(std::ostream& out, const std::vector<Injection>& injections) {
   by_label(out, "arashi_injections", "step", steps);
 }
 
+std::string labels_of(const Injection& injection) {
+  return "id=" + label_text(injection.id) + ",experiment=" + label_text(injection.experiment) + ",fault=" + label_text(injection.fault);
+}
+
 void put_evidence(std::ostream& out, const std::vector<Injection>& injections) {
   head(out, "arashi_evidence_events", "gauge", "Events a live fault could have affected (seen) and did affect (affected).");
   for (const auto& injection : injections) {
     if (is_over(injection.step)) continue;
-    const auto labels =
-        "id=" + label_text(injection.id) + ",experiment=" + label_text(injection.experiment) + ",fault=" + label_text(injection.fault);
+    const auto labels = labels_of(injection);
     out << "arashi_evidence_events{" << labels << ",kind=\"seen\"} " << injection.evidence.seen << '\n'
         << "arashi_evidence_events{" << labels << ",kind=\"affected\"} " << injection.evidence.affected << '\n';
+  }
+}
+
+// "delay" in nanoseconds, "loss" as a fraction, "matched packets" as a count: requested beside achieved.
+void put_values(std::ostream& out, const std::vector<Injection>& injections) {
+  head(out, "arashi_evidence_value", "gauge",
+       "What a live fault was asked to do (requested) and does (achieved), in the unit of its label.");
+  for (const auto& injection : injections) {
+    if (is_over(injection.step)) continue;
+    for (const auto& value : injection.evidence.values) {
+      const auto labels = labels_of(injection) + ",what=" + label_text(value.what) + ",unit=" + label_text(value.unit);
+      if (value.requested) out << "arashi_evidence_value{" << labels << ",kind=\"requested\"} " << *value.requested << '\n';
+      if (value.achieved) out << "arashi_evidence_value{" << labels << ",kind=\"achieved\"} " << *value.achieved << '\n';
+    }
   }
 }
 
@@ -57,12 +75,13 @@ void put_one(std::ostream& out, std::string_view name, std::string_view type, st
 
 }  // namespace
 
-void Counters::count(const std::vector<Reverted>& reverted) {
+void Tally::count(const std::vector<Reverted>& reverted) {
   for (const auto& one : reverted) ++reverts[std::string(name_of(one.step))];
 }
 
-std::string metrics_text(const Counters& counters, const Gauges& gauges) {
+std::string metrics_text(const Tally& counters, const Gauges& gauges) {
   std::ostringstream out;
+  out.precision(std::numeric_limits<double>::max_digits10 - 2);
   head(out, "arashi_build_info", "gauge", "Always 1; tells the release and the node's name.");
   out << "arashi_build_info{release=" << label_text(gauges.release) << ",node=" << label_text(gauges.node) << "} 1\n";
   put_steps(out, gauges.injections);
@@ -75,6 +94,7 @@ std::string metrics_text(const Counters& counters, const Gauges& gauges) {
   put_one(out, "arashi_leases_expired_total", "counter", "Leases that ended because nobody renewed them.", counters.leases_expired);
   put_one(out, "arashi_halts_total", "counter", "Halt requests.", counters.halts);
   put_evidence(out, gauges.injections);
+  put_values(out, gauges.injections);
   return out.str();
 }
 

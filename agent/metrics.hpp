@@ -11,8 +11,8 @@
 
 namespace arashi {
 
-// Counters since this injector process started. Not thread-safe: its owner locks.
-struct Counters {
+// Tally since this injector process started. Not thread-safe: its owner locks.
+struct Tally {
   std::map<std::string, std::uint64_t> injections;  // by outcome: "active", "failed", "refused"
   std::map<std::string, std::uint64_t> reverts;     // by how they ended: "reverted", "drifted", "stuck"
   std::uint64_t leases_opened = 0, leases_expired = 0, halts = 0;
@@ -26,6 +26,6 @@ struct Gauges {
   std::string release, node;
 };
 
-std::string metrics_text(const Counters& counters, const Gauges& gauges);
+std::string metrics_text(const Tally& counters, const Gauges& gauges);
 
 }  // namespace arashi

@@ -20,8 +20,13 @@ protocol::FaultText text_of(const Fault& fault) {
   return text;
 }
 
-Result<Request> request_of(const protocol::InjectRequest& asked) {
-  Request request{.id = asked.id, .experiment = asked.experiment, .victim = asked.victim, .duration = asked.duration};
+Result<Request> request_of(const protocol::InjectRequest& asked, const Call& call) {
+  Request request{.id = asked.id,
+                  .experiment = asked.experiment,
+                  .victim = asked.victim,
+                  .runner_address = call.peer,
+                  .agent_address = call.reached,
+                  .duration = asked.duration};
   request.params = TRY(parse_json(asked.params));
   return request;
 }
@@ -125,7 +130,7 @@ Operations::Reply Operations::prepare(const Call& call) {
   TRY(check(asked));
   const auto subject = TRY(faults_.look_at(asked.fault, asked.victim, asked.duration));
   TRY(check_policy(policy_, subject, faults_.live()));
-  const auto request = TRY(request_of(asked));
+  const auto request = TRY(request_of(asked, call));
   const auto prepared = TRY(faults_.prepare(asked.fault, request));
   const auto* fault = find_fault(asked.fault);
   return protocol::print(protocol::PrepareReply{.claims = prepared.claims,
@@ -138,7 +143,7 @@ Operations::Reply Operations::prepare(const Call& call) {
 Operations::Reply Operations::inject(const Call& call) {
   const auto asked = TRY(protocol::parse<protocol::InjectRequest>(call.body));
   TRY(check(asked));
-  const auto request = TRY(request_of(asked));
+  const auto request = TRY(request_of(asked, call));
   const auto subject = TRY(faults_.look_at(asked.fault, asked.victim, asked.duration));
   const auto term = enter(asked, subject);
   if (!term) {

@@ -93,7 +93,7 @@ class Operations {
   Leases leases_;
   static constexpr std::size_t most_halted = 256;
   std::deque<std::string> halted_;  // the newest; they get no lease any more
-  Counters counters_;
+  Tally counters_;
   std::set<std::string> entered_;  // ids between enter() and leave()
   bool closed_ = false;
   std::once_flag asked_capabilities_;

@@ -20,7 +20,9 @@ struct Request {
   std::string id;  // the injection's; every kernel object's name is derived from it
   std::string experiment;
   Victim victim;
-  Json params;          // canonical (params.hpp)
+  Json params;  // canonical (params.hpp)
+  // Of the connection it was asked over: the runner's address, and the agent's that it reached. Empty over a unix socket.
+  std::string runner_address = {}, agent_address = {};
   Duration duration{};  // how long it is meant to stay
 };
 

@@ -29,11 +29,21 @@ Reverted outcome_of(const Injection& record, Duration took) { return {record.id,
 }  // namespace
 
 Injector::Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal)
-    : host_(std::move(host)), volatile_journal_(std::move(volatile_journal)), disk_journal_(std::move(disk_journal)) {}
+    : host_(std::move(host)), volatile_journal_(std::move(volatile_journal)), disk_journal_(std::move(disk_journal)) {
+  agent_port_ = host_.control.agent_port;
+}
 
 Injector::~Injector() = default;
 
 // ── inject ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Host Injector::host_for(const Request& request) const {
+  Host host = host_;
+  host.control.agent_port = agent_port_;
+  if (!request.runner_address.empty()) host.control.runner_addresses.push_back(request.runner_address);
+  if (!request.agent_address.empty()) host.control.agent_addresses.push_back(request.agent_address);
+  return host;
+}
 
 Result<const Fault*> Injector::check(const std::string& name, const Request& request) const {
   const auto* const fault = find_fault(name);
@@ -67,7 +77,7 @@ Result<void> Injector::check_claims(const std::vector<std::string>& claims) cons
 
 Result<Prepared> Injector::prepare(const std::string& fault, const Request& request) {
   const auto* const found = TRY(check(fault, request));
-  auto prepared = TRY(found->prepare(host_, request));
+  auto prepared = TRY(found->prepare(host_for(request), request));
   const std::lock_guard lock(mutex_);
   TRY(check_claims(prepared.claims));
   return prepared;
@@ -104,7 +114,7 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
 
 Result<Injection> Injector::inject(const std::string& fault, const Request& request) {
   const auto* const found = TRY(check(fault, request));
-  auto prepared = TRY(found->prepare(host_, request));
+  auto prepared = TRY(found->prepare(host_for(request), request));
   const auto entry = TRY(enter(*found, request, std::move(prepared)));
   const Hold hold(entry, *this);
   return bring_about(entry, request.duration);

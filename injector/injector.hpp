@@ -6,6 +6,7 @@
 #include "injector/injection.hpp"
 #include "injector/journal.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -56,12 +57,15 @@ class Injector {
   [[nodiscard]] std::size_t live() const;
   [[nodiscard]] std::size_t live(std::string_view experiment) const;
   [[nodiscard]] const Host& host() const { return host_; }
+  // The TCP port at which the agent is reached, known once it listens; 0: none.
+  void set_agent_port(std::uint16_t port) { agent_port_ = port; }
 
  private:
   struct Entry;
   using EntryPtr = std::shared_ptr<Entry>;
   class Hold;  // one function of a fault at a time works on an entry
 
+  Host host_for(const Request& request) const;  // with the control path of whoever asks
   Result<const Fault*> check(const std::string& fault, const Request& request) const;
   Result<void> check_claims(const std::vector<std::string>& claims) const;  // with mutex_ held
   Result<EntryPtr> enter(const Fault& fault, const Request& request, Prepared prepared);
@@ -76,6 +80,7 @@ class Injector {
   void tend_one(const EntryPtr& entry, Duration now);
 
   Host host_;
+  std::atomic<std::uint16_t> agent_port_ = 0;
   std::mutex journal_mutex_;  // taken last, never together with mutex_
   Journal volatile_journal_;
   std::optional<Journal> disk_journal_;

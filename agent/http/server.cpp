@@ -166,12 +166,17 @@ Peer peer_of(Local::socket& socket) {
   return {.user = credentials.uid};
 }
 
-Peer peer_of(Tcp::socket& socket) {
-  Code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  auto address = endpoint.address();
+std::string plain(asio::ip::address address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped()) address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return {.address = error ? "" : address.to_string()};
+  return address.to_string();
+}
+
+Peer peer_of(Tcp::socket& socket) {
+  Code no_peer;
+  Code no_place;
+  const auto peer = socket.remote_endpoint(no_peer);
+  const auto place = socket.local_endpoint(no_place);
+  return {.address = no_peer ? "" : plain(peer.address()), .reached = no_place ? "" : plain(place.address())};
 }
 
 // Accepts while there are free seats.

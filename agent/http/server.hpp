@@ -19,6 +19,7 @@ namespace arashi::http {
 // Who asks. Over the unix socket: the user id, by SO_PEERCRED. Over TLS: what its verified certificate says.
 struct Peer {
   std::string address;  // "10.0.0.9"; empty over the unix socket
+  std::string reached;  // our own address that it has reached; likewise
   std::optional<std::uint32_t> user;
   std::string name;                // the certificate's common name
   std::vector<std::string> roles;  // "role=…" of its subject's organisational units and its URI alternative names

@@ -115,7 +115,7 @@ Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& 
   auto tap = TRY(open_tap(tap_name(site.impairment, number), segments_for(site.impairment.effects), framing));
   Impairment one = site.impairment;
   one.devices = {device};
-  auto classifier = TRY(Classifier::load(one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
+  auto classifier = TRY(Classifier::load(Host{}, one, hook, {.act = OnMatch::Act::redirect, .tap = tap.device.index}));
   classifier.beat(monotonic());
   if (hook == Hook::ingress) TRY(classifier.know(served_ports(Host{}, one)));
   const auto seed = one.seed ? std::optional(*one.seed + number) : std::nullopt;

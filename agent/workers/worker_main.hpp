@@ -14,6 +14,7 @@ using Engine = Result<void> (*)(const Json& config);
 
 Result<void> run_down(const Json& config);
 Result<void> run_kill(const Json& config);
+Result<void> run_names(const Json& config);
 Result<void> run_tap(const Json& config);
 
 // Reads the configuration from standard input and runs the engine; the process's exit code.

@@ -37,6 +37,10 @@ std::string did_not_bite(const FaultResult& fault) {
   if (!fault.active_at) return who + " was never injected";
   if (!fault.evidence.in_place) return who + " could not be read back from the machine" + detail;
   if (fault.evidence.bit) return "";
+  const auto matched = std::ranges::find(fault.evidence.values, "matched packets", &Achieved::what);
+  if (matched != fault.evidence.values.end() && matched->achieved == 0.0)
+    return who + " stood but matched no traffic: none of " + std::to_string(fault.evidence.seen) + " packets was of the kind it is about" +
+           detail;
   std::ostringstream text;
   text << who << " stood but affected nothing: " << fault.evidence.affected << " of " << fault.evidence.seen << " events" << detail;
   return text.str();

@@ -27,6 +27,7 @@ constexpr std::array where_params{
     protocol_param,
     ports_param,
     local_ports_param,
+    dscp_param,
     device_param,
     Param{.name = "backend",
           .type = ParamType::choice,

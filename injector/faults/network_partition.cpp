@@ -25,6 +25,7 @@ constexpr std::array params{
     protocol_param,
     ports_param,
     local_ports_param,
+    dscp_param,
     device_param,
 };
 

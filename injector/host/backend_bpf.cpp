@@ -87,6 +87,7 @@ Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
   evidence.values =
       fate_values(impairment.effects,
                   {.matched = sum.matched, .lost = sum.lost, .duplicated = sum.duplicated, .corrupted = sum.corrupted, .reordered = {}});
+  evidence.values.push_back(matched_value(sum.matched, sum.seen));
   evidence.detail = "clsact on " + places_text(impairment) + ", " + std::to_string(found.filters) + " of " + std::to_string(found.wanted) +
                     " filters in place; " + std::to_string(sum.affected) + " of " + std::to_string(sum.matched) +
                     " matching packets hit, " + std::to_string(sum.seen) + " seen";
@@ -96,7 +97,7 @@ Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
 Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
   auto socket = TRY(socket_in(host, impairment.netns));
   for (const auto hook : hooks_of(impairment.traffic)) {
-    const auto classifier = TRY(Classifier::load(impairment, hook, {}));
+    const auto classifier = TRY(Classifier::load(host, impairment, hook, {}));
     TRY(classifier.know(hook == Hook::ingress ? served_ports(host, impairment) : std::vector<ServedPort>{}));
     for (const auto& device : impairment.devices) {
       const clsact::Attach main{.id = impairment.id,
@@ -127,6 +128,12 @@ Result<Evidence> observe(const Host& host, const Impairment& impairment, const J
   return read_back(socket, impairment);
 }
 
+Result<std::vector<std::uint32_t>> programs(const Host& host, const Impairment& impairment) {
+  auto socket = TRY(socket_in(host, impairment.netns));
+  const auto found = TRY(find_filters(socket, impairment));
+  return std::vector(found.programs.begin(), found.programs.end());
+}
+
 std::string undo(const Impairment& impairment) {
   return "remove the filter '" + clsact::filter_name(impairment.id) + "' from " + places_text(impairment) +
          ", and clsact if no one else uses it";
@@ -134,6 +141,7 @@ std::string undo(const Impairment& impairment) {
 
 }  // namespace
 
-const Backend bpf_backend{.name = "bpf", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo};
+const Backend bpf_backend{
+    .name = "bpf", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo, .programs = programs};
 
 }  // namespace arashi

@@ -245,6 +245,7 @@ Evidence evidence_from(const Impairment& impairment, const Readings& readings) {
       .matched = readings.counters.matched, .lost = readings.drops, .duplicated = {}, .corrupted = {}, .reordered = readings.overtaking};
   for (auto& value : fate_values(asked, fates)) evidence.values.push_back(std::move(value));
   if (asked.rate.bits_per_second > 0) evidence.values.push_back(rate_value(asked, readings.held));
+  evidence.values.push_back(matched_value(readings.counters.matched, readings.counters.seen));
   std::string places;
   for (const auto& device : impairment.devices) places += (places.empty() ? "" : ", ") + device.name;
   evidence.detail = "netem on " + places + ", " + std::to_string(readings.in_place) + " of " + std::to_string(readings.wanted) +
@@ -266,12 +267,13 @@ Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
 Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
   auto socket = TRY(socket_in(host, impairment.netns));
   if (impairment.traffic.egress) {
-    const auto classifier = TRY(Classifier::load(impairment, Hook::egress, {.act = OnMatch::Act::classify, .classid = netem::faulty_band}));
+    const auto classifier =
+        TRY(Classifier::load(host, impairment, Hook::egress, {.act = OnMatch::Act::classify, .classid = netem::faulty_band}));
     for (const auto& device : impairment.devices) TRY(hit_outgoing(socket, impairment, device, classifier.program()));
   }
   if (impairment.traffic.ingress) {
     load_ifb_module();
-    const auto classifier = TRY(Classifier::load(impairment, Hook::ingress, {.act = OnMatch::Act::tell}));
+    const auto classifier = TRY(Classifier::load(host, impairment, Hook::ingress, {.act = OnMatch::Act::tell}));
     TRY(classifier.know(served_ports(host, impairment)));
     for (std::size_t i = 0; i < impairment.devices.size(); ++i) TRY(hit_incoming(socket, impairment, i, classifier, notes));
   }
@@ -325,6 +327,22 @@ Result<void> revert(const Host& host, const Impairment& impairment, const Json& 
   return outcome;
 }
 
+Result<std::vector<std::uint32_t>> programs(const Host& host, const Impairment& impairment) {
+  auto socket = TRY(socket_in(host, impairment.netns));
+  std::vector<std::uint32_t> found;
+  const auto keep_ours = [&](const std::vector<Filter>& present) {
+    for (const auto& filter : present)
+      if (clsact::is_ours(filter, impairment.id)) found.push_back(filter.program);
+  };
+  for (const auto& device : impairment.devices) {
+    if (impairment.traffic.egress) keep_ours(TRY(filters_below(socket, device.index, netem::handles_of(impairment.id).root)));
+    if (impairment.traffic.ingress) keep_ours(TRY(filters(socket, device.index, Hook::ingress)));
+  }
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
 std::string undo(const Impairment& impairment) {
   std::string places;
   for (const auto& device : impairment.devices) places += (places.empty() ? "" : ", ") + device.name;
@@ -336,6 +354,7 @@ std::string undo(const Impairment& impairment) {
 
 }  // namespace
 
-const Backend netem_backend{.name = "netem", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo};
+const Backend netem_backend{
+    .name = "netem", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo, .programs = programs};
 
 }  // namespace arashi

@@ -145,8 +145,10 @@ Evidence evidence_of(const Impairment& impairment, const Json& stats) {
                     .reordered = count("overtaking")};
   for (auto& value : fate_values(impairment.effects, fates)) evidence.values.push_back(std::move(value));
   if (impairment.effects.rate.bits_per_second > 0) evidence.values.push_back(rate_value(impairment.effects, count("busiestSecond")));
+  evidence.values.push_back(matched_value(seen.counters.matched, seen.counters.seen));
   evidence.detail = std::to_string(seen.beating) + " of " + std::to_string(seen.programs) + " programs and taps alive; " +
-                    std::to_string(seen.counters.affected) + " of " + std::to_string(seen.counters.seen) + " packets taken";
+                    std::to_string(seen.counters.affected) + " of " + std::to_string(seen.counters.matched) + " matching packets taken, " +
+                    std::to_string(seen.counters.seen) + " seen";
   if (count("overLimit") > 0) evidence.detail += "; " + std::to_string(count("overLimit")) + " dropped as the limit was reached";
   const auto dropped = count("overflow") + count("refused");
   if (dropped > 0) evidence.detail += "; " + std::to_string(dropped) + " more dropped for want of memory or by the kernel";
@@ -213,6 +215,12 @@ Result<Evidence> observe(const Host& host, const Impairment& impairment, const J
   return evidence;
 }
 
+// As its worker told when it was ready.
+Result<std::vector<std::uint32_t>> programs(const Host& host, const Impairment& impairment) {
+  const auto stats = unwrapped(TRY(host.workers->stats(impairment.id)), "stats");
+  return stats.value("programs", std::vector<std::uint32_t>{});
+}
+
 std::string undo(const Impairment& impairment) {
   std::string text;
   for (const auto& device : impairment.devices) text += (text.empty() ? "" : ", ") + device.name;
@@ -221,6 +229,7 @@ std::string undo(const Impairment& impairment) {
 
 }  // namespace
 
-const Backend tap_backend{.name = "tap", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo};
+const Backend tap_backend{
+    .name = "tap", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo, .programs = programs};
 
 }  // namespace arashi

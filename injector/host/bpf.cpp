@@ -1,6 +1,7 @@
 #include "injector/host/bpf.hpp"
 
 #include "injector/core/crc.hpp"
+#include "injector/host/classifier_stock.hpp"
 #include "injector/host/impair_rules.h"
 
 #pragma GCC diagnostic push
@@ -19,6 +20,7 @@
 #include <atomic>
 #include <cmath>
 #include <ctime>
+#include <iterator>
 #include <span>
 
 namespace arashi {
@@ -48,6 +50,8 @@ std::uint8_t protocol_of(Protocol protocol) {
       return ARASHI_UDP;
     case Protocol::icmp:
       return ARASHI_ICMP;
+    case Protocol::sctp:
+      return ARASHI_SCTP;
     case Protocol::any:
       break;
   }
@@ -62,6 +66,14 @@ bool comes_twice(const Impairment& impairment, const OnMatch& act) {
 
 std::int32_t device_of(const Impairment& impairment) { return impairment.devices.empty() ? 0 : impairment.devices.front().index; }
 
+std::uint64_t dscp_mask(const Traffic& traffic) {
+  std::uint64_t mask = 0;
+  for (const auto point : traffic.dscp) mask |= 1ULL << point;
+  return mask;
+}
+
+bool hits_all(const Traffic& traffic) { return traffic.meets_everyone() && !traffic.has_exceptions(); }
+
 arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& act) {
   const auto& traffic = impairment.traffic;
   arashi_rules rules{};
@@ -75,12 +87,11 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.act = act_of(act.act);
   rules.egress = hook == Hook::egress ? 1 : 0;
   rules.protocol = protocol_of(traffic.protocol);
-  rules.all_peers = traffic.peers.empty() && traffic.except.empty() && traffic.control_peers.empty() ? 1 : 0;
-  rules.control_peers = traffic.control_peers.empty() ? 0 : 1;
+  rules.dscp = dscp_mask(traffic);
+  rules.home = traffic.at_home ? 1 : 0;
+  rules.all_peers = hits_all(traffic) ? 1 : 0;
   rules.some_ports = traffic.ports.empty() ? 0 : 1;
   rules.some_local = traffic.local_ports.empty() ? 0 : 1;
-  rules.v4 = traffic.hits_v4() ? 1 : 0;
-  rules.v6 = traffic.hits_v6() ? 1 : 0;
   rules.judged = comes_twice(impairment, act) ? static_cast<__u16>(rules.mark) | 1U : 0;
   rules.cgroup = impairment.cgroup ? impairment.cgroup->id : 0;
   rules.cgroup_level = impairment.cgroup ? impairment.cgroup->level : 0;
@@ -133,14 +144,30 @@ void set_ports(Words& words, const std::vector<PortRange>& ranges) {
     for (unsigned port = range.first; port <= range.last; ++port) words[port >> 6U] |= 1ULL << (port & 63U);
 }
 
-Result<void> fill_peers(int table, const Traffic& traffic) {
-  for (const auto& rule : peer_rules(traffic)) {
-    arashi_peer key{};
-    key.prefix = rule.block.prefix;
-    std::copy(rule.block.address.begin(), rule.block.address.end(), std::begin(key.address));
-    const auto verdict = static_cast<std::uint8_t>(rule.verdict);
-    if (bpf_map_update_elem(table, &key, &verdict, BPF_ANY) != 0) return sys_fail("put ", to_text(rule.block), " into the peer table");
+arashi_peer key_of(const Cidr& block) {
+  arashi_peer key{};
+  key.prefix = block.prefix;
+  std::copy(block.address.begin(), block.address.end(), std::begin(key.address));
+  return key;
+}
+
+// The kernel's own number, which no header for programs has: this kind of map takes no batches here (before Linux 5.13).
+constexpr int not_supported_524 = 524;
+
+// A thousand peers in one call, where the kernel can.
+Result<void> fill_peers(int table, const std::vector<PeerRule>& rules) {
+  std::vector<arashi_peer> keys;
+  std::vector<std::uint8_t> verdicts;
+  for (const auto& rule : rules) {
+    keys.push_back(key_of(rule.block));
+    verdicts.push_back(static_cast<std::uint8_t>(rule.verdict));
   }
+  auto count = static_cast<__u32>(keys.size());
+  if (count == 0 || bpf_map_update_batch(table, keys.data(), verdicts.data(), &count, nullptr) == 0) return {};
+  if (errno != not_supported_524 && errno != EINVAL && errno != EOPNOTSUPP) return sys_fail("fill the peer table");
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (bpf_map_update_elem(table, &keys[i], &verdicts[i], BPF_ANY) != 0)
+      return sys_fail("put ", to_text(rules[i].block), " into the peer table");
   return {};
 }
 
@@ -189,24 +216,37 @@ Classifier::Classifier(Classifier&&) noexcept = default;
 Classifier& Classifier::operator=(Classifier&&) noexcept = default;
 Classifier::~Classifier() = default;
 
-Result<Classifier> Classifier::load(const Impairment& impairment, Hook hook, const OnMatch& act) {
+Result<Classifier> Classifier::load_blank(Needs needs) {
   libbpf_set_print(say_nothing);
   auto held = std::make_unique<Held>();
   held->skeleton = impair__open();
   if (held->skeleton == nullptr) return load_fail("open the classifier");
-  auto* skeleton = held->skeleton;
-  skeleton->rodata->rules = rules_of(impairment, hook, act);
-  // Where another does it, the program needs no code for it.
-  if (act.act == OnMatch::Act::lose) skeleton->rodata->fate = fate_of(impairment.effects);
-  set_ports(skeleton->rodata->remote_ports, impairment.traffic.ports);
-  set_ports(skeleton->rodata->local_ports, impairment.traffic.local_ports);
-  bpf_program__set_autoload(skeleton->progs.arashi_back, act.act == OnMatch::Act::redirect);
-  held->learns = impairment.cgroup && hook == Hook::ingress;
-  bpf_program__set_autoload(skeleton->progs.arashi_learn, held->learns);
-  if (!held->learns) bpf_map__set_max_entries(skeleton->maps.flows, 1);
-  if (impair__load(skeleton) != 0) return load_fail("load the classifier into the kernel");
-  if (skeleton->rodata->rules.all_peers == 0) TRY(fill_peers(bpf_map__fd(skeleton->maps.peers), impairment.traffic));
+  bpf_program__set_autoload(held->skeleton->progs.arashi_back, needs.way_back);
+  bpf_program__set_autoload(held->skeleton->progs.arashi_learn, needs.learner);
+  held->learns = needs.learner;
+  if (!needs.learner) bpf_map__set_max_entries(held->skeleton->maps.flows, 1);
+  if (impair__load(held->skeleton) != 0) return load_fail("load the classifier into the kernel");
   return Classifier(std::move(held));
+}
+
+// Before it is attached, so nobody reads it yet.
+Result<void> Classifier::tell(const Impairment& impairment, Hook hook, const OnMatch& act) {
+  auto& told = *held_->skeleton->data_rules;
+  told.rules = rules_of(impairment, hook, act);
+  told.fate = act.act == OnMatch::Act::lose ? fate_of(impairment.effects) : arashi_fate{};
+  set_ports(told.remote_ports, impairment.traffic.ports);
+  set_ports(told.local_ports, impairment.traffic.local_ports);
+  if (told.rules.all_peers != 0) return {};
+  return fill_peers(bpf_map__fd(held_->skeleton->maps.peers), peer_rules(impairment.traffic));
+}
+
+Result<Classifier> Classifier::load(const Host& host, const Impairment& impairment, Hook hook, const OnMatch& act) {
+  const Needs needs{.way_back = act.act == OnMatch::Act::redirect, .learner = impairment.cgroup && hook == Hook::ingress};
+  const bool special = needs.way_back || needs.learner;
+  auto spare = special || host.classifiers == nullptr ? std::nullopt : host.classifiers->take();
+  auto classifier = spare ? *std::move(spare) : TRY(load_blank(needs));
+  TRY(classifier.tell(impairment, hook, act));
+  return classifier;
 }
 
 int Classifier::program() const { return bpf_program__fd(held_->skeleton->progs.arashi_hook); }
@@ -258,6 +298,20 @@ Result<Fd> map_of(std::uint32_t program_id, std::string_view name) {
 
 Result<Counters> counters_of(std::uint32_t program_id) { return sum_counters(TRY(map_of(program_id, "counters")).get()); }
 
+Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>& before, const std::vector<PeerRule>& now) {
+  const auto table = TRY(map_of(program_id, "peers"));
+  std::vector<PeerRule> fresh;
+  std::ranges::set_difference(now, before, std::back_inserter(fresh));
+  TRY(fill_peers(table.get(), fresh));  // first what is new, so that a peer that only moved is never without a fault
+  for (const auto& old : before) {
+    if (std::ranges::find(now, old.block, &PeerRule::block) != now.end()) continue;
+    const auto key = key_of(old.block);
+    if (bpf_map_delete_elem(table.get(), &key) != 0 && errno != ENOENT)
+      return sys_fail("take ", to_text(old.block), " out of the peer table");
+  }
+  return {};
+}
+
 Result<Duration> beat_of(std::uint32_t program_id) {
   const auto map = TRY(map_of(program_id, "impair.bss"));
   impair::impair__bss variables{};
@@ -301,11 +355,14 @@ Result<std::uint32_t> id_of_program(int program) {
 }
 
 Result<void> probe_bpf() {
+  static std::atomic<bool> has_worked = false;  // what a process could load once it can load again
+  if (has_worked) return {};
   libbpf_set_print(say_nothing);
   constexpr std::array<bpf_insn, 2> pass_all{bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1},
                                              bpf_insn{.code = BPF_JMP | BPF_EXIT}};
   const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "arashi_probe", "GPL", pass_all.data(), pass_all.size(), nullptr));
   if (!program) return load_fail("load a BPF program");
+  has_worked = true;
   return {};
 }
 

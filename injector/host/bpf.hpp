@@ -35,7 +35,8 @@ struct Counters {
 // A loaded program with its maps; the kernel keeps them as long as a filter or link holds the program.
 class Classifier {
  public:
-  static Result<Classifier> load(const Impairment& impairment, Hook hook, const OnMatch& act);
+  // Takes one from the host's stock, if it has one, and tells it what to do.
+  static Result<Classifier> load(const Host& host, const Impairment& impairment, Hook hook, const OnMatch& act);
   Classifier(Classifier&&) noexcept;
   Classifier& operator=(Classifier&&) noexcept;
   ~Classifier();
@@ -49,10 +50,19 @@ class Classifier {
   [[nodiscard]] Result<Counters> counters() const;
 
  private:
+  friend class ClassifierStock;
   struct Held;
   explicit Classifier(std::unique_ptr<Held> held);
+  struct Needs {
+    bool way_back = false, learner = false;
+  };
+  static Result<Classifier> load_blank(Needs needs);
+  Result<void> tell(const Impairment& impairment, Hook hook, const OnMatch& act);
   std::unique_ptr<Held> held_;
 };
+
+// Follows a changed set of peers in an attached program: only what differs is written. Blame::missing when the program is gone.
+Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>& before, const std::vector<PeerRule>& now);
 
 // The counters of an attached program, by its kernel id; Blame::missing when the program is gone.
 Result<Counters> counters_of(std::uint32_t program_id);

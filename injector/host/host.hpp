@@ -12,12 +12,16 @@
 
 namespace arashi {
 
-class Workers;  // worker.hpp
+class ClassifierStock;  // classifier_stock.hpp
+class Workers;          // worker.hpp
 
-// What no network fault may touch: the agent's own port and the runners that speak with it.
+// What no network fault may touch. TCP with the agent's port is never hit: at home, in the agent's own namespace, whichever side has that
+// port (a runner there speaks with other agents as well), elsewhere when the far side has it. Everything else between the same two
+// machines, a runner's load above all, is traffic like any other.
 struct ControlPath {
   std::uint16_t agent_port = 0;               // TCP port of the agent's API in the host's namespace; 0: unix socket only
-  std::vector<std::string> runner_addresses;  // v4 or v6 literals
+  std::vector<std::string> runner_addresses;  // of who asks, as the agent sees them; v4 or v6 literals. Never peers of a fault
+  std::vector<std::string> agent_addresses;   // at which they reached the agent. Never peers either
 };
 
 struct Host {
@@ -29,6 +33,7 @@ struct Host {
   std::filesystem::path self = "/proc/self/exe";    // the arashi-agent binary, which is also `arashi-agent worker …`
   ControlPath control;
   std::vector<std::int32_t> protected_pids;  // the agent's own processes: never targets
+  ClassifierStock* classifiers = nullptr;    // BPF programs loaded ahead; null: each is loaded when it is needed
   Workers* workers = nullptr;                // starts worker processes; null in `recover` and in `plan`
 };
 

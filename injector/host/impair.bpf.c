@@ -15,9 +15,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-const volatile struct arashi_rules rules = {};
-const volatile __u64 remote_ports[ARASHI_PORT_WORDS] = {};
-const volatile __u64 local_ports[ARASHI_PORT_WORDS] = {};
+struct arashi_rules rules SEC(".data.rules") = {};
+__u64 remote_ports[ARASHI_PORT_WORDS] SEC(".data.rules") = {};
+__u64 local_ports[ARASHI_PORT_WORDS] SEC(".data.rules") = {};
 
 __u64 beat = 0;      // CLOCK_MONOTONIC of the worker's last sign of life
 __u64 sequence = 0;  // of seeded draws

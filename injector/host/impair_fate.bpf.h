@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 // What becomes of a packet that is hit and not held by a worker: lost, twice, or with a wrong bit. Part of impair.bpf.c, which declares
-// rules and maps. What `fate` does not ask for is no code to the verifier.
+// rules and maps.
 #pragma once
 
-const volatile struct arashi_fate fate = {};
+struct arashi_fate fate SEC(".data.rules") = {};
 
 // What the packets before left behind. Two CPUs at once may both go on from the same state, which does no harm.
 __u8 lost_before = 0, twice_before = 0, corrupt_before = 0;

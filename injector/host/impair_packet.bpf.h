@@ -8,6 +8,7 @@ struct packet {
   __u8 protocol;   // IANA number behind the extension headers
   __u8 has_ports;  // false for fragments behind the first
   __u8 icmp_type;
+  __u8 dscp;
 };
 
 static __always_inline int load(struct __sk_buff* skb, __u32 at, void* to, __u32 length) {
@@ -27,7 +28,7 @@ static __always_inline void read_ports(struct __sk_buff* skb, __u32 at, struct p
     load(skb, at, &packet->icmp_type, 1);
     return;
   }
-  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return;
+  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP && packet->protocol != IPPROTO_SCTP) return;
   if (load(skb, at, ports, sizeof ports) < 0) return;
   packet->source_port = bpf_ntohs(ports[0]);
   packet->destination_port = bpf_ntohs(ports[1]);
@@ -39,6 +40,7 @@ static __always_inline int read_v4(struct __sk_buff* skb, struct packet* packet)
   if (load(skb, 0, &ip, sizeof ip) < 0) return -1;
   map_v4(&packet->source, ip.saddr);
   map_v4(&packet->destination, ip.daddr);
+  packet->dscp = ip.tos >> 2;
   packet->protocol = ip.protocol;
   if ((ip.frag_off & bpf_htons(0x1fff)) == 0) read_ports(skb, ip.ihl * 4, packet);
   return 0;
@@ -55,6 +57,7 @@ static __always_inline int read_v6(struct __sk_buff* skb, struct packet* packet)
   packet->source.prefix = packet->destination.prefix = 128;
   __builtin_memcpy(packet->source.address, &ip.saddr, 16);
   __builtin_memcpy(packet->destination.address, &ip.daddr, 16);
+  packet->dscp = (ip.priority << 2) | (ip.flow_lbl[0] >> 6);  // traffic class without its two ECN bits
   packet->protocol = ip.nexthdr;
 #pragma unroll
   for (int i = 0; i < MOST_HEADERS; ++i) {
@@ -83,7 +86,7 @@ static __always_inline __u8 verdict_of(const struct arashi_peer* peer) {
   return found ? *found : ARASHI_PASS;
 }
 
-static __always_inline int has_bit(const volatile __u64* bits, __u16 port) {
+static __always_inline int has_bit(const __u64* bits, __u16 port) {
   return (bits[(port >> 6) & (ARASHI_PORT_WORDS - 1)] >> (port & 63)) & 1;
 }
 
@@ -95,22 +98,34 @@ static __always_inline int protocol_matches(const struct packet* packet) {
       return packet->protocol == IPPROTO_UDP;
     case ARASHI_ICMP:
       return packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
+    case ARASHI_SCTP:
+      return packet->protocol == IPPROTO_SCTP;
     default:
       return 1;
   }
 }
 
-static __always_inline int is_control_port(const struct packet* packet) {
-  return rules.control_port && packet->protocol == IPPROTO_TCP && packet->has_ports &&
-         (packet->source_port == rules.control_port || packet->destination_port == rules.control_port);
+static __always_inline int dscp_matches(const struct packet* packet) { return !rules.dscp || ((rules.dscp >> packet->dscp) & 1); }
+
+static __always_inline __u16 remote_port_of(const struct packet* packet) {
+  return rules.egress ? packet->destination_port : packet->source_port;
+}
+
+static __always_inline __u16 local_port_of(const struct packet* packet) {
+  return rules.egress ? packet->source_port : packet->destination_port;
+}
+
+// What runners and agents say to each other. Elsewhere than at home an agent is always on the far side, so somebody's own service with that
+// port is hit there.
+static __always_inline int is_control(const struct packet* packet) {
+  if (!rules.control_port || packet->protocol != IPPROTO_TCP || !packet->has_ports) return 0;
+  return remote_port_of(packet) == rules.control_port || (rules.home && local_port_of(packet) == rules.control_port);
 }
 
 static __always_inline int ports_match(const struct packet* packet) {
-  const __u16 remote = rules.egress ? packet->destination_port : packet->source_port;
-  const __u16 local = rules.egress ? packet->source_port : packet->destination_port;
   if ((rules.some_ports || rules.some_local) && !packet->has_ports) return 0;
-  if (rules.some_ports && !has_bit(remote_ports, remote)) return 0;
-  return !rules.some_local || has_bit(local_ports, local);
+  if (rules.some_ports && !has_bit(remote_ports, remote_port_of(packet))) return 0;
+  return !rules.some_local || has_bit(local_ports, local_port_of(packet));
 }
 
 static __always_inline int is_of_the_link(const struct packet* packet) {
@@ -120,16 +135,16 @@ static __always_inline int is_of_the_link(const struct packet* packet) {
 
 static __always_inline int is_hit(struct __sk_buff* skb) {
   struct packet packet = {};
-  if (rules.v4 && skb->protocol == bpf_htons(ETH_P_IP)) {
+  if (skb->protocol == bpf_htons(ETH_P_IP)) {
     if (read_v4(skb, &packet) < 0) return 0;
-  } else if (rules.v6 && skb->protocol == bpf_htons(ETH_P_IPV6)) {
+  } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
     if (read_v6(skb, &packet) < 0) return 0;
   } else {
     return 0;
   }
-  if (is_of_the_link(&packet)) return 0;
-  if (!protocol_matches(&packet) || !ports_match(&packet) || is_control_port(&packet)) return 0;
+  if (is_of_the_link(&packet) || is_control(&packet)) return 0;
+  if (!protocol_matches(&packet) || !ports_match(&packet) || !dscp_matches(&packet)) return 0;
   if (rules.all_peers) return 1;
-  if (verdict_of(rules.egress ? &packet.destination : &packet.source) != ARASHI_HIT) return 0;
-  return !rules.control_peers || verdict_of(rules.egress ? &packet.source : &packet.destination) != ARASHI_CONTROL;
+  if (rules.egress) return verdict_of(&packet.destination) == ARASHI_HIT;
+  return verdict_of(&packet.source) == ARASHI_HIT;
 }

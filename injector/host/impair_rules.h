@@ -4,25 +4,26 @@
 #include <linux/types.h>
 
 enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_CLASSIFY, ARASHI_TELL };
-enum arashi_verdict { ARASHI_PASS, ARASHI_HIT, ARASHI_CONTROL };
-enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP };
+enum arashi_verdict { ARASHI_PASS, ARASHI_HIT };
+enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP, ARASHI_SCTP };
 
+/* Written after the program is loaded, which takes the kernel longer than all the rest of an injection: so it can be loaded ahead. */
 struct arashi_rules {
   __u64 seed;         /* of all that is left to chance, if seeded */
   __u32 mark;         /* of packets that come back from the tap */
   __u32 tap;          /* ifindex to redirect to */
   __u32 device;       /* ifindex that the packets belong to */
   __u32 classid;      /* for ARASHI_CLASSIFY */
+  __u64 dscp;         /* of the 64 code points, those to hit; 0: any */
   __u16 control_port; /* TCP port that is never hit, 0: none */
   __u8 act;           /* enum arashi_act */
   __u8 egress;        /* else ingress */
   __u8 protocol;      /* enum arashi_protocol */
   __u8 seeded;
-  __u8 all_peers;     /* no lookup needed */
-  __u8 control_peers; /* some table entries are ARASHI_CONTROL */
-  __u8 some_ports;    /* remote_ports holds what to hit */
-  __u8 some_local;    /* local_ports likewise */
-  __u8 v4, v6;        /* families that can be hit; code for the other is never verified, which halves the time to load */
+  __u8 home;       /* the agent's own namespace: its port is control on the near side too */
+  __u8 all_peers;  /* no lookup needed */
+  __u8 some_ports; /* remote_ports holds what to hit */
+  __u8 some_local; /* local_ports likewise */
   __u16 judged;       /* skb->tc_index of a packet that matched on its way out: it comes by once more, and is not hit again; 0: it can't */
   __u32 cgroup_level; /* of `cgroup`: 1 is below the root */
   __u64 cgroup;       /* v2 id; only packets of sockets in it or below; 0: all */

@@ -1,6 +1,7 @@
 #include "injector/host/impairment.hpp"
 
 #include "injector/core/json.hpp"
+#include "injector/host/names.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -58,17 +59,26 @@ Json change_of(const Choice& choice, const Impairment& impairment) {
 
 Result<Evidence> apply_impairment(const Host& host, const Json& change) {
   const auto read = TRY(read_change(change));
-  return read.backend->apply(host, read.impairment, read.notes);
+  auto evidence = TRY(read.backend->apply(host, read.impairment, read.notes));
+  if (!read.impairment.traffic.has_names()) return evidence;
+  const auto programs = TRY(read.backend->programs(host, read.impairment));
+  TRY(follow_names(host, read.impairment, programs));
+  add_names(host, read.impairment, evidence);
+  return evidence;
 }
 
 Result<void> revert_impairment(const Host& host, const Json& change) {
   const auto read = TRY(read_change(change));
-  return read.backend->revert(host, read.impairment, read.notes);
+  const auto stopped = stop_following(host, read.impairment);
+  TRY(read.backend->revert(host, read.impairment, read.notes));
+  return stopped;
 }
 
 Result<Evidence> observe_impairment(const Host& host, const Json& change) {
   const auto read = TRY(read_change(change));
-  return read.backend->observe(host, read.impairment, read.notes);
+  auto evidence = TRY(read.backend->observe(host, read.impairment, read.notes));
+  add_names(host, read.impairment, evidence);
+  return evidence;
 }
 
 const Backend* find_backend(std::string_view name) {
@@ -108,6 +118,14 @@ std::vector<std::string> claims_of(const Impairment& impairment) {
 std::string with_scope(std::string because, const Impairment& impairment) {
   if (!impairment.cgroup) return because;
   return "others share the network namespace, so only sockets of cgroup '" + impairment.cgroup->path + "' are hit; " + because;
+}
+
+Achieved matched_value(std::uint64_t matched, std::uint64_t seen) {
+  return {.what = "matched packets",
+          .unit = "count",
+          .requested = {},
+          .achieved = static_cast<double>(matched),
+          .note = std::to_string(matched) + " of " + std::to_string(seen) + " packets seen are of this traffic"};
 }
 
 namespace {

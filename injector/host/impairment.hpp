@@ -54,6 +54,8 @@ struct Backend {
   Result<void> (*revert)(const Host&, const Impairment&, const Json& notes);  // twice, late, half-applied, never applied: still right
   Result<Evidence> (*observe)(const Host&, const Impairment&, const Json& notes);
   std::string (*undo)(const Impairment&);  // in words
+  // The kernel ids of the programs that choose the packets, once applied.
+  Result<std::vector<std::uint32_t>> (*programs)(const Host&, const Impairment&);
 };
 
 // In the order in which `auto` tries them.
@@ -80,6 +82,9 @@ std::vector<std::string> claims_of(const Impairment& impairment);
 
 // Why this backend, and before it whose packets are hit, where it is not the whole namespace.
 std::string with_scope(std::string because, const Impairment& impairment);
+
+// How many of the packets seen were of the traffic that is asked for: none of them is why a fault did not bite.
+Achieved matched_value(std::uint64_t matched, std::uint64_t seen);
 
 // What happened to the packets that matched, as far as a backend knows it.
 struct Fates {

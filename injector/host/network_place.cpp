@@ -2,6 +2,7 @@
 
 #include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
+#include "injector/host/names.hpp"
 #include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
 
@@ -19,15 +20,22 @@ bool is_loopback(const Cidr& cidr) {
   return v4.contains(cidr) || v6.contains(cidr);
 }
 
-// Loopback means another machine's or namespace's loopback elsewhere, so it is only exempt at home.
-Result<void> exempt_control_path(const Host& host, bool at_home, Traffic& traffic) {
-  if (at_home) traffic.control_port = host.control.agent_port;
-  for (const auto& text : host.control.runner_addresses) {
-    const auto runner = TRY(parse_cidr(text));
-    if (!at_home && is_loopback(runner)) continue;
-    traffic.control_peers.push_back(runner);
-    if (std::ranges::find(traffic.peers, runner) != traffic.peers.end())
-      return fail(Blame::refused, "peer ", to_text(runner), " is the runner itself: this fault would cut off the one who ends it");
+bool is_any_of(const Cidr& peer, const std::vector<std::string>& addresses) {
+  return std::ranges::any_of(addresses, [&](const std::string& text) {
+    const auto address = parse_cidr(text);
+    return address && *address == peer;
+  });
+}
+
+// Loopback means another machine's or namespace's loopback elsewhere than at home.
+Result<void> check_not_control(const ControlPath& control, const Traffic& traffic) {
+  for (const auto& peer : traffic.all_peers()) {
+    if (!traffic.at_home && is_loopback(peer)) continue;
+    const char* who = is_any_of(peer, control.runner_addresses) ? "runner" : is_any_of(peer, control.agent_addresses) ? "agent" : nullptr;
+    if (who != nullptr)
+      return fail(Blame::refused, "peer ", to_text(peer), " is the ", who,
+                  " itself, by the address at which this experiment is controlled: name the others, or a block that holds it; the control "
+                  "connection alone is never hit");
   }
   return {};
 }
@@ -39,9 +47,22 @@ Result<void> check_cgroup(const Impairment& impairment) {
               "', which shares its network namespace with others: take direction egress");
 }
 
+// Says so where nothing would be left to hit, instead of a fault that never bites.
+Result<void> exempt_control_path(const ControlPath& control, bool at_home, Traffic& traffic) {
+  traffic.control_port = control.agent_port;
+  traffic.at_home = at_home;
+  const PortRange own{control.agent_port, control.agent_port};
+  const auto only_own = [&](const std::vector<PortRange>& ports) { return ports.size() == 1 && ports.front() == own; };
+  const bool nothing_left = only_own(traffic.ports) || (at_home && only_own(traffic.local_ports));
+  if (control.agent_port != 0 && traffic.protocol == Protocol::tcp && nothing_left)
+    return fail(Blame::refused, "port ", control.agent_port,
+                " is the agent's own: the connections by which this fault is ended are never hit");
+  return {};
+}
+
 Result<void> check_families(netlink::Socket& socket, const Traffic& traffic) {
   const auto has = TRY(families(socket));
-  for (const auto& peer : traffic.peers) {
+  for (const auto& peer : traffic.peers) {  // of a name, one address that can be reached is enough
     if (is_loopback(peer)) continue;
     if (peer.v4() && !has.v4) return fail(Blame::input, "peer ", to_text(peer), " is IPv4, but the target has no IPv4 address");
     const bool all_v6 = peer.prefix == 0;
@@ -95,9 +116,13 @@ Result<std::vector<Device>> choose_devices(netlink::Socket& socket, const Traffi
   const auto present = TRY(links(socket));
   if (named) return named_device(present, *named);
   const auto is_block = [](const Cidr& peer) { return peer.prefix < 128; };
-  // A block may be spread over several devices; the filter asks for the peer anyway.
-  const bool at_loopback = !traffic.peers.empty() && std::ranges::all_of(traffic.peers, is_loopback);
-  if (!at_loopback && (traffic.peers.empty() || std::ranges::any_of(traffic.peers, is_block))) return all_devices(present);
+  // With many peers, asking for the route to each would take longer than all the rest.
+  constexpr std::size_t most_routes = 64;
+  // A block may be spread over several devices, a name may move to another one; the filter asks for the peer anyway.
+  const bool at_loopback = !traffic.peers.empty() && !traffic.has_names() && std::ranges::all_of(traffic.peers, is_loopback);
+  if (!at_loopback &&
+      (traffic.peers.empty() || traffic.peers.size() > most_routes || traffic.has_names() || std::ranges::any_of(traffic.peers, is_block)))
+    return all_devices(present);
   return routed_devices(socket, present, traffic.peers);
 }
 
@@ -154,7 +179,10 @@ Result<Impairment> place_impairment(const Host& host, const std::string& id, con
   impairment.traffic = TRY(traffic_from_params(params));
   TRY(check_cgroup(impairment));
   const bool at_home = impairment.netns.inode == TRY(own_netns(host)).inode;
-  TRY(exempt_control_path(host, at_home, impairment.traffic));
+  TRY(exempt_control_path(host.control, at_home, impairment.traffic));
+  if (impairment.traffic.has_names()) impairment.traffic.resolver = resolver_of(host, victim);
+  TRY(resolve_names(host, impairment));
+  TRY(check_not_control(host.control, impairment.traffic));
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(check_families(socket, impairment.traffic));
   impairment.devices = TRY(choose_devices(socket, impairment.traffic, text_param(params, "device")));

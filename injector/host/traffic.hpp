@@ -19,31 +19,55 @@ struct PortRange {
 Result<PortRange> parse_ports(std::string_view text);  // "6379", "8000-8100"
 std::string to_text(PortRange range);
 
-enum class Protocol { any, tcp, udp, icmp };  // icmp is ICMPv6 for v6
+enum class Protocol { any, tcp, udp, icmp, sctp };  // icmp is ICMPv6 for v6
 std::string_view name_of(Protocol protocol);
+
+// A DSCP by its name or number: "ef", "af41", "cs3", "46" (RFC 2474, 2597, 3246, 5865, 8622).
+Result<std::uint8_t> parse_dscp(std::string_view text);
+std::string dscp_text(std::uint8_t point);
+
+// A host name and what it stands for now.
+struct NamedPeer {
+  std::string name;
+  std::vector<Cidr> addresses;
+  bool operator==(const NamedPeer&) const = default;
+};
+
+// Whose /etc/hosts and /etc/resolv.conf tell what a host name stands for.
+struct Resolver {
+  std::string root = "/", overlay;  // a directory whose files come before root's /etc; empty: none
+  bool operator==(const Resolver&) const = default;
+};
 
 struct Traffic {
   bool egress = true, ingress = false;
-  std::vector<Cidr> peers;   // remote addresses; empty: everyone
-  std::vector<Cidr> except;  // remote addresses never hit
+  std::vector<Cidr> peers;              // remote addresses; none, and no names: everyone
+  std::vector<Cidr> except;             // remote addresses never hit
+  std::vector<NamedPeer> peer_names;    // of peers; asked again and again while the fault is there
+  std::vector<NamedPeer> except_names;  // likewise
+  Resolver resolver;                    // of the names
   Protocol protocol = Protocol::any;
   std::vector<PortRange> ports;        // remote; empty: any, also packets without ports
   std::vector<PortRange> local_ports;  // likewise
-  // The control path, always passed whatever the above says: these peers, and TCP with this port on either side (0: none).
-  std::vector<Cidr> control_peers;
+  std::vector<std::uint8_t> dscp;      // 0 to 63; empty: any
+  // The control path, always passed whatever the above says: TCP with this port (0: none) on the far side, at home on the near one too.
   std::uint16_t control_port = 0;
-  [[nodiscard]] bool hits_v4() const;  // whether any packet of this family can be hit at all
-  [[nodiscard]] bool hits_v6() const;
+  bool at_home = false;                               // the agent's own namespace
+  [[nodiscard]] bool meets_everyone() const;          // no peer is asked for
+  [[nodiscard]] bool has_exceptions() const;          // an exception, or a name of one
+  [[nodiscard]] bool has_names() const;               // something has to be asked again
+  [[nodiscard]] std::vector<Cidr> all_peers() const;  // with what the names stand for now
   bool operator==(const Traffic&) const = default;
 };
 
-// Reads direction, peers, except, protocol, ports, localPorts from canonical parameters; refuses what contradicts itself.
+// Reads direction, peers, except, protocol, ports, localPorts, dscp from canonical parameters; refuses what contradicts itself. Names have
+// no addresses yet.
 Result<Traffic> traffic_from_params(const Json& canonical);
 // "egress tcp to 10.0.0.1, 10.0.0.2 port 6379", for people.
 std::string to_text(const Traffic& traffic);
 
 // What a longest-prefix table must hold so that one lookup of the remote address tells what to do with it.
-enum class Verdict : std::uint8_t { pass = 0, hit = 1, control = 2 };
+enum class Verdict : std::uint8_t { pass = 0, hit = 1 };
 struct PeerRule {
   Cidr block;
   Verdict verdict = Verdict::pass;

@@ -9,7 +9,7 @@
 namespace arashi {
 
 inline constexpr std::array<std::string_view, 3> traffic_directions{"egress", "ingress", "both"};
-inline constexpr std::array<std::string_view, 4> traffic_protocols{"any", "tcp", "udp", "icmp"};
+inline constexpr std::array<std::string_view, 5> traffic_protocols{"any", "tcp", "udp", "icmp", "sctp"};
 
 // What holds when a spec does not say it differs from fault to fault.
 constexpr Param direction_param(std::string_view fallback) {
@@ -35,6 +35,10 @@ inline constexpr Param ports_param{
     .name = "ports", .type = ParamType::list, .summary = "only traffic with these ports of the peer", .example = "[6379, 8000-8100]"};
 inline constexpr Param local_ports_param{
     .name = "localPorts", .type = ParamType::list, .summary = "only traffic with these ports of the target", .example = "[8080]"};
+inline constexpr Param dscp_param{.name = "dscp",
+                                  .type = ParamType::list,
+                                  .summary = "only packets with one of these DSCPs, by name or number",
+                                  .example = "[ef, af41, 8]"};
 inline constexpr Param device_param{.name = "device",
                                     .type = ParamType::text,
                                     .summary = "only on this device; else the one on the way to the peers, or every one but loopback",

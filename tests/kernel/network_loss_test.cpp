@@ -137,13 +137,21 @@ TEST_CASE("a partition from everyone with an exception leaves the exception and 
   CHECK(ping(wire, "-c 1 -W 2 fd77::2").received == 1);
 }
 
-TEST_CASE("the control path passes a partition from everyone") {
+TEST_CASE("the agent's port passes a partition from everyone, and whatever else its machine and the runner's say does not") {
   const Wire wire;
   Host host;
-  host.control = {.agent_port = 0, .runner_addresses = {"10.77.0.3", "127.0.0.1"}};
+  host.control = {.agent_port = 7001, .runner_addresses = {"10.77.0.2"}, .agent_addresses = {}};
+  const auto listen = [](const std::string& port) { return "sh -c 'timeout 30 nc -lk " + port + " </dev/null >/dev/null 2>&1 &'"; };
+  for (const auto* port : {"7001", "7002"}) {
+    REQUIRE(wire.there(listen(port)).exit == 0);
+    REQUIRE(wire.here(listen(port)).exit == 0);
+  }
+  shell("sleep 0.3");
   const Injected fault(host, "network.partition", wire.victim(), Json{{"peers", Json::array()}});
   CHECK(wire.here("ping -q -c 3 -i 0.1 -W 1 10.77.0.2").exit == 1);
-  CHECK(ping(wire, "-i 0.01 -c 20 10.77.0.3").received == 20);
+  CHECK(wire.here("nc -z -w 1 10.77.0.2 7001").exit == 0);   // an agent on the far side
+  CHECK(wire.here("nc -z -w 1 10.77.0.2 7002").exit != 0);   // the runner's own load, say
+  CHECK(wire.there("nc -z -w 1 10.77.0.1 7001").exit != 0);  // somebody's service with that port: no agent lives here
 }
 
 TEST_CASE("UDP fragments behind the first match only without ports, IPv4 and IPv6") {

@@ -116,6 +116,7 @@ TEST_CASE("inconclusive: a fault that bit nobody is no proof") {
   CHECK(run.result["outcome"] == "inconclusive");
   REQUIRE(run.result["faults"].size() == 3);
   for (const auto& fault : run.result["faults"]) CHECK(fault["evidence"]["bit"] == false);
+  CHECK(run.result["reasons"].dump().find("matched no traffic") != std::string::npos);
   check_left_as_found(before, run);
 }
 

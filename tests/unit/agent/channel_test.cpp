@@ -10,7 +10,12 @@ using namespace arashi;
 namespace {
 
 Call some_call() {
-  return {.id = 0xfedcba9876543210U, .method = "POST", .path = "/v1/inject", .body = std::string("{\0}", 3), .peer = "10.0.0.9"};
+  return {.id = 0xfedcba9876543210U,
+          .method = "POST",
+          .path = "/v1/inject",
+          .body = std::string("{\0}", 3),
+          .peer = "10.0.0.9",
+          .reached = "10.0.0.3"};
 }
 
 std::string content(const std::string& framed) { return framed.substr(4); }

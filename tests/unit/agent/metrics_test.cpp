@@ -41,8 +41,22 @@ TEST_CASE("evidence is labelled, and labels are escaped") {
   CHECK(text.find("id=\"over\"") == std::string::npos);
 }
 
+TEST_CASE("what was asked for and what is achieved are there side by side, each with its unit") {
+  auto one = injection("a", Step::active);
+  one.evidence.values = {{.what = "delay", .unit = "ns", .requested = 50e6, .achieved = 50123456, .note = "x"},
+                         {.what = "loss", .unit = "fraction", .requested = 0.01, .achieved = {}, .note = "no packet yet"},
+                         {.what = "matched packets", .unit = "count", .requested = {}, .achieved = 812, .note = ""}};
+  const auto text = metrics_text({}, {.injections = {one, injection("over", Step::reverted)}});
+  const std::string labels = R"(arashi_evidence_value{id="a",experiment="slow \"ledger\"\n",fault="network.impair",)";
+  CHECK(has_line(text, labels + R"(what="delay",unit="ns",kind="requested"} 50000000)"));
+  CHECK(has_line(text, labels + R"(what="delay",unit="ns",kind="achieved"} 50123456)"));
+  CHECK(has_line(text, labels + R"(what="loss",unit="fraction",kind="requested"} 0.01)"));
+  CHECK(text.find(R"(what="loss",unit="fraction",kind="achieved")") == std::string::npos);
+  CHECK(has_line(text, labels + R"(what="matched packets",unit="count",kind="achieved"} 812)"));
+}
+
 TEST_CASE("counters tell outcomes") {
-  Counters counters;
+  Tally counters;
   counters.count({{.id = "a", .step = Step::reverted}, {.id = "b", .step = Step::reverted}, {.id = "c", .step = Step::stuck}});
   counters.injections["active"] = 3;
   counters.leases_expired = 1;

@@ -73,13 +73,38 @@ TEST_CASE("one lookup of the longest prefix says what peers without exceptions s
   CHECK(look_up(rules, "2001:db8::1") == Verdict::pass);
 }
 
-TEST_CASE("a peer inside the control path is not hit, though its prefix is the longer one") {
-  Traffic traffic;
-  traffic.peers = {*parse_cidr("10.1.2.3"), *parse_cidr("10.2.2.3")};
-  traffic.control_peers = {*parse_cidr("10.1.0.0/16")};
+TEST_CASE("what a host name stands for now is a peer, or an exception, like any other") {
+  auto traffic = traffic_with(Json{{"peers", {"10.0.0.1", "ledger.pay"}}, {"except", {"probe.pay"}}});
+  REQUIRE(traffic.peer_names.size() == 1);
+  CHECK(traffic.has_names());
+  CHECK_FALSE(traffic.meets_everyone());
+  CHECK(look_up(peer_rules(traffic), "10.0.0.7") == Verdict::pass);
+  traffic.peer_names.front().addresses = {*parse_cidr("10.0.0.7"), *parse_cidr("10.0.0.8"), *parse_cidr("fd77::7")};
+  traffic.except_names.front().addresses = {*parse_cidr("10.0.0.8")};
   const auto rules = peer_rules(traffic);
-  CHECK(look_up(rules, "10.1.2.3") == Verdict::control);
-  CHECK(look_up(rules, "10.2.2.3") == Verdict::hit);
+  CHECK(look_up(rules, "10.0.0.1") == Verdict::hit);
+  CHECK(look_up(rules, "10.0.0.7") == Verdict::hit);
+  CHECK(look_up(rules, "fd77::7") == Verdict::hit);
+  CHECK(look_up(rules, "10.0.0.8") == Verdict::pass);
+  CHECK(to_text(traffic) == "egress with ledger.pay, 10.0.0.1 except probe.pay");
+  CHECK(Json(traffic).get<Traffic>() == traffic);
+}
+
+TEST_CASE("a peer that is only a name meets nobody until the name stands for something") {
+  CHECK(peer_rules(traffic_with(Json{{"peers", {"ledger.pay"}}})).empty());
+}
+
+TEST_CASE("a DSCP is read by its name or number, and written by its name") {
+  for (const auto& [text, point] :
+       {std::pair{"ef", 46}, {"EF", 46}, {"46", 46}, {"af41", 34}, {"cs7", 56}, {"0", 0}, {"63", 63}, {"va", 44}}) {
+    const auto read = parse_dscp(text);
+    REQUIRE_MESSAGE(read.has_value(), text);
+    CHECK(*read == point);
+  }
+  CHECK(dscp_text(46) == "ef");
+  CHECK(dscp_text(3) == "3");
+  for (const auto* text : {"", "64", "-1", "af44", "e f", "0x2e"}) CHECK_FALSE(parse_dscp(text).has_value());
+  CHECK(to_text(traffic_with(Json{{"dscp", {"46", "af11"}}})) == "egress with everyone, DSCP ef, af11");
 }
 
 TEST_CASE("::/0 is all of IPv6 and none of IPv4") {
@@ -87,16 +112,11 @@ TEST_CASE("::/0 is all of IPv6 and none of IPv4") {
   CHECK(look_up(rules, "2001:db8::1") == Verdict::hit);
   CHECK(look_up(rules, "10.0.0.1") == Verdict::hit);
   CHECK(look_up(rules, "10.0.0.2") == Verdict::pass);
-  CHECK_FALSE(traffic_with(Json{{"peers", {"::/0"}}}).hits_v4());
-  CHECK_FALSE(traffic_with(Json{{"peers", {"10.0.0.1"}}}).hits_v6());
 }
 
-TEST_CASE("without peers everyone is hit but the exceptions and the control path") {
-  auto traffic = traffic_with(Json{{"except", {"10.1.0.0/16"}}});
-  traffic.control_peers = {*parse_cidr("10.2.0.9")};
-  const auto rules = peer_rules(traffic);
+TEST_CASE("without peers everyone is hit but the exceptions") {
+  const auto rules = peer_rules(traffic_with(Json{{"except", {"10.1.0.0/16"}}}));
   CHECK(look_up(rules, "10.1.0.1") == Verdict::pass);
-  CHECK(look_up(rules, "10.2.0.9") == Verdict::control);
   CHECK(look_up(rules, "10.2.0.8") == Verdict::hit);
   CHECK(look_up(rules, "2001:db8::1") == Verdict::hit);
 }
@@ -104,7 +124,7 @@ TEST_CASE("without peers everyone is hit but the exceptions and the control path
 TEST_CASE("contradictions are refused") {
   CHECK_FALSE(traffic_from_params(Json{{"protocol", "icmp"}, {"ports", {"80"}}}).has_value());
   CHECK_FALSE(traffic_from_params(Json{{"peers", {"10.1.2.3"}}, {"except", {"10.0.0.0/8"}}}).has_value());
-  CHECK_FALSE(traffic_from_params(Json{{"peers", {"10.1.2.3", "nonsense"}}}).has_value());
+  CHECK_FALSE(traffic_from_params(Json{{"peers", {"10.1.2.3", "target:wallet"}}}).has_value());
 }
 
 TEST_CASE("direction: egress unless said otherwise") {
@@ -120,10 +140,11 @@ TEST_CASE("traffic survives the journal") {
                                    {"protocol", "tcp"},
                                    {"ports", {"6379", "8000-8100"}},
                                    {"localPorts", {"99"}},
+                                   {"dscp", {"ef"}},
                                    {"direction", "both"}});
-  traffic.control_peers = {*parse_cidr("10.9.9.9")};
   traffic.control_port = 7443;
+  traffic.at_home = true;
   CHECK(Json(traffic).get<Traffic>() == traffic);
   CHECK(to_text(traffic) ==
-        "both directions tcp with 10.0.0.0/8, 2001:db8::/32 except 10.1.2.3, remote port 6379, 8000-8100, local port 99");
+        "both directions tcp with 10.0.0.0/8, 2001:db8::/32 except 10.1.2.3, remote port 6379, 8000-8100, local port 99, DSCP ef");
 }
