@@ -1,6 +1,7 @@
 // One network fault with a peer and a port into a namespace: from the request to the verified effect, against the commands that do nearly
 // the same. The commands' filter only classifies, as not every kernel has an action that drops, so their side is a little favoured.
 #include "injector/fault.hpp"
+#include "injector/host/classifier_stock.hpp"
 #include "tests/bench/network.hpp"
 
 #include <chrono>
@@ -18,7 +19,10 @@ struct Times {
   std::vector<double> inject, revert;
 };
 
-Times ours(const Wire& wire, int rounds) {
+// An agent loads its program ahead; the first of several at once finds it ready, the others load theirs.
+enum class Ready { yes, no };
+
+Times ours(const Wire& wire, int rounds, Ready ready) {
   const Fault& fault = *find_fault("network.impair");
   Victim victim;
   victim.kind = "netns";
@@ -26,9 +30,13 @@ Times ours(const Wire& wire, int rounds) {
   victim.netns = wire.inode();
   victim.netns_path = wire.path();
   const Json asked{{"loss", "1%"}, {"peers", {"10.77.0.2"}}, {"protocol", "tcp"}, {"ports", {"6379"}}};
-  const Host host;
+  ClassifierStock stock;  // as the agent has it
+  Host host;
+  host.classifiers = ready == Ready::yes ? &stock : nullptr;
   Times times;
   for (int i = 0; i < rounds; ++i) {
+    if (ready == Ready::yes) stock.fill();
+    stock.wait();
     auto start = std::chrono::steady_clock::now();
     const Request request{.id = "bench" + std::to_string(100 + i),
                           .experiment = "bench",
@@ -77,11 +85,13 @@ void row(const char* what, const std::vector<double>& fast, const std::vector<do
 
 int main() {
   const Wire wire;
-  ours(wire, 5);
-  const auto fast = ours(wire, 200);
+  ours(wire, 5, Ready::yes);
+  const auto fast = ours(wire, 200, Ready::yes);
+  const auto cold = ours(wire, 50, Ready::no);
   const auto slow = commands(wire, 50);
   std::printf("%-28s %10s %10s %10s %10s %9s\n", "milliseconds", "ours p50", "p99", "tc p50", "p99", "ratio p50");
   row("inject (to verified)", fast.inject, slow.inject);
+  row("inject, program not ready", cold.inject, slow.inject);
   row("revert", fast.revert, slow.revert);
   return 0;
 }

@@ -26,7 +26,7 @@ class TwoMachines {
     must(run({arashi, "pki", "init", pki}));
     must(run({arashi, "pki", "agent", pki, "node", "--address", Pair::right_v4}));
     must(run({arashi, "pki", "runner", pki, "runner"}));
-    agent_.emplace(pair_.right.spawn({agent_binary, "--embedded", "--run-dir", (directory_.path() / "agent").string(), "--socket",
+    agent_.emplace(pair_.right.spawn({agent_binary, "--run-dir", (directory_.path() / "agent").string(), "--socket",
                                       (directory_.path() / "agent.sock").string(), "--listen", std::string(Pair::right_v4) + ":0", "--ca",
                                       pki + "/node/ca.pem", "--certificate", pki + "/node/cert.pem", "--key", pki + "/node/key.pem"}));
     const auto ready = read_line(*agent_, std::chrono::seconds(20)).value_or("");

@@ -1,0 +1,62 @@
+// What the bpf backend costs: TCP's throughput through a fault that matches every packet and loses next to none, beside no fault at all.
+// The two take turns, so that what else the machine does meets both.
+#include "injector/fault.hpp"
+#include "tests/bench/network.hpp"
+
+#include <cstdlib>
+
+using namespace arashi;
+using namespace arashi::bench;
+
+namespace {
+
+double gigabits(const Wire& wire) {
+  return std::atof(
+             output_of("ip netns exec " + wire.here + " iperf3 -c 10.77.0.2 -t 1 -J | jq .end.sum_received.bits_per_second").c_str()) /
+         1e9;
+}
+
+class Fault {
+ public:
+  explicit Fault(const Wire& wire) {
+    Victim victim;
+    victim.kind = "netns";
+    victim.label = wire.here;
+    victim.netns = wire.inode();
+    victim.netns_path = wire.path();
+    const Json asked{{"loss", "0.0000001%"}, {"direction", "both"}, {"peers", {"10.77.0.2"}}, {"protocol", "tcp"}, {"ports", {"5201"}}};
+    auto prepared = fault_.prepare(
+        host_, {.id = "benchbpf", .experiment = "bench", .victim = victim, .params = check_params(fault_.params, asked).canonical});
+    if (!prepared) std::exit((std::fprintf(stderr, "%s\n", prepared.error().message.c_str()), 1));
+    change_ = std::move(prepared->change);
+    if (!fault_.apply(host_, change_)) std::exit((std::fprintf(stderr, "not applied\n"), 1));
+  }
+  ~Fault() { (void)fault_.revert(host_, change_); }
+  Fault(const Fault&) = delete;
+  Fault& operator=(const Fault&) = delete;
+
+ private:
+  const Host host_;
+  const ::arashi::Fault& fault_ = *find_fault("network.impair");
+  Json change_;
+};
+
+}  // namespace
+
+int main() {
+  const Wire wire;
+  must("ip netns exec " + wire.there + " sh -c 'iperf3 -s -D -I /tmp/" + wire.there + ".pid'");
+  must("sleep 0.5");
+  std::vector<double> without;
+  std::vector<double> with;
+  for (int i = 0; i < 15; ++i) {
+    without.push_back(gigabits(wire));
+    const Fault fault(wire);
+    with.push_back(gigabits(wire));
+  }
+  output_of("kill $(tr -d '\\0' </tmp/" + wire.there + ".pid); rm -f /tmp/" + wire.there + ".pid");
+  const double ratio = percentile(with, 0.5) / percentile(without, 0.5);
+  std::printf("TCP through a bpf fault at 0 %% loss: %.2f of %.2f Gbit/s, ratio %.3f (hold 0.95)\n", percentile(with, 0.5),
+              percentile(without, 0.5), ratio);
+  return 0;
+}
