@@ -188,6 +188,8 @@ std::string to_text(const Traffic& traffic) {
   return text;
 }
 
+bool Traffic::hits_v4() const { return peers.empty() || has_names() || std::ranges::any_of(peers, &Cidr::v4); }
+bool Traffic::hits_v6() const { return peers.empty() || has_names() || !std::ranges::all_of(peers, &Cidr::v4); }
 bool Traffic::meets_everyone() const { return peers.empty() && peer_names.empty(); }
 bool Traffic::has_exceptions() const { return !except.empty() || !except_names.empty(); }
 bool Traffic::has_names() const { return !peer_names.empty() || !except_names.empty(); }

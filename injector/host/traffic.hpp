@@ -52,7 +52,9 @@ struct Traffic {
   std::vector<std::uint8_t> dscp;      // 0 to 63; empty: any
   // The control path, always passed whatever the above says: TCP with this port (0: none) on the far side, at home on the near one too.
   std::uint16_t control_port = 0;
-  bool at_home = false;                               // the agent's own namespace
+  bool at_home = false;                // the agent's own namespace
+  [[nodiscard]] bool hits_v4() const;  // whether any packet of this family can be hit at all
+  [[nodiscard]] bool hits_v6() const;
   [[nodiscard]] bool meets_everyone() const;          // no peer is asked for
   [[nodiscard]] bool has_exceptions() const;          // an exception, or a name of one
   [[nodiscard]] bool has_names() const;               // something has to be asked again
