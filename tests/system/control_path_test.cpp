@@ -83,7 +83,7 @@ TEST_CASE("the runner renews, asks and reverts through a fault that loses everyt
   CHECK_FALSE(machines.reaches_v6());
   const auto status = machines.left(machines.command({"status"}));
   CHECK_MESSAGE(status.exit_code == 0, status.output);
-  CHECK(status.output.find("matched") != std::string::npos);
+  CHECK(status.output.find("matching packets") != std::string::npos);
   REQUIRE(eventually([&] { return machines.reaches(); }, std::chrono::seconds(20)));
   CHECK(boot_now() - cut_at > std::chrono::milliseconds(6500));  // it stood until its end: the lease was renewed
   CHECK(run.wait(boot_now() + std::chrono::seconds(20)).has_value());
