@@ -20,10 +20,10 @@ struct arashi_rules {
   __u8 egress;        /* else ingress */
   __u8 protocol;      /* enum arashi_protocol */
   __u8 seeded;
-  __u8 home;       /* the agent's own namespace: its port is control on the near side too */
-  __u8 all_peers;  /* no lookup needed */
-  __u8 some_ports; /* remote_ports holds what to hit */
-  __u8 some_local; /* local_ports likewise */
+  __u8 home;          /* the agent's own namespace: its port is control on the near side too */
+  __u8 all_peers;     /* no lookup needed */
+  __u8 some_ports;    /* remote_ports holds what to hit */
+  __u8 some_local;    /* local_ports likewise */
   __u16 judged;       /* skb->tc_index of a packet that matched on its way out: it comes by once more, and is not hit again; 0: it can't */
   __u32 cgroup_level; /* of `cgroup`: 1 is below the root */
   __u64 cgroup;       /* v2 id; only packets of sockets in it or below; 0: all */
