@@ -7,10 +7,11 @@ set -euo pipefail
 
 readonly to_build="build-essential cmake ninja-build pkg-config clang-14 llvm-14 bpftool libbpf-dev libelf-dev zlib1g-dev
   libboost-dev libboost-filesystem-dev nlohmann-json3-dev libcli11-dev doctest-dev libyaml-cpp-dev libcurl4-openssl-dev libssl-dev
-  libhowardhinnant-date-dev libhiredis-dev libseccomp-dev libcap-dev libprotobuf-dev protobuf-compiler"
-readonly to_run="iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server"
+  libhowardhinnant-date-dev libhiredis-dev libseccomp-dev libcap-dev libnftables-dev libprotobuf-dev
+  protobuf-compiler"
+readonly to_run="libnftables1 iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server"
 readonly to_test="prometheus iperf3 user-mode-linux runc jq strace tcpdump chromium netcat-openbsd nftables clang-tidy-14
-  clang-format-14 libclang-rt-14-dev kmod ethtool"
+  clang-format-14 libclang-rt-14-dev kmod ethtool dnsmasq-base bind9-dnsutils"
 readonly services="nginx redis-server prometheus"  # brought by packages above; the demo runs the programs itself
 
 export PATH=$PATH:/usr/sbin:/sbin

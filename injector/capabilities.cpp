@@ -41,6 +41,11 @@ constexpr std::array known_features{
     Known{"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
     Known{"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
     Known{"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},
+    Known{"sock_destroy", "ending TCP connections by SOCK_DESTROY: network.reset, network.partition with established: cut",
+          "Linux 4.9 or later with CONFIG_INET_DIAG_DESTROY; `modprobe tcp_diag`"},
+    Known{"nft", "nftables tables that go with their holder: network.reset of new connections, dns.answer",
+          "Linux 5.12 or later with nf_tables (`modprobe nf_tables`), and the package libnftables1 (elsewhere: nftables)"},
+    Known{"conntrack", "the kernel's table of tracked connections: dns.answer, conntrack.exhaust", "`modprobe nf_conntrack_netlink`"},
 };
 
 void add_features(std::vector<Capability>& list) {

@@ -12,9 +12,11 @@ namespace arashi::workers {
 // holder. Add one: its file beside this one, a line in worker_main.cpp's table.
 using Engine = Result<void> (*)(const Json& config);
 
+Result<void> run_dns(const Json& config);
 Result<void> run_down(const Json& config);
 Result<void> run_kill(const Json& config);
 Result<void> run_names(const Json& config);
+Result<void> run_reset(const Json& config);
 Result<void> run_tap(const Json& config);
 
 // Reads the configuration from standard input and runs the engine; the process's exit code.

@@ -2,7 +2,11 @@
 
 #include "injector/core/fd.hpp"
 #include "injector/core/units.hpp"
+#include "injector/host/conntrack.hpp"
 #include "injector/host/netlink.hpp"
+#include "injector/host/netns.hpp"
+#include "injector/host/nft.hpp"
+#include "injector/host/sock_diag.hpp"
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -14,7 +18,6 @@
 #include <linux/tc_act/tc_mirred.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -27,7 +30,6 @@
 #include <optional>
 #include <span>
 #include <system_error>
-#include <thread>
 
 namespace arashi {
 
@@ -173,24 +175,11 @@ Result<void> try_tun() {
 
 // What was made inside is gone with the namespace, whose last holders are the thread and the socket.
 Result<void> in_scratch_netns(const std::function<void(Socket&)>& act) {
-  Result<void> outcome;
-  const auto body = [&] {
-    if (unshare(CLONE_NEWNET) != 0) {
-      outcome = sys_fail("make a scratch network namespace");
-      return;
-    }
-    auto socket = Socket::open();
-    if (socket)
-      act(*socket);
-    else
-      outcome = pass(socket.error());
-  };
-  try {
-    std::thread(body).join();
-  } catch (const std::system_error& error) {
-    return fail(Blame::system, "start a thread: ", error.what());
-  }
-  return outcome;
+  return in_new_netns([&act]() -> Result<void> {
+    auto socket = TRY(Socket::open());
+    act(socket);
+    return {};
+  });
 }
 
 struct Trial {
@@ -209,6 +198,9 @@ constexpr std::array trials{
     Trial{"tcx", [](Socket&) { return try_tcx(); }},
     Trial{"tun", [](Socket&) { return try_tun(); }},
     Trial{"bpf", [](Socket&) { return try_bpf(); }},
+    Trial{"sock_destroy", [](Socket&) { return probe_sock_destroy(); }},
+    Trial{"nft", [](Socket&) { return probe_nft(); }},
+    Trial{"conntrack", [](Socket&) { return probe_conntrack(); }},
 };
 constexpr std::size_t for_egress = 3;  // of the trials above
 constexpr std::size_t for_ingress = 6;

@@ -10,7 +10,7 @@
 namespace arashi {
 
 struct KernelFeature {
-  std::string_view name;  // "netem", "prio", "cls_bpf", "ifb", "mirred", "clsact", "tcx", "tun", "bpf"
+  std::string_view name;  // "netem", "prio", "cls_bpf", "ifb", "mirred", "clsact", "tcx", "tun", "bpf", "sock_destroy", "nft", "conntrack"
   Result<void> works;     // the error is what the kernel said
 };
 

@@ -208,6 +208,31 @@ Result<Ack> Socket::change(Message message) {
   }
 }
 
+Result<Ack> Socket::change_all(std::vector<Message> messages) {
+  std::vector<std::byte> all;
+  const auto first = sequence_ + 1;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const bool is_frame = i == 0 || i + 1 == messages.size();  // NFNL_MSG_BATCH_BEGIN and _END are not answered
+    std::uint16_t flags = 0;
+    std::memcpy(&flags, messages[i].bytes().data() + offsetof(nlmsghdr, nlmsg_flags), sizeof flags);
+    messages[i].flags(static_cast<std::uint16_t>(is_frame ? flags : flags | NLM_F_ACK));
+    messages[i].number(++sequence_);
+    const auto bytes = messages[i].bytes();
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  if (::send(fd_.get(), all.data(), all.size(), 0) < 0) return sys_fail("send to netlink");
+  const auto last = sequence_ - 1;
+  for (;;) {
+    const auto bytes = TRY(receive());
+    Bytes rest = bytes;
+    while (const auto part = cut_message(rest)) {
+      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < first) continue;
+      const auto ack = ack_of(*part);
+      if (!ack || part->head.nlmsg_seq == last) return ack;
+    }
+  }
+}
+
 Result<std::vector<Reply>> Socket::dump(Message message) {
   message.flags(NLM_F_REQUEST | NLM_F_DUMP);
   TRY(send(message));

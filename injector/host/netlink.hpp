@@ -88,6 +88,7 @@ class Socket {
   static Result<Socket> open(Family family = Family::route);                   // in the calling thread's namespace
   static Result<Socket> open(const Fd& netns, Family family = Family::route);  // in that one
   Result<Ack> change(Message message);                                         // waits for the kernel's ack
+  Result<Ack> change_all(std::vector<Message> messages);  // nfnetlink's batch: all or nothing; the first refusal, else the last's ack
   Result<std::vector<Reply>> dump(Message message);
   Result<std::optional<Reply>> get(Message message, Ack* ack = nullptr);  // one object (a link, a route); none if the kernel refuses
 

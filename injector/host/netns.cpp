@@ -51,20 +51,33 @@ Result<Fd> open_netns(const Host& host, const Netns& netns) {
   return fail(Blame::missing, "network namespace ", netns.inode, " ('", netns.path, "') is gone");
 }
 
-Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act) {
+namespace {
+
+// On a thread of its own, so that the others never move.
+Result<void> apart(const std::function<Result<void>()>& act) {
   Result<void> outcome;
-  const auto body = [&] {
-    if (setns(netns.get(), CLONE_NEWNET) != 0)
-      outcome = sys_fail("enter the network namespace");
-    else
-      outcome = act();
-  };
   try {
-    std::thread(body).join();
+    std::thread([&] { outcome = act(); }).join();
   } catch (const std::system_error& error) {
     return fail(Blame::system, "start a thread: ", error.what());
   }
   return outcome;
+}
+
+}  // namespace
+
+Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act) {
+  return apart([&]() -> Result<void> {
+    if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
+    return act();
+  });
+}
+
+Result<void> in_new_netns(const std::function<Result<void>()>& act) {
+  return apart([&]() -> Result<void> {
+    if (unshare(CLONE_NEWNET) != 0) return sys_fail("make a scratch network namespace");
+    return act();
+  });
 }
 
 void to_json(Json& json, const Netns& netns) { json = Json{{"path", netns.path}, {"inode", netns.inode}}; }

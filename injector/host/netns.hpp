@@ -28,6 +28,9 @@ Result<Fd> open_netns(const Host& host, const Netns& netns);
 // Runs `act` on a short-lived thread inside the namespace and waits for it. Sockets opened there stay there.
 Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act);
 
+// The same in a namespace made for the purpose, which is gone afterwards: for trying what the kernel can do.
+Result<void> in_new_netns(const std::function<Result<void>()>& act);
+
 void to_json(Json& json, const Netns& netns);
 void from_json(const Json& json, Netns& netns);
 

@@ -135,7 +135,7 @@ Result<void> spare_ways_to_runners(const Host& host, netlink::Socket& socket, co
       return fail(Blame::refused, "runner ", text, " speaks with the agent by ", device.name, cut_off);
   }
   if (host.control.agent_port == 0) return {};
-  for (const auto* text : {"0.0.0.0", "::"}) {
+  for (const auto* text : {"192.0.2.1", "2001:db8::1"}) {  // addresses that nobody has: they go where the default route goes
     const auto anyone = TRY(parse_cidr(text));
     if (TRY(route_device(socket, anyone)) == device.index)
       return fail(Blame::refused, device.name, " carries this machine's default route", cut_off);
@@ -168,6 +168,15 @@ Result<Netns> netns_of(const Host& host, const Victim& victim) {
       Blame::refused, victim.label,
       " shares its network namespace with others, whom this would hit as well; aim at the node or at the network namespace, if that "
       "is meant");
+}
+
+Result<TrafficPlace> place_traffic(const Host& host, const Victim& victim, const Json& params) {
+  TrafficPlace place{.netns = TRY(netns_of(host, victim)), .traffic = TRY(traffic_from_params(params))};
+  const bool at_home = place.netns.inode == TRY(own_netns(host)).inode;
+  TRY(exempt_control_path(host, at_home, place.traffic));
+  auto socket = TRY(socket_in(host, place.netns));
+  TRY(check_families(socket, place.traffic));
+  return place;
 }
 
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params) {

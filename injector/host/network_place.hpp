@@ -17,6 +17,13 @@ Result<Netns> netns_of(const Host& host, const Victim& victim);
 // machine's loopback and, where the agent has a TCP port, the device of its default route.
 Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device);
 
+// Where a fault that knows no devices goes, and its traffic with the control path exempt; refuses what place_impairment refuses.
+struct TrafficPlace {
+  Netns netns;
+  Traffic traffic;
+};
+Result<TrafficPlace> place_traffic(const Host& host, const Victim& victim, const Json& params);
+
 // Everything of an Impairment but its effects. Refuses what could not bite (no such device, no route to a peer, a v6 peer where there is no
 // v6), what would hit more than the victim (network_scope.hpp), and what would cut the control path.
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params);

@@ -49,6 +49,8 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
       {"command.run", {{{"command", {"touch", file}}, {"undo", {"rm", "-f", file}}, {"verify", {"test", "-e", file}}}}},
       {"network.impair", {{{"loss", "50%"}, {"direction", "both"}}, {{"delay", "20ms"}}, {{"loss", "50%"}, {"peers", {peer}}}}},
       {"network.down", {{{"device", "eth0"}}, {{"device", "eth0"}, {"every", "1s"}}}},
+      {"network.reset", {{{"new", "50%"}, {"every", "1s"}}, Json::object()}},
+      {"dns.answer", {{{"answer", "servfail"}}}},
       {"network.partition", {{{"peers", {peer}}}}},
   };
   Json examples = Json::object();

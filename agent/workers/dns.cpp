@@ -1,0 +1,196 @@
+// The engine behind dns.answer: queries of the target come here by a redirecting rule. Those that match get the answer that is asked for;
+// all others go, byte for byte, where they were going, and their answers come back. When this process ends, its rule goes with it.
+#include "agent/workers/channel.hpp"
+#include "agent/workers/dns_streams.hpp"
+#include "agent/workers/worker_main.hpp"
+#include "injector/core/json.hpp"
+#include "injector/host/conntrack.hpp"
+#include "injector/host/netns.hpp"
+#include "injector/host/nft.hpp"
+
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+
+namespace arashi::workers {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t largest_packet = 65535;
+constexpr std::size_t most_waiting = 4096;  // queries on their way or held back; the oldest gives way, as in a full buffer
+constexpr Duration longest_wait = 10s;      // for the answer of the server that was asked
+constexpr Duration stats_every = 200ms;
+constexpr int ports_tried = 20;
+
+// A query on its way to the server it was meant for.
+struct Asked {
+  Fd socket;
+  dns::SocketName client;
+  int listener = -1;
+  Duration until{};
+};
+
+// A query that is held back.
+struct Held {
+  std::vector<std::byte> query;
+  dns::SocketName client;
+  int listener = -1;
+  dns::Fate fate;
+};
+
+class Loop {
+ public:
+  Loop(dns::Rules& rules, std::vector<Fd> listeners, netlink::Socket conntrack, const NftTable& table)
+      : rules_(rules), listeners_(std::move(listeners)), conntrack_(std::move(conntrack)), table_(table) {}
+
+  Result<void> run() {
+    while (true) {
+      wait();
+      if (ended_) return {};
+      for (const auto& listener : listeners_) read_queries(listener.get());
+      pass_answers();
+      for (auto due = held_.begin(); due != held_.end() && due->first <= boot_now(); due = held_.erase(due)) settle(due->second);
+      std::erase_if(asked_, [now = boot_now()](const Asked& each) { return each.until <= now; });
+      TRY(tell());
+    }
+  }
+
+ private:
+  void wait() {
+    std::vector<pollfd> watched{{Channel::input(), POLLIN, 0}};
+    for (const auto& listener : listeners_) watched.push_back({listener.get(), POLLIN, 0});
+    for (const auto& each : asked_) watched.push_back({each.socket.get(), POLLIN, 0});
+    auto left = stats_every;
+    if (!held_.empty()) left = std::clamp(held_.begin()->first - boot_now(), Duration{}, left);
+    const auto whole = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec timeout{whole.count(), (left - whole).count()};
+    if (::ppoll(watched.data(), watched.size(), &timeout, nullptr) > 0) ended_ = watched.front().revents != 0;
+  }
+
+  void read_queries(int listener) {
+    for (int burst = 0; burst < 64; ++burst) {
+      Held query{.query = std::vector<std::byte>(largest_packet), .client = {}, .listener = listener, .fate = {}};
+      const auto got =
+          ::recvfrom(listener, query.query.data(), query.query.size(), MSG_DONTWAIT, query.client.address(), &query.client.length);
+      if (got < 0) return;
+      query.query.resize(static_cast<std::size_t>(got));
+      query.fate = rules_.fate_of(query.query);
+      if (query.fate.delay == Duration{}) {
+        settle(query);
+      } else {
+        if (held_.size() >= most_waiting) held_.erase(held_.begin());
+        held_.emplace(boot_now() + query.fate.delay, std::move(query));
+      }
+    }
+  }
+
+  void settle(const Held& query) {
+    if (query.fate.act == dns::Act::pass) return ask(query);
+    if (query.fate.act == dns::Act::answer)
+      ::sendto(query.listener, query.fate.answer.data(), query.fate.answer.size(), 0, query.client.address(), query.client.length);
+  }
+
+  void ask(const Held& query) {
+    const auto here = dns::name_of_socket(query.listener);
+    const auto server = original_destination(conntrack_, here.endpoint(), query.client.endpoint());
+    if (!server || !*server) return;
+    auto socket = dns::connect_to(**server, SOCK_DGRAM);
+    if (!socket || ::send(socket->get(), query.query.data(), query.query.size(), 0) < 0) return;
+    if (asked_.size() >= most_waiting) asked_.pop_front();
+    asked_.push_back({std::move(*socket), query.client, query.listener, boot_now() + longest_wait});
+  }
+
+  void pass_answers() {
+    std::vector<std::byte> buffer(largest_packet);
+    std::erase_if(asked_, [&buffer](const Asked& each) {
+      const auto got = ::recv(each.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got < 0) return errno != EAGAIN && errno != EINTR;
+      ::sendto(each.listener, buffer.data(), static_cast<std::size_t>(got), 0, each.client.address(), each.client.length);
+      return true;
+    });
+  }
+
+  Result<void> tell() {
+    if (boot_now() < next_stats_) return {};
+    next_stats_ = boot_now() + stats_every;
+    TRY(table_.counters());  // someone may have taken the table away: then there is no fault any more
+    channel_.stats(rules_.stats(), boot_now());
+    return {};
+  }
+
+  dns::Rules& rules_;
+  std::vector<Fd> listeners_;
+  netlink::Socket conntrack_;
+  const NftTable& table_;
+  std::deque<Asked> asked_;
+  std::multimap<Duration, Held> held_;
+  Channel channel_;
+  Duration next_stats_{};
+  bool ended_ = false;
+};
+
+struct Listeners {
+  std::uint16_t port = 0;
+  std::vector<Fd> packets, streams;
+};
+
+// UDP and TCP, IPv4 and (where there is any) IPv6, all on one port of loopback.
+Result<Listeners> listen_on(std::uint16_t port) {
+  Listeners all;
+  for (const char* address : {"127.0.0.1", "::1"})
+    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+      const AddressPort here{.address = TRY(parse_cidr(address)), .port = all.port == 0 ? port : all.port};
+      auto socket = dns::listen_at(here, type);
+      if (!socket && !here.address.v4() && socket.error().blame == Blame::missing) continue;  // a namespace without IPv6
+      if (!socket) return pass(socket.error());
+      if (all.port == 0) all.port = dns::name_of_socket(socket->get()).endpoint().port;
+      (type == SOCK_DGRAM ? all.packets : all.streams).push_back(std::move(*socket));
+    }
+  return all;
+}
+
+Result<Listeners> listen_anywhere() {
+  Result<Listeners> all = listen_on(0);
+  for (int tries = 1; tries < ports_tried && !all && all.error().blame == Blame::refused; ++tries) all = listen_on(0);
+  return all;
+}
+
+// In front of other translations of destinations, such as a container engine's own resolver.
+std::string rules_text(const Json& config, std::uint16_t port) {
+  const auto cgroup = config.value("cgroup", std::string());
+  const auto of_target =
+      cgroup.empty() ? std::string() : "socket cgroupv2 level " + std::to_string(config.at("level").get<int>()) + " \"" + cgroup + "\" ";
+  std::string text = "  counter queries { }\n  chain others {\n" + pass_others(config.at("traffic").get<Traffic>(), Remote::destination) +
+                     "  }\n  chain out {\n    type nat hook output priority -110; policy accept;\n    meta mark " +
+                     std::to_string(dns::mark) + " accept\n";
+  for (const std::string protocol : {"udp", "tcp"}) {
+    const auto query = "    " + of_target + protocol + " dport 53 ";
+    text += query + "jump others\n" + query + "counter name \"queries\" redirect to :" + std::to_string(port) + "\n";
+  }
+  return text + "  }\n";
+}
+
+}  // namespace
+
+Result<void> run_dns(const Json& config) {
+  const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
+  if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
+  auto conntrack = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
+  auto listeners = TRY(listen_anywhere());
+  dns::Rules rules(config);
+  for (auto& stream : listeners.streams) dns::serve_streams(std::move(stream), rules);
+  const auto table = TRY(NftTable::make(config.at("id").get<std::string>(), rules_text(config, listeners.port)));
+  Channel::ready(rules.stats());
+  const auto outcome = Loop(rules, std::move(listeners.packets), std::move(conntrack), table).run();
+  if (!outcome) Channel::problem(outcome.error().message);
+  ::_exit(outcome ? 0 : 1);  // the streams' threads still run, and use what a return would destroy
+}
+
+}  // namespace arashi::workers

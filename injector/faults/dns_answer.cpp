@@ -1,0 +1,194 @@
+// Names that do not resolve, resolve late, or to another address: a worker of ours answers the target's queries that match.
+#include "injector/core/json.hpp"
+#include "injector/fault.hpp"
+#include "injector/host/cgroup.hpp"
+#include "injector/host/conntrack.hpp"
+#include "injector/host/dns_message.hpp"
+#include "injector/host/network_place.hpp"
+#include "injector/host/nft.hpp"
+#include "injector/host/qdisc.hpp"
+#include "injector/host/traffic_params.hpp"
+#include "injector/host/worker.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace arashi {
+
+extern const Fault dns_answer_fault;
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr Duration start_patience = 5s;
+constexpr double longest_delay = 60e9;             // ns
+constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
+constexpr std::array<std::string_view, 5> answers{"pass", "nxdomain", "servfail", "timeout", "address"};
+
+constexpr std::array params{
+    Param{.name = "answer",
+          .type = ParamType::choice,
+          .summary = "pass: what the server says (with a delay); timeout: none; address: what `addresses` says",
+          .example = "nxdomain",
+          .fallback = "pass",
+          .choices = answers},
+    Param{.name = "delay",
+          .type = ParamType::duration,
+          .summary = "how long the query is held before it is answered or passed on",
+          .example = "300ms",
+          .least = 0,
+          .most = longest_delay},
+    Param{.name = "addresses",
+          .type = ParamType::list,
+          .summary = "with answer: address, what the names resolve to; v4 for A, v6 for AAAA, nothing for the other family if it has none",
+          .example = "[10.0.0.9, \"2001:db8::9\"]"},
+    Param{.name = "names",
+          .type = ParamType::list,
+          .summary = "only these names, '*' stands for any text; none: every name",
+          .example = "[db.example.com, \"*.cluster.local\"]"},
+    Param{.name = "types", .type = ParamType::list, .summary = "only queries of these types; none: every type", .example = "[A, AAAA]"},
+    Param{.name = "share", .type = ParamType::percent, .summary = "how many of the matching queries", .example = "20%", .fallback = "100%"},
+    Param{.name = "peers",
+          .type = ParamType::list,
+          .summary = "only queries to servers with these addresses or blocks, v4 and v6; none: to every server",
+          .example = "[10.0.0.53]"},
+    except_param,
+    Param{.name = "seed",
+          .type = ParamType::integer,
+          .summary = "makes the choice of queries the same each time",
+          .example = "7",
+          .least = 0,
+          .most = largest_seed},
+};
+
+Result<Json> addresses_of(const Json& given, const std::string& answer) {
+  Json addresses = Json::array();
+  for (const auto& text : list_param(given, "addresses")) {
+    const auto address = TRY(parse_cidr(text));
+    if (address.prefix != 128) return fail(Blame::input, "addresses: '", text, "' is a block, and a name resolves to single addresses");
+    addresses.push_back(to_text(address));
+  }
+  if (answer == "address" && addresses.empty()) return fail(Blame::input, "answer: address needs addresses");
+  if (answer != "address" && !addresses.empty()) return fail(Blame::input, "addresses are for answer: address, not for answer: ", answer);
+  return addresses;
+}
+
+Result<Json> types_of(const Json& given) {
+  Json types = Json::array();
+  for (const auto& text : list_param(given, "types")) {
+    const auto type = dns::type_of(text);
+    if (!type) return fail(Blame::input, "types: '", text, "' is no type of DNS record, such as A, AAAA or SRV");
+    types.push_back(*type);
+  }
+  return types;
+}
+
+Result<Json> rules_of(const Json& given) {
+  const auto answer = text_param(given, "answer").value_or("pass");
+  const auto delay = duration_param(given, "delay").value_or(Duration{});
+  if (answer == "pass" && delay == Duration{}) return fail(Blame::input, "nothing is asked for: give an answer or a delay");
+  if (answer == "timeout" && delay > Duration{}) return fail(Blame::input, "answer: timeout gives no answer that a delay could hold back");
+  if (number_param(given, "share").value_or(1) <= 0) return fail(Blame::input, "share: nothing of it would be hit");
+  for (const auto& name : list_param(given, "names")) TRY(dns::check_pattern(name));
+  Json rules{{"answer", answer},
+             {"delay", delay.count()},
+             {"addresses", TRY(addresses_of(given, answer))},
+             {"names", list_param(given, "names")},
+             {"types", TRY(types_of(given))},
+             {"share", number_param(given, "share").value_or(1)}};
+  if (const auto seed = number_param(given, "seed")) rules["seed"] = static_cast<std::uint64_t>(*seed);
+  return rules;
+}
+
+// Of a cgroup or unit only its own processes are hit, as its namespace may be shared. nft knows cgroups by their path below
+// /sys/fs/cgroup and their depth.
+struct Scope {
+  std::string path;
+  int level = 0;
+};
+Result<std::optional<Scope>> scope_of(const Host& host, const Victim& victim) {
+  if (victim.kind != "cgroup" && victim.kind != "unit") return std::optional<Scope>{};
+  for (const auto& hierarchy : hierarchies(host)) {
+    const auto below = fs::path(victim.cgroup_path).lexically_relative(hierarchy.root);
+    if (hierarchy.name != "v2" || below.empty() || *below.begin() == ".." || below == ".") continue;
+    const auto path = fs::path(victim.cgroup_path).lexically_relative("/sys/fs/cgroup");
+    if (path.empty() || *path.begin() == "..")
+      return fail(Blame::unsupported, "cgroup v2 is not mounted below /sys/fs/cgroup, where nft looks");
+    return std::optional(Scope{path.string(), static_cast<int>(std::distance(below.begin(), below.end()))});
+  }
+  return fail(Blame::unsupported, victim.label, " is no cgroup of version 2, by which its queries could be told from those of others");
+}
+
+Result<void> must_have_loopback(const Host& host, const Netns& netns) {
+  auto socket = TRY(socket_in(host, netns));
+  for (const auto& link : TRY(links(socket)))
+    if (link.loopback && link.up) return {};
+  return fail(Blame::refused, "the loopback of the target's network namespace is down, and queries are answered there");
+}
+
+Result<Prepared> prepare(const Host& host, const Request& request) {
+  auto rules = TRY(rules_of(request.params));
+  const auto scope = TRY(scope_of(host, request.victim));
+  auto place_of = request.victim;
+  if (scope && place_of.netns != 0) place_of.kind = "netns";
+  const auto place = TRY(place_traffic(host, place_of, request.params));
+  TRY(must_have_loopback(host, place.netns));
+  TRY(probe_nft());
+  TRY(probe_conntrack());
+  Prepared prepared;
+  prepared.change = std::move(rules);
+  prepared.change.update(Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}});
+  if (scope) prepared.change.update(Json{{"cgroup", scope->path}, {"level", scope->level}});
+  prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (scope ? "/" + scope->path : "")};
+  prepared.mechanism = "nft, dns worker";
+  prepared.because = "queries to port 53 are redirected to a worker, which passes on all that do not match";
+  prepared.undo = "end the worker, whose redirecting rule goes with it";
+  return prepared;
+}
+
+Evidence evidence_of(const Json& change, const Json& stats) {
+  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
+  Evidence evidence{.in_place = true,
+                    .bit = number("affected") > 0,
+                    .seen = number("queries"),
+                    .affected = number("affected"),
+                    .values = {},
+                    .detail = {}};
+  Achieved share{.what = "queries hit", .unit = "fraction", .requested = change.at("share").get<double>(), .achieved = {}, .note = {}};
+  if (number("matched") > 0) share.achieved = static_cast<double>(number("affected")) / static_cast<double>(number("matched"));
+  share.note = std::to_string(number("affected")) + " of " + std::to_string(number("matched")) + " matching queries";
+  evidence.values.push_back(std::move(share));
+  evidence.detail = std::to_string(number("queries")) + " queries, of which " + std::to_string(number("affected")) +
+                    " were hit (answer: " + change.at("answer").get<std::string>() + ")";
+  return evidence;
+}
+
+Result<Evidence> apply(const Host& host, const Json& change) {
+  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
+  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
+  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience)));
+}
+
+Result<void> revert(const Host& host, const Json& change) { return stop_processes(host, change.at("id").get<std::string>()); }
+
+Result<Evidence> observe(const Host& host, const Json& change) {
+  const auto id = change.at("id").get<std::string>();
+  if (host.workers == nullptr || !host.workers->state(id).alive)
+    return fail(Blame::missing, "the worker that answers queries has ended: names resolve as before");
+  return evidence_of(change, TRY(host.workers->stats(id)));
+}
+
+}  // namespace
+
+const Fault dns_answer_fault{.name = "dns.answer",
+                             .summary = "names do not resolve, resolve late, or to another address",
+                             .params = params,
+                             .target_kinds = network_target_kinds,
+                             .prepare = prepare,
+                             .apply = apply,
+                             .revert = revert,
+                             .observe = observe};
+
+}  // namespace arashi

@@ -1,0 +1,216 @@
+// libnftables is loaded by those who make a table (workers) and not linked: the agent's own processes stay without its megabyte.
+#include "injector/host/nft.hpp"
+
+#include "injector/core/json.hpp"
+#include "injector/host/netlink.hpp"
+#include "injector/host/netns.hpp"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <nftables/libnftables.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+namespace arashi {
+
+namespace {
+
+constexpr const char* library_name = "libnftables.so.1";
+constexpr std::uint32_t owned = 2;  // NFT_TABLE_F_OWNER: not in older headers
+
+struct Library {
+  void* handle = nullptr;
+  decltype(&nft_ctx_new) make = nullptr;
+  decltype(&nft_ctx_free) free = nullptr;
+  decltype(&nft_ctx_buffer_output) buffer_output = nullptr;
+  decltype(&nft_ctx_buffer_error) buffer_error = nullptr;
+  decltype(&nft_ctx_get_output_buffer) output = nullptr;
+  decltype(&nft_ctx_get_error_buffer) error = nullptr;
+  decltype(&nft_ctx_output_set_flags) set_flags = nullptr;
+  decltype(&nft_run_cmd_from_buffer) run = nullptr;
+};
+
+template <class Function>
+bool find(void* handle, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(::dlsym(handle, name));
+  return function != nullptr;
+}
+
+Result<Library> open_library() {
+  Library library;
+  library.handle = ::dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
+  if (library.handle == nullptr) return fail(Blame::unsupported, library_name, " cannot be loaded (", ::dlerror(), ")");
+  const bool whole = find(library.handle, "nft_ctx_new", library.make) && find(library.handle, "nft_ctx_free", library.free) &&
+                     find(library.handle, "nft_ctx_buffer_output", library.buffer_output) &&
+                     find(library.handle, "nft_ctx_buffer_error", library.buffer_error) &&
+                     find(library.handle, "nft_ctx_get_output_buffer", library.output) &&
+                     find(library.handle, "nft_ctx_get_error_buffer", library.error) &&
+                     find(library.handle, "nft_ctx_output_set_flags", library.set_flags) &&
+                     find(library.handle, "nft_run_cmd_from_buffer", library.run);
+  if (whole) return library;
+  ::dlclose(library.handle);
+  return fail(Blame::unsupported, library_name, " is too old");
+}
+
+std::string first_line(const char* text) {
+  const std::string_view all = text == nullptr ? "" : text;
+  return std::string(all.substr(0, all.find('\n')));
+}
+
+netlink::Message frame(std::uint16_t type) {
+  nfgenmsg header{};
+  header.res_id = htons(NFNL_SUBSYS_NFTABLES);
+  return netlink::Message(type, 0).header(header);
+}
+
+Result<void> try_owned_table() {
+  auto socket = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
+  nfgenmsg header{};
+  header.nfgen_family = NFPROTO_INET;
+  netlink::Message table(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE), NLM_F_CREATE);
+  table.header(header).put_text(NFTA_TABLE_NAME, "arashi_probe").put_u32(NFTA_TABLE_FLAGS, htonl(owned));
+  const auto ack = TRY(socket.change_all({frame(NFNL_MSG_BATCH_BEGIN), table, frame(NFNL_MSG_BATCH_END)}));
+  if (ack) return {};
+  return fail(Blame::unsupported, "this kernel has no nf_tables with owned tables (", std::strerror(ack.code), ")");
+}
+
+}  // namespace
+
+struct NftTable::Held {
+  Library library;
+  nft_ctx* context = nullptr;
+  std::string name;
+  ~Held() {
+    if (context != nullptr) library.free(context);
+  }
+  Result<std::string> run(const std::string& commands) const {
+    if (library.run(context, commands.c_str()) != 0) return fail(Blame::system, "nft: ", first_line(library.error(context)));
+    const char* said = library.output(context);
+    return std::string(said == nullptr ? "" : said);
+  }
+};
+
+NftTable::NftTable(std::unique_ptr<Held> held) : held_(std::move(held)) {}
+NftTable::NftTable(NftTable&&) noexcept = default;
+NftTable& NftTable::operator=(NftTable&&) noexcept = default;
+NftTable::~NftTable() = default;
+
+Result<void> probe_nft() {
+  static std::mutex mutex;
+  static std::optional<Result<void>> known;  // neither a kernel nor a library changes often, and each look costs milliseconds
+  const std::lock_guard lock(mutex);
+  if (known && *known) return {};
+  const auto library = open_library();
+  if (library) ::dlclose(library->handle);
+  known = library ? in_new_netns(try_owned_table) : pass(library.error());
+  return *known;
+}
+
+Result<NftTable> NftTable::make(std::string_view id, std::string_view body) {
+  auto held = std::make_unique<Held>();
+  held->library = TRY(open_library());
+  held->context = held->library.make(NFT_CTX_DEFAULT);
+  if (held->context == nullptr) return fail(Blame::system, "libnftables gives no context");
+  held->library.buffer_output(held->context);
+  held->library.buffer_error(held->context);
+  held->name = "arashi_" + std::string(id);
+  TRY(held->run("table inet " + held->name + " {\n  flags owner;\n" + std::string(body) + "}\n"));
+  held->library.set_flags(held->context, NFT_CTX_OUTPUT_JSON);
+  return NftTable(std::move(held));
+}
+
+Result<std::map<std::string, std::uint64_t>> NftTable::counters() const {
+  const auto text = held_->run("list counters table inet " + held_->name);
+  if (!text) return fail(Blame::missing, "table ", held_->name, " is gone: ", text.error().message);
+  const auto all = TRY(parse_json(*text));
+  std::map<std::string, std::uint64_t> packets;
+  for (const auto& entry : all.value("nftables", Json::array()))
+    if (const auto counter = entry.find("counter"); counter != entry.end())
+      packets[counter->value("name", std::string())] = counter->value("packets", std::uint64_t{0});
+  return packets;
+}
+
+namespace {
+
+// nft refuses blocks that overlap: one inside another goes.
+std::vector<Cidr> without_nested(const std::vector<Cidr>& blocks) {
+  std::vector<Cidr> kept;
+  for (const auto& block : blocks) {
+    const auto holds = [&](const Cidr& other) { return other != block && other.contains(block); };
+    if (std::none_of(blocks.begin(), blocks.end(), holds) && std::find(kept.begin(), kept.end(), block) == kept.end())
+      kept.push_back(block);
+  }
+  return kept;
+}
+
+struct Families {
+  std::string v4, v6;  // "{ 10.0.0.1, 10.1.0.0/16 }"; empty: none
+  bool all_v4 = false;
+};
+
+Families families_of(const std::vector<Cidr>& blocks) {
+  static const Cidr whole_v4 = *parse_cidr("0.0.0.0/0");
+  Families sets;
+  for (const auto& block : without_nested(blocks)) {
+    if (block.contains(whole_v4)) sets.all_v4 = true;
+    auto& set = block.v4() ? sets.v4 : sets.v6;
+    set += (set.empty() ? "{ " : ", ") + to_text(block);
+  }
+  if (!sets.v4.empty()) sets.v4 += " }";
+  if (!sets.v6.empty()) sets.v6 += " }";
+  return sets;
+}
+
+std::string pass_blocks(const std::vector<Cidr>& blocks, const std::string& field) {
+  const auto sets = families_of(blocks);
+  std::string rules;
+  if (sets.all_v4) rules += "    meta nfproto ipv4 accept\n";
+  if (!sets.v4.empty() && !sets.all_v4) rules += "    ip " + field + " " + sets.v4 + " accept\n";
+  if (!sets.v6.empty()) rules += "    ip6 " + field + " " + sets.v6 + " accept\n";
+  return rules;
+}
+
+std::string pass_all_but(const std::vector<Cidr>& blocks, const std::string& field) {
+  if (blocks.empty()) return {};
+  const auto sets = families_of(blocks);
+  std::string rules;
+  if (!sets.all_v4) rules += sets.v4.empty() ? "    meta nfproto ipv4 accept\n" : "    ip " + field + " != " + sets.v4 + " accept\n";
+  rules += sets.v6.empty() ? "    meta nfproto ipv6 accept\n" : "    ip6 " + field + " != " + sets.v6 + " accept\n";
+  return rules;
+}
+
+std::string pass_other_ports(const std::vector<PortRange>& ranges, const std::string& field) {
+  std::string list;
+  for (const auto& range : ranges) list += (list.empty() ? "" : ", ") + to_text(range);
+  return list.empty() ? "" : "    th " + field + " != { " + list + " } accept\n";
+}
+
+}  // namespace
+
+std::string pass_others(const Traffic& traffic, Remote remote) {
+  const bool out = remote == Remote::destination;
+  const std::string peer = out ? "daddr" : "saddr";
+  std::string rules = pass_blocks(traffic.control_peers, peer);
+  if (traffic.control_port != 0) {
+    const auto port = std::to_string(traffic.control_port);
+    rules += "    tcp dport " + port + " accept\n    tcp sport " + port + " accept\n";
+  }
+  rules += pass_blocks(traffic.except, peer) + pass_all_but(traffic.peers, peer);
+  return rules + pass_other_ports(traffic.ports, out ? "dport" : "sport") + pass_other_ports(traffic.local_ports, out ? "sport" : "dport");
+}
+
+std::string pass_unchosen(double share, std::uint32_t seed) {
+  constexpr double whole = 1e6;
+  if (share >= 1) return {};
+  const auto rest = " . th sport . th dport mod 1000000 seed " + std::to_string(seed) +
+                    " >= " + std::to_string(static_cast<std::uint64_t>(share * whole)) + " accept\n";
+  return "    ip version 4 jhash ip saddr . ip daddr" + rest + "    ip6 version 6 jhash ip6 saddr . ip6 daddr" + rest;
+}
+
+}  // namespace arashi

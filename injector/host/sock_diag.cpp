@@ -1,0 +1,146 @@
+#include "injector/host/sock_diag.hpp"
+
+#include "injector/host/netns.hpp"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+namespace arashi {
+
+using netlink::Message;
+using netlink::Socket;
+
+namespace {
+
+constexpr std::uint16_t sock_destroy = 21;  // SOCK_DESTROY; <linux/sock_diag.h> has it, <linux/inet_diag.h> of some versions not
+constexpr std::uint32_t open_states = 1U << TCP_ESTABLISHED | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT;
+static_assert(sizeof(inet_diag_sockid) == std::tuple_size_v<decltype(Connection::kernel)>);
+
+inet_diag_req_v2 question(std::uint8_t family, std::uint32_t states) {
+  inet_diag_req_v2 request{};
+  request.sdiag_family = family;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = states;
+  return request;
+}
+
+Cidr address_of(std::uint8_t family, const __be32 (&words)[4]) {
+  Cidr address;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(static_cast<const __be32*>(words));
+  if (family == AF_INET) {
+    address.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::copy_n(bytes, 4, address.address.begin() + 12);
+  } else {
+    std::copy_n(bytes, 16, address.address.begin());
+  }
+  return address;
+}
+
+Connection connection_from(const inet_diag_msg& message) {
+  Connection connection;
+  connection.family = message.idiag_family;
+  connection.local = address_of(message.idiag_family, message.id.idiag_src);
+  connection.remote = address_of(message.idiag_family, message.id.idiag_dst);
+  connection.local_port = ntohs(message.id.idiag_sport);
+  connection.remote_port = ntohs(message.id.idiag_dport);
+  const auto id = std::as_bytes(std::span(&message.id, 1));
+  std::ranges::copy(id, connection.kernel.begin());
+  return connection;
+}
+
+Result<std::vector<Connection>> in_states(Socket& socket, std::uint32_t states) {
+  std::vector<Connection> found;
+  for (const auto family : {AF_INET, AF_INET6}) {
+    const auto request = question(static_cast<std::uint8_t>(family), states);
+    for (const auto& reply : TRY(socket.dump(Message(SOCK_DIAG_BY_FAMILY, 0).header(request))))
+      found.push_back(connection_from(reply.header<inet_diag_msg>()));
+  }
+  return found;
+}
+
+bool in_any(const std::vector<Cidr>& blocks, const Cidr& address) {
+  return std::ranges::any_of(blocks, [&](const Cidr& block) { return block.contains(address); });
+}
+
+bool in_any(const std::vector<PortRange>& ranges, std::uint16_t port) {
+  return std::ranges::any_of(ranges, [&](const PortRange& range) { return port >= range.first && port <= range.last; });
+}
+
+bool is_control(const Traffic& traffic, const Connection& connection) {
+  const auto port = traffic.control_port;
+  if (port != 0 && (connection.local_port == port || connection.remote_port == port)) return true;
+  return in_any(traffic.control_peers, connection.remote);
+}
+
+// FNV-1a and a finish that spreads (Stafford's mix 13).
+std::uint64_t lot_of(const Connection& connection, std::uint64_t seed) {
+  std::uint64_t value = 0xcbf29ce484222325ULL ^ seed;
+  const auto take = [&value](std::uint8_t byte) { value = (value ^ byte) * 0x100000001b3ULL; };
+  for (const auto* address : {&connection.local.address, &connection.remote.address})
+    for (const auto byte : *address) take(byte);
+  for (const auto port : {connection.local_port, connection.remote_port}) {
+    take(static_cast<std::uint8_t>(port >> 8U));
+    take(static_cast<std::uint8_t>(port));
+  }
+  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  value = (value ^ (value >> 27U)) * 0x94d049bb133111ebULL;
+  return value ^ (value >> 31U);
+}
+
+}  // namespace
+
+Result<std::vector<Connection>> connections(Socket& socket) {
+  auto found = TRY(in_states(socket, open_states));
+  std::set<std::uint16_t> listening;
+  for (const auto& listener : TRY(in_states(socket, 1U << TCP_LISTEN))) listening.insert(listener.local_port);
+  for (auto& connection : found) connection.opened_here = !listening.contains(connection.local_port);
+  return found;
+}
+
+bool matches(const Traffic& traffic, const Connection& connection) {
+  if (is_control(traffic, connection) || in_any(traffic.except, connection.remote)) return false;
+  if (!(connection.opened_here ? traffic.egress : traffic.ingress)) return false;
+  if (!traffic.peers.empty() && !in_any(traffic.peers, connection.remote)) return false;
+  if (!traffic.ports.empty() && !in_any(traffic.ports, connection.remote_port)) return false;
+  return traffic.local_ports.empty() || in_any(traffic.local_ports, connection.local_port);
+}
+
+Result<bool> destroy(Socket& socket, const Connection& connection) {
+  auto request = question(connection.family, open_states);
+  std::memcpy(&request.id, connection.kernel.data(), sizeof request.id);
+  const auto ack = TRY(socket.change(Message(sock_destroy, 0).header(request)));
+  if (ack) return true;
+  if (ack.code == ENOENT) return false;
+  return netlink::ack_fail(ack, "end a connection by SOCK_DESTROY");
+}
+
+std::vector<Connection> picked(const std::vector<Connection>& all, const Traffic& traffic, double share, std::uint64_t seed) {
+  std::vector<std::pair<std::uint64_t, const Connection*>> lots;
+  for (const auto& connection : all)
+    if (matches(traffic, connection)) lots.emplace_back(lot_of(connection, seed), &connection);
+  std::ranges::sort(lots);
+  lots.resize(static_cast<std::size_t>(std::llround(share * static_cast<double>(lots.size()))));
+  std::vector<Connection> chosen;
+  chosen.reserve(lots.size());
+  for (const auto& [lot, connection] : lots) chosen.push_back(*connection);
+  return chosen;
+}
+
+Result<void> probe_sock_destroy() {
+  return in_new_netns([]() -> Result<void> {
+    auto socket = TRY(Socket::open(Socket::Family::sock_diag));
+    const auto nobody = question(AF_INET, open_states);
+    const auto ack = TRY(socket.change(Message(sock_destroy, 0).header(nobody)));
+    if (ack || ack.code == ENOENT || ack.code == EINVAL) return {};
+    return fail(Blame::unsupported, "this kernel cannot end connections by SOCK_DESTROY (", std::strerror(ack.code), ")");
+  });
+}
+
+}  // namespace arashi

@@ -1,0 +1,37 @@
+// TCP connections of a network namespace, and their end by the kernel (sock_diag(7), SOCK_DESTROY).
+#pragma once
+
+#include "injector/core/result.hpp"
+#include "injector/host/netlink.hpp"
+#include "injector/host/traffic.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace arashi {
+
+struct Connection {
+  Cidr local, remote;
+  std::uint16_t local_port = 0, remote_port = 0;
+  bool opened_here = true;             // false: its local port has a listener, so it was opened by the peer
+  std::uint8_t family = 0;             // of the socket, which may be IPv6 for IPv4 addresses
+  std::array<std::byte, 48> kernel{};  // inet_diag_sockid, with the cookie that tells one from its successor
+};
+
+// The open ones (established, or half closed). The socket is of Family::sock_diag.
+Result<std::vector<Connection>> connections(netlink::Socket& socket);
+
+// Whether it is of the traffic. The control path never is.
+bool matches(const Traffic& traffic, const Connection& connection);
+
+// Its owner sees ECONNABORTED, the peer gets an RST. False when it has ended by itself. Blame::unsupported where the kernel cannot.
+Result<bool> destroy(netlink::Socket& socket, const Connection& connection);
+
+// Those of the traffic that chance picks: of n matching ones share × n, rounded; which ones is decided by addresses, ports and the seed.
+std::vector<Connection> picked(const std::vector<Connection>& all, const Traffic& traffic, double share, std::uint64_t seed);
+
+Result<void> probe_sock_destroy();
+
+}  // namespace arashi

@@ -1,0 +1,168 @@
+// dns.answer, seen by dig and getent; the real server is dnsmasq.
+#include "tests/support/cgroups.hpp"
+#include "tests/support/machine.hpp"
+#include "tests/support/network.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+using namespace arashi;
+using namespace arashi::test;
+using arashi::testing::eventually;
+using namespace std::chrono_literals;
+
+namespace {
+
+// example.com and all below are 10.1.1.1 and fd00::1 at both of the peer's IPv4 addresses and its IPv6 address.
+struct Resolver {
+  const Wire& wire;
+  arashi::testing::Directory directory;
+  arashi::testing::Machine machine{directory.path()};
+  explicit Resolver(const Wire& both) : wire(both) {
+    const auto started = wire.in_there(
+        "timeout 120 dnsmasq --no-daemon --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= --bind-interfaces "
+        "--interface=eth0 "
+        "--address=/example.com/10.1.1.1 --address=/example.com/fd00::1");
+    REQUIRE(shell("sh -c '" + started + " >/dev/null 2>&1 &'").exit == 0);
+    REQUIRE(eventually([&] { return asked("A db.example.com", "10.77.0.2").find("10.1.1.1") != std::string::npos; }, 10s));
+  }
+  [[nodiscard]] std::string dig(const std::string& query, const std::string& server) const {
+    return wire.in_here("dig +time=1 +tries=1 +noedns @" + server + " " + query);
+  }
+  [[nodiscard]] std::string asked(const std::string& query, const std::string& server) const { return shell(dig(query, server)).text; }
+  [[nodiscard]] Injected inject(const Json& given) const { return Injected(machine.host(), "dns.answer", wire.victim(), given); }
+};
+
+bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+Error refusal(const Host& host, const Victim& victim, const Json& given) {
+  const auto& fault = *find_fault("dns.answer");
+  const auto prepared =
+      fault.prepare(host, {.id = unique_id(), .experiment = "test", .victim = victim, .params = canonical(fault, given), .duration = {}});
+  REQUIRE_FALSE(prepared.has_value());
+  return prepared.error();
+}
+
+}  // namespace
+
+TEST_CASE("names that match do not resolve, others do, by UDP and TCP, over IPv4 and IPv6") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  const auto fault = resolver.inject({{"answer", "nxdomain"}, {"names", {"db.example.com", "*.cache.example.com"}}});
+  CHECK_FALSE(fault.applied.bit);
+  for (const char* server : {"10.77.0.2", "10.77.0.3", "fd77::2"})
+    for (const std::string transport : {"", "+tcp "}) {
+      INFO(server, " ", transport);
+      CHECK(has(resolver.asked(transport + "A db.example.com", server), "status: NXDOMAIN"));
+      CHECK(has(resolver.asked(transport + "AAAA DB.Example.com", server), "status: NXDOMAIN"));
+      CHECK(has(resolver.asked(transport + "A one.cache.example.com", server), "status: NXDOMAIN"));
+      CHECK(has(resolver.asked(transport + "A www.example.com", server), "10.1.1.1"));
+      CHECK(has(resolver.asked(transport + "AAAA www.example.com", server), "fd00::1"));
+    }
+  REQUIRE(eventually([&] { return fault.observe().seen >= 30; }));
+  CHECK(fault.observe().affected == 18);
+  fault.revert();
+  CHECK(has(resolver.asked("A db.example.com", "10.77.0.2"), "10.1.1.1"));
+  CHECK(wire.here("nft list ruleset").text.empty());
+}
+
+TEST_CASE("another address, for A and AAAA, as a program that resolves sees it") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  const auto fault =
+      resolver.inject({{"answer", "address"}, {"addresses", {"192.0.2.7", "192.0.2.8", "2001:db8::7"}}, {"names", {"*.example.com"}}});
+  const auto v4 = resolver.asked("+short A db.example.com", "10.77.0.2");
+  CHECK(v4 == "192.0.2.7\n192.0.2.8\n");
+  CHECK(resolver.asked("+short AAAA db.example.com", "fd77::2") == "2001:db8::7\n");
+  CHECK(resolver.asked("+short +tcp A db.example.com", "10.77.0.2") == v4);
+  const auto other_type = resolver.asked("MX db.example.com", "10.77.0.2");
+  CHECK(has(other_type, "status: NOERROR"));
+  CHECK(has(other_type, "ANSWER: 0"));
+  CHECK(resolver.asked("+short A example.com", "10.77.0.2") == "10.1.1.1\n");
+  const auto resolv_conf = resolver.directory.path() / "resolv.conf";
+  REQUIRE(shell("echo nameserver 10.77.0.2 >" + resolv_conf.string()).exit == 0);
+  const auto seen =
+      wire.here("unshare -m sh -c 'mount --bind " + resolv_conf.string() + " /etc/resolv.conf && getent ahosts db.example.com'").text;
+  CHECK_MESSAGE(has(seen, "192.0.2.7"), seen);
+  CHECK_MESSAGE(has(seen, "2001:db8::7"), seen);
+}
+
+TEST_CASE("failures, silence and delay, and only the types that are meant") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  {
+    const auto fault = resolver.inject({{"answer", "servfail"}, {"types", {"AAAA"}}});
+    CHECK(has(resolver.asked("AAAA db.example.com", "10.77.0.2"), "status: SERVFAIL"));
+    CHECK(has(resolver.asked("A db.example.com", "10.77.0.2"), "10.1.1.1"));
+  }
+  {
+    const auto fault = resolver.inject({{"answer", "timeout"}, {"peers", {"10.77.0.2"}}});
+    CHECK(has(resolver.asked("A db.example.com", "10.77.0.2"), "timed out"));
+    CHECK(has(resolver.asked("+tcp A db.example.com", "10.77.0.2"), "timed out"));
+    CHECK(has(resolver.asked("A db.example.com", "10.77.0.3"), "10.1.1.1"));
+  }
+  const auto fault = resolver.inject({{"delay", "300ms"}});
+  for (const std::string transport : {"", "+tcp "}) {
+    const auto said = resolver.asked(transport + "A db.example.com", "10.77.0.2");
+    CHECK(has(said, "10.1.1.1"));
+    const auto at = said.find("Query time: ");
+    REQUIRE(at != std::string::npos);
+    CHECK(std::atoi(said.c_str() + at + 12) >= 298);  // dig rounds
+  }
+}
+
+TEST_CASE("a share of the queries, and a worker that dies leaves names as they were") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  const auto fault = resolver.inject({{"answer", "nxdomain"}, {"share", "50%"}, {"seed", 4}});
+  const auto names = shell("for i in $(seq 100); do echo a$i.example.com A; done > " + resolver.directory.path().string() + "/names").exit;
+  REQUIRE(names == 0);
+  const auto said =
+      shell(wire.in_here("dig +time=1 +tries=1 @10.77.0.2 -f " + resolver.directory.path().string() + "/names | grep -c NXDOMAIN")).text;
+  CHECK(std::atoi(said.c_str()) > 25);
+  CHECK(std::atoi(said.c_str()) < 75);
+  REQUIRE(::kill(resolver.machine.host().workers->state(fault.prepared.change["id"].get<std::string>()).pid, SIGKILL) == 0);
+  REQUIRE(eventually([&] { return wire.here("nft list ruleset").text.empty(); }));
+  for (int i = 0; i < 5; ++i) CHECK(has(resolver.asked("A db.example.com", "10.77.0.2"), "10.1.1.1"));
+  const auto lost = find_fault("dns.answer")->observe(resolver.machine.host(), fault.prepared.change);
+  REQUIRE_FALSE(lost.has_value());
+  CHECK(lost.error().blame == Blame::missing);
+}
+
+TEST_CASE("of a cgroup only its own processes are hit, in a namespace that others share") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  const arashi::testing::Cgroup cgroup;
+  auto victim = wire.victim();
+  victim.kind = "cgroup";
+  victim.cgroup_path = cgroup.path().string();
+  const Injected fault(resolver.machine.host(), "dns.answer", victim, Json{{"answer", "nxdomain"}});
+  const auto within = [&](const std::string& command) {
+    return shell("sh -c 'echo $$ > " + cgroup.path().string() + "/cgroup.procs && exec " + command + "'").text;
+  };
+  CHECK(has(within(resolver.dig("A db.example.com", "10.77.0.2")), "status: NXDOMAIN"));
+  CHECK(has(within(resolver.dig("+tcp A db.example.com", "fd77::2")), "status: NXDOMAIN"));
+  CHECK(has(resolver.asked("A db.example.com", "10.77.0.2"), "10.1.1.1"));
+}
+
+TEST_CASE("what dns.answer cannot do is refused with the reason") {
+  const Wire wire;
+  const Host host;
+  const auto says = [&](const Json& given, const char* part) {
+    const auto error = refusal(host, wire.victim(), given);
+    INFO(error.message);
+    CHECK(error.blame == Blame::input);
+    CHECK(has(error.message, part));
+  };
+  says(Json::object(), "nothing is asked for");
+  says({{"answer", "address"}}, "needs addresses");
+  says({{"answer", "nxdomain"}, {"addresses", {"192.0.2.1"}}}, "not for answer: nxdomain");
+  says({{"answer", "address"}, {"addresses", {"192.0.2.0/24"}}}, "is a block");
+  says({{"answer", "timeout"}, {"delay", "1s"}}, "gives no answer");
+  says({{"answer", "nxdomain"}, {"names", {"a b"}}}, "is not a name");
+  says({{"answer", "nxdomain"}, {"names", {"a..b"}}}, "empty part");
+  says({{"answer", "nxdomain"}, {"types", {"AAAAA"}}}, "no type of DNS record");
+  REQUIRE(wire.here("ip link set lo down").exit == 0);
+  CHECK(has(refusal(host, wire.victim(), {{"answer", "nxdomain"}}).message, "loopback"));
+}
