@@ -173,7 +173,10 @@ Result<Netns> netns_of(const Host& host, const Victim& victim) {
 Result<TrafficPlace> place_traffic(const Host& host, const Victim& victim, const Json& params) {
   TrafficPlace place{.netns = TRY(netns_of(host, victim)), .traffic = TRY(traffic_from_params(params))};
   const bool at_home = place.netns.inode == TRY(own_netns(host)).inode;
-  TRY(exempt_control_path(host, at_home, place.traffic));
+  TRY(exempt_control_path(host.control, at_home, place.traffic));
+  if (place.traffic.has_names())
+    return fail(Blame::input, "a host name among the peers: this fault does not follow names while it is active; give addresses or blocks");
+  TRY(check_not_control(host.control, place.traffic));
   auto socket = TRY(socket_in(host, place.netns));
   TRY(check_families(socket, place.traffic));
   return place;

@@ -196,11 +196,11 @@ std::string pass_other_ports(const std::vector<PortRange>& ranges, const std::st
 std::string pass_others(const Traffic& traffic, Remote remote) {
   const bool out = remote == Remote::destination;
   const std::string peer = out ? "daddr" : "saddr";
-  std::string rules = pass_blocks(traffic.control_peers, peer);
-  if (traffic.control_port != 0) {
-    const auto port = std::to_string(traffic.control_port);
-    rules += "    tcp dport " + port + " accept\n    tcp sport " + port + " accept\n";
-  }
+  const std::string theirs = out ? "dport " : "sport ";
+  const std::string ours = out ? "sport " : "dport ";
+  std::string rules;
+  if (traffic.control_port != 0) rules += "    tcp " + theirs + std::to_string(traffic.control_port) + " accept\n";
+  if (traffic.control_port != 0 && traffic.at_home) rules += "    tcp " + ours + std::to_string(traffic.control_port) + " accept\n";
   rules += pass_blocks(traffic.except, peer) + pass_all_but(traffic.peers, peer);
   return rules + pass_other_ports(traffic.ports, out ? "dport" : "sport") + pass_other_ports(traffic.local_ports, out ? "sport" : "dport");
 }

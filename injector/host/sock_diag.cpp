@@ -75,8 +75,7 @@ bool in_any(const std::vector<PortRange>& ranges, std::uint16_t port) {
 
 bool is_control(const Traffic& traffic, const Connection& connection) {
   const auto port = traffic.control_port;
-  if (port != 0 && (connection.local_port == port || connection.remote_port == port)) return true;
-  return in_any(traffic.control_peers, connection.remote);
+  return port != 0 && (connection.remote_port == port || (traffic.at_home && connection.local_port == port));
 }
 
 // FNV-1a and a finish that spreads (Stafford's mix 13).

@@ -159,11 +159,11 @@ TEST_CASE("the control path is never reset") {
   const arashi::testing::Directory directory;
   const arashi::testing::Machine machine(directory.path());
   Host host = machine.host();
-  host.control.runner_addresses = {"10.77.0.2"};
+  host.control.agent_port = 7001;
   const Background client(wire.in_here("timeout 20 bash -c 'exec 3<>/dev/tcp/10.77.0.2/7001; sleep 10'"));
   REQUIRE(eventually([&] { return open_connections(wire, 7001) == 1; }));
   const Injected fault(host, "network.reset", wire.victim(), Json{{"new", "100%"}});
   CHECK(open_connections(wire, 7001) == 1);
-  CHECK(connects(wire, "10.77.0.2", 7002));
+  CHECK(connects(wire, "10.77.0.3", 7001));
   CHECK_FALSE(connects(wire, "10.77.0.3", 7002));
 }
