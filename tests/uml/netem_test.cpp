@@ -139,7 +139,7 @@ TEST_CASE("tc reads back from netem what was asked for") {
     CHECK(netem["delay"]["jitter"].get<double>() == doctest::Approx(0.000011));
     CHECK(netem["loss-random"]["loss"].get<double>() == doctest::Approx(0.015));
   }
-  REQUIRE(fault.applied.values.size() == 3);
+  REQUIRE(fault.applied.values.size() == 4);
   CHECK(fault.applied.values[0].achieved == 123457000.0);
   CHECK(fault.applied.values[1].achieved == 11000.0);
 }
