@@ -85,7 +85,7 @@ class Scene {
     std::istringstream lines(read.output);
     std::string line;
     double at = 0, last = 0, first_gap = 0, end = 0;
-    constexpr double long_gap = 0.4;
+    const double long_gap = phase_ == "no-scrape" ? 1.5 : 0.4;  // a scrape each second, or fifty requests
     while (std::getline(lines, line)) {
       if (line.find(" IP ") != std::string::npos) at = std::stod(line);
       if (line.find("HTTP/1.1 200") == std::string::npos) continue;
