@@ -66,7 +66,7 @@ std::string cause_words(const Effect& effect) {
 std::string chance_words(double log_e) {
   if (log_e < 0.7) return "any";
   if (log_e > 20.7) return "less than 1 in 1000000000";
-  return "1 in " + number_words(std::floor(std::exp(log_e)));
+  return "1 in " + number_words(std::round(std::exp(log_e)));
 }
 
 std::string standing_words(const SloState& slo) {

@@ -90,7 +90,7 @@ std::string faults(const Json& result) {
 }
 
 // "1 in 71": how likely it is an accident.
-std::string chance(double log_e) { return "1 in " + fixed(std::floor(std::exp(std::min(log_e, 20.7))), 0); }
+std::string chance(double log_e) { return "1 in " + fixed(std::exp(std::min(log_e, 20.7)), 0); }
 
 std::string guard_lines(const Json& slo) {
   constexpr double some = 0.7;  // an e-value of 2

@@ -77,15 +77,15 @@ class Scene {
   }
   [[nodiscard]] Json result() const { return Json::parse(text_of(folder() / "run" / "result.json"), nullptr, false); }
 
-  // Seconds without a good answer: from the last before the first long gap to the first after the last long one.
-  double outage() {
+  // Seconds without a good answer: from the last before the first long gap to the first after the last long one. `long_gap`: seconds, more
+  // than what lies between two questions.
+  double outage(double long_gap) {
     capture_->signal(SIGINT);
     capture_->wait(boot_now() + 5s);
     const Ran read = run({"tcpdump", "-r", pcap(), "-n", "-tt", "-A"}, 20s);
     std::istringstream lines(read.output);
     std::string line;
     double at = 0, last = 0, first_gap = 0, end = 0;
-    const double long_gap = phase_ == "no-scrape" ? 1.5 : 0.4;  // a scrape each second, or fifty requests
     while (std::getline(lines, line)) {
       if (line.find(" IP ") != std::string::npos) at = std::stod(line);
       if (line.find("HTTP/1.1 200") == std::string::npos) continue;
@@ -165,12 +165,12 @@ struct Ended {
   Json result;
 };
 
-Ended finish(Scene& scene, const std::string& phase, Child& child) {
+Ended finish(Scene& scene, const std::string& phase, Child& child, double long_gap = 0.4) {
   Ended ended{.phase = phase};
   ended.output = read_all(child, 60s);
   ended.exit_code = child.wait(boot_now() + 5s).value_or(-1);
   ended.restored = text_of(scene.folder() / "phase") == "ok\n";
-  ended.outage = scene.outage();
+  ended.outage = scene.outage(long_gap);
   ended.result = scene.result();
   return ended;
 }
@@ -223,7 +223,7 @@ TEST_CASE("live guard: lost scrapes, a stopped Prometheus and a frozen runner en
   threads.emplace_back([&] {
     scenes[0]->write(Prometheus::slo(), "budget: 20%, onNoData: abort");
     Child child = scenes[0]->start();
-    all[0] = finish(*scenes[0], "lost scrapes", child);
+    all[0] = finish(*scenes[0], "lost scrapes", child, 1.5);  // a scrape a second
   });
   threads.emplace_back([&] {  // 1 % of the budget are 25.9 s of all requests, or 8.6 s at three times their mean rate
     scenes[1]->write(Prometheus::slo(), "budget: 1%");

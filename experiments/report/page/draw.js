@@ -144,7 +144,7 @@ function shadeFaults(u) {
 function chance(logE) {
   if (!known(logE) || logE < 0.7) return 'any';
   const odds = Math.exp(Math.min(logE, 27.6));
-  return '1 in ' + (odds < 1e6 ? Math.floor(odds).toLocaleString('en') : '10^' + Math.floor(Math.log10(odds)));
+  return '1 in ' + (odds < 1e6 ? Math.round(odds).toLocaleString('en') : '10^' + Math.floor(Math.log10(odds)));
 }
 function drawEvidence(box, slo, times, states) {
   const most = Math.max(0, ...states.map(s => s.logE || 0));
