@@ -11,7 +11,7 @@ readonly to_build="build-essential cmake ninja-build pkg-config clang-14 llvm-14
   protobuf-compiler"
 readonly to_run="libnftables1 iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server"
 readonly to_test="prometheus iperf3 user-mode-linux runc jq strace tcpdump chromium netcat-openbsd nftables clang-tidy-14
-  clang-format-14 libclang-rt-14-dev kmod ethtool dnsmasq-base bind9-dnsutils"
+  clang-format-14 libclang-rt-14-dev kmod ethtool python3 dnsmasq-base bind9-dnsutils"
 readonly services="nginx redis-server prometheus"  # brought by packages above; the demo runs the programs itself
 
 export PATH=$PATH:/usr/sbin:/sbin
