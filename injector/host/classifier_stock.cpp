@@ -23,10 +23,10 @@ void ClassifierStock::load_missing() {
   for (;;) {
     auto loaded = Classifier::load_blank({});
     const std::lock_guard lock(mutex_);
-    if (loaded) spare_.push_back(*std::move(loaded));
-    if (loaded && spare_.size() < wanted) continue;
-    filling_ = false;
-    return;
+    const bool is_loaded = loaded.has_value();
+    if (is_loaded) spare_.push_back(*std::move(loaded));
+    filling_ = is_loaded && spare_.size() < wanted;
+    if (!filling_) return;
   }
 }
 

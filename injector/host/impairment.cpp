@@ -69,7 +69,7 @@ Result<Evidence> apply_impairment(const Host& host, const Json& change) {
 
 Result<void> revert_impairment(const Host& host, const Json& change) {
   const auto read = TRY(read_change(change));
-  const auto stopped = stop_following(host, read.impairment);
+  auto stopped = stop_following(host, read.impairment);
   TRY(read.backend->revert(host, read.impairment, read.notes));
   return stopped;
 }

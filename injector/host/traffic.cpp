@@ -57,6 +57,7 @@ const std::string& to_text(const std::string& text) { return text; }
 
 std::vector<std::string> together(const std::vector<NamedPeer>& names, const std::vector<Cidr>& blocks) {
   std::vector<std::string> texts;
+  texts.reserve(names.size() + blocks.size());
   for (const auto& one : names) texts.push_back(one.name);
   for (const auto& block : blocks) texts.push_back(to_text(block));
   return texts;

@@ -16,9 +16,9 @@ double gigabits(const Wire& wire) {
          1e9;
 }
 
-class Fault {
+class Faulted {
  public:
-  explicit Fault(const Wire& wire) {
+  explicit Faulted(const Wire& wire) {
     Victim victim;
     victim.kind = "netns";
     victim.label = wire.here;
@@ -31,13 +31,13 @@ class Fault {
     change_ = std::move(prepared->change);
     if (!fault_.apply(host_, change_)) std::exit((std::fprintf(stderr, "not applied\n"), 1));
   }
-  ~Fault() { (void)fault_.revert(host_, change_); }
-  Fault(const Fault&) = delete;
-  Fault& operator=(const Fault&) = delete;
+  ~Faulted() { (void)fault_.revert(host_, change_); }
+  Faulted(const Faulted&) = delete;
+  Faulted& operator=(const Faulted&) = delete;
 
  private:
   const Host host_;
-  const ::arashi::Fault& fault_ = *find_fault("network.impair");
+  const Fault& fault_ = *find_fault("network.impair");
   Json change_;
 };
 
@@ -51,7 +51,7 @@ int main() {
   std::vector<double> with;
   for (int i = 0; i < 15; ++i) {
     without.push_back(gigabits(wire));
-    const Fault fault(wire);
+    const Faulted fault(wire);
     with.push_back(gigabits(wire));
   }
   output_of("kill $(tr -d '\\0' </tmp/" + wire.there + ".pid); rm -f /tmp/" + wire.there + ".pid");

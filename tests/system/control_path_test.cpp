@@ -41,7 +41,7 @@ class TwoMachines {
     return argv;
   }
   [[nodiscard]] fs::path spec(const std::string& length, const std::string& with) const {
-    const auto file = directory_.path() / "spec.yaml";
+    auto file = directory_.path() / "spec.yaml";
     std::ofstream(file)
         << "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: cut-the-node}\nspec:\n  targets:\n    it: {node: {}}\n"
            "  checks:\n    ok: {command: [\"true\"], when: [before]}\n  steadyState: {for: 0s}\n  timeline:\n    - {at: 0s, for: "
