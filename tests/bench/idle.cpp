@@ -4,6 +4,8 @@
 #include "injector/host/command.hpp"
 #include "injector/host/files.hpp"
 
+#include <test_paths.hpp>
+
 #include <poll.h>
 
 #include <array>

@@ -5,6 +5,7 @@
 #include "injector/host/files.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <algorithm>
 #include <csignal>

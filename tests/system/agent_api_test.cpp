@@ -4,6 +4,7 @@
 #include "tests/support/agent.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <csignal>
 #include <fstream>

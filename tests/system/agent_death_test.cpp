@@ -6,6 +6,7 @@
 #include "tests/support/snapshot.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <array>
 #include <csignal>

@@ -2,6 +2,7 @@
 #include "tests/support/child.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <string>
 

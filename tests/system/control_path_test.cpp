@@ -5,6 +5,7 @@
 #include "tests/support/namespaces.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <fstream>
 #include <optional>

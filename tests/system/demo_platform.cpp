@@ -4,6 +4,7 @@
 #include <sys/file.h>
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <fstream>
 #include <sstream>

@@ -7,6 +7,7 @@
 #include "injector/core/json.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <fcntl.h>
 #include <sched.h>

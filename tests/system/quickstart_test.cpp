@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 namespace arashi::testing {
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <algorithm>
 #include <array>

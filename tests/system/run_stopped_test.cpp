@@ -2,6 +2,7 @@
 #include "tests/system/demo_platform.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <csignal>
 #include <fstream>

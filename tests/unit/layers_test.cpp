@@ -1,5 +1,6 @@
 // Who may include whom (the table of the design), which third-party doors are in one place only, and who may print.
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,6 +2,7 @@
 #include "agent/policy.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <filesystem>
 #include <fstream>
