@@ -3,6 +3,7 @@
 #include "injector/core/id.hpp"
 #include "injector/core/suggest.hpp"
 #include "injector/entry.hpp"
+#include "injector/host/socket_shelf.hpp"
 #include "injector/target.hpp"
 
 #include <algorithm>
@@ -114,13 +115,16 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
 
 Result<Injection> Injector::inject(const std::string& fault, const Request& request) {
   const auto* const found = TRY(check(fault, request));
-  auto prepared = TRY(found->prepare(host_for(request), request));
+  SocketShelf sockets;
+  Host host = host_for(request);
+  host.sockets = &sockets;
+  auto prepared = TRY(found->prepare(host, request));
   const auto entry = TRY(enter(*found, request, std::move(prepared)));
   const Hold hold(entry, *this);
-  return bring_about(entry, request.duration);
+  return bring_about(host, entry, request.duration);
 }
 
-Result<Injection> Injector::bring_about(const EntryPtr& entry, Duration duration) {
+Result<Injection> Injector::bring_about(const Host& host, const EntryPtr& entry, Duration duration) {
   Injection record;
   {
     const std::lock_guard lock(mutex_);
@@ -138,7 +142,7 @@ Result<Injection> Injector::bring_about(const EntryPtr& entry, Duration duration
     entry->record.step = Step::applying;
   }
   Result<Evidence> evidence = fail(Blame::refused, "not begun");
-  if (!cut_short) evidence = entry->fault->apply(host_, record.change);
+  if (!cut_short) evidence = entry->fault->apply(host, record.change);
   {
     const std::lock_guard lock(mutex_);
     cut_short = entry->cut_short;

@@ -69,7 +69,7 @@ class Injector {
   Result<const Fault*> check(const std::string& fault, const Request& request) const;
   Result<void> check_claims(const std::vector<std::string>& claims) const;  // with mutex_ held
   Result<EntryPtr> enter(const Fault& fault, const Request& request, Prepared prepared);
-  Result<Injection> bring_about(const EntryPtr& entry, Duration duration);
+  Result<Injection> bring_about(const Host& host, const EntryPtr& entry, Duration duration);
   Injection step_to(const EntryPtr& entry, Step step, const std::string& problem);
   Result<void> write_down(const Injection& record);
   Reverted take_back(const EntryPtr& entry);  // with the entry held

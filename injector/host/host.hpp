@@ -13,6 +13,7 @@
 namespace arashi {
 
 class ClassifierStock;  // classifier_stock.hpp
+class SocketShelf;      // socket_shelf.hpp
 class Workers;          // worker.hpp
 
 // What no network fault may touch. TCP with the agent's port is never hit: at home, in the agent's own namespace, whichever side has that
@@ -34,6 +35,7 @@ struct Host {
   ControlPath control;
   std::vector<std::int32_t> protected_pids;  // the agent's own processes: never targets
   ClassifierStock* classifiers = nullptr;    // BPF programs loaded ahead; null: each is loaded when it is needed
+  SocketShelf* sockets = nullptr;            // of one injection; null: a namespace is entered for each socket
   Workers* workers = nullptr;                // starts worker processes; null in `recover` and in `plan`
 };
 

@@ -2,11 +2,13 @@
 
 #include "injector/host/netns.hpp"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace arashi::netlink {
 
@@ -132,6 +134,16 @@ Unexpected<Error> ack_fail(const Ack& ack, std::string_view what) {
   return fail(blame, what, ": ", std::strerror(ack.code), said);
 }
 
+namespace {
+
+// One row for all sockets: an answer that one of two that share a kernel socket has not waited for is nobody's.
+std::uint32_t next_sequence() {
+  static std::atomic<std::uint32_t> last = 0;
+  return ++last;
+}
+
+}  // namespace
+
 Result<Socket> Socket::open(Family family) {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol_of(family)));
   if (!fd) return sys_fail("open a netlink socket");
@@ -153,21 +165,28 @@ Result<Socket> Socket::open(const Fd& netns, Family family) {
   return socket;
 }
 
+Result<Socket> Socket::share() const {
+  Fd twin(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!twin) return sys_fail("share a netlink socket");
+  return Socket(std::move(twin));
+}
+
 Result<void> Socket::send(Message& message) {
-  message.number(++sequence_);
+  sequence_ = next_sequence();
+  message.number(sequence_);
   const auto bytes = message.bytes();
   if (::send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) return sys_fail("send to netlink");
   return {};
 }
 
-Result<std::vector<std::byte>> Socket::receive() {
-  std::vector<std::byte> buffer(std::size_t{64} << 10U);
+Result<Bytes> Socket::receive() {
+  constexpr std::size_t largest_answer = std::size_t{64} << 10U;
+  buffer_.resize(largest_answer);
   for (;;) {
-    const auto got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    const auto got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return sys_fail("receive from netlink");
-    buffer.resize(static_cast<std::size_t>(got));
-    return buffer;
+    return Bytes(buffer_).first(static_cast<std::size_t>(got));
   }
 }
 
@@ -201,8 +220,7 @@ Result<Ack> Socket::change(Message message) {
   message.flags(static_cast<std::uint16_t>(flags | NLM_F_ACK));
   TRY(send(message));
   for (;;) {
-    const auto bytes = TRY(receive());
-    Bytes rest = bytes;
+    auto rest = TRY(receive());
     while (const auto part = cut_message(rest))
       if (part->head.nlmsg_seq == sequence_ && part->head.nlmsg_type == NLMSG_ERROR) return ack_of(*part);
   }
@@ -210,23 +228,24 @@ Result<Ack> Socket::change(Message message) {
 
 Result<Ack> Socket::change_all(std::vector<Message> messages) {
   std::vector<std::byte> all;
-  const auto first = sequence_ + 1;
+  std::vector<std::uint32_t> numbers;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const bool is_frame = i == 0 || i + 1 == messages.size();  // NFNL_MSG_BATCH_BEGIN and _END are not answered
     std::uint16_t flags = 0;
     std::memcpy(&flags, messages[i].bytes().data() + offsetof(nlmsghdr, nlmsg_flags), sizeof flags);
     messages[i].flags(static_cast<std::uint16_t>(is_frame ? flags : flags | NLM_F_ACK));
-    messages[i].number(++sequence_);
+    sequence_ = next_sequence();
+    messages[i].number(sequence_);
+    numbers.push_back(sequence_);
     const auto bytes = messages[i].bytes();
     all.insert(all.end(), bytes.begin(), bytes.end());
   }
   if (::send(fd_.get(), all.data(), all.size(), 0) < 0) return sys_fail("send to netlink");
-  const auto last = sequence_ - 1;
+  const auto last = numbers.at(numbers.size() - 2);  // that is answered
   for (;;) {
-    const auto bytes = TRY(receive());
-    Bytes rest = bytes;
+    auto rest = TRY(receive());
     while (const auto part = cut_message(rest)) {
-      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < first) continue;
+      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < numbers.front()) continue;
       const auto ack = ack_of(*part);
       if (!ack || part->head.nlmsg_seq == last) return ack;
     }
@@ -238,8 +257,7 @@ Result<std::vector<Reply>> Socket::dump(Message message) {
   TRY(send(message));
   std::vector<Reply> replies;
   for (;;) {
-    const auto bytes = TRY(receive());
-    Bytes rest = bytes;
+    auto rest = TRY(receive());
     while (const auto part = cut_message(rest)) {
       if (part->head.nlmsg_seq != sequence_) continue;
       if (part->head.nlmsg_type == NLMSG_DONE) return replies;
@@ -253,8 +271,7 @@ Result<std::optional<Reply>> Socket::get(Message message, Ack* ack) {
   message.flags(NLM_F_REQUEST);
   TRY(send(message));
   for (;;) {
-    const auto bytes = TRY(receive());
-    Bytes rest = bytes;
+    auto rest = TRY(receive());
     while (const auto part = cut_message(rest)) {
       if (part->head.nlmsg_seq != sequence_) continue;
       if (part->head.nlmsg_type != NLMSG_ERROR)

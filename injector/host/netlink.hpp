@@ -87,6 +87,8 @@ class Socket {
   enum class Family { route, sock_diag, netfilter };
   static Result<Socket> open(Family family = Family::route);                   // in the calling thread's namespace
   static Result<Socket> open(const Fd& netns, Family family = Family::route);  // in that one
+  // Another one on the same kernel socket, for the same thread: each asks and reads its answer before the other asks.
+  [[nodiscard]] Result<Socket> share() const;
   Result<Ack> change(Message message);                                         // waits for the kernel's ack
   Result<Ack> change_all(std::vector<Message> messages);  // nfnetlink's batch: all or nothing; the first refusal, else the last's ack
   Result<std::vector<Reply>> dump(Message message);
@@ -95,9 +97,10 @@ class Socket {
  private:
   explicit Socket(Fd fd) : fd_(std::move(fd)) {}
   Result<void> send(Message& message);
-  Result<std::vector<std::byte>> receive();
+  Result<Bytes> receive();  // until the next one
   Fd fd_;
-  std::uint32_t sequence_ = 0;
+  std::vector<std::byte> buffer_;  // one for all answers: to make and clear it for each costs more than the kernel takes to answer
+  std::uint32_t sequence_ = 0;  // of the last message
 };
 
 }  // namespace arashi::netlink

@@ -1,5 +1,7 @@
 #include "injector/host/qdisc.hpp"
 
+#include "injector/host/socket_shelf.hpp"
+
 #include <arpa/inet.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
@@ -59,7 +61,9 @@ Result<std::uint16_t> priority_before(const std::vector<Filter>& present) {
 
 }  // namespace
 
-Result<Socket> socket_in(const Host& host, const Netns& netns) { return Socket::open(TRY(open_netns(host, netns))); }
+Result<Socket> socket_in(const Host& host, const Netns& netns) {
+  return host.sockets != nullptr ? host.sockets->socket(host, netns) : Socket::open(TRY(open_netns(host, netns)));
+}
 
 Result<std::vector<Link>> links(Socket& socket) {
   std::vector<Link> found;
@@ -180,7 +184,6 @@ Result<std::uint16_t> front_priority(Socket& socket, std::int32_t device, Hook h
 }
 
 Result<void> add_filter(Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name) {
-  const auto present = TRY(filters(socket, device, hook));
   auto header = about(device);
   header.tcm_parent = parent_of(hook);
   header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(front_priority(socket, device, hook))) << 16U, htons(ETH_P_ALL));

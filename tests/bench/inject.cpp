@@ -1,10 +1,17 @@
 // One network fault with a peer and a port into a namespace: from the request to the verified effect, against the commands that do nearly
 // the same. The commands' filter only classifies, as not every kernel has an action that drops, so their side is a little favoured.
+#include "experiments/fleet/fleet.hpp"
+#include "injector/core/json.hpp"
 #include "injector/fault.hpp"
 #include "injector/host/classifier_stock.hpp"
+#include "injector/host/socket_shelf.hpp"
 #include "tests/bench/network.hpp"
 
+#include <test_paths.hpp>
+
 #include <chrono>
+#include <filesystem>
+#include <thread>
 
 using namespace arashi;
 using namespace arashi::bench;
@@ -19,17 +26,32 @@ struct Times {
   std::vector<double> inject, revert;
 };
 
-// An agent loads its program ahead; the first of several at once finds it ready, the others load theirs.
-enum class Ready { yes, no };
+const Json& asked() {
+  static const Json params{{"loss", "1%"}, {"peers", {"10.77.0.2"}}, {"protocol", "tcp"}, {"ports", {"6379"}}};
+  return params;
+}
 
-Times ours(const Wire& wire, int rounds, Ready ready) {
-  const Fault& fault = *find_fault("network.impair");
+Victim victim_on(const Wire& wire) {
   Victim victim;
   victim.kind = "netns";
   victim.label = wire.here;
   victim.netns = wire.inode();
   victim.netns_path = wire.path();
-  const Json asked{{"loss", "1%"}, {"peers", {"10.77.0.2"}}, {"protocol", "tcp"}, {"ports", {"6379"}}};
+  return victim;
+}
+
+template <class Value>
+Value must_have(Result<Value> result) {
+  if (result) return std::move(result).value();
+  std::fprintf(stderr, "%s\n", result.error().message.c_str());
+  std::exit(1);
+}
+
+// An agent loads its program ahead; the first of several at once finds it ready, the others load theirs.
+enum class Ready { yes, no };
+
+Times ours(const Wire& wire, int rounds, Ready ready) {
+  const Fault& fault = *find_fault("network.impair");
   ClassifierStock stock;  // as the agent has it
   Host host;
   host.classifiers = ready == Ready::yes ? &stock : nullptr;
@@ -40,17 +62,53 @@ Times ours(const Wire& wire, int rounds, Ready ready) {
     auto start = std::chrono::steady_clock::now();
     const Request request{.id = "bench" + std::to_string(100 + i),
                           .experiment = "bench",
-                          .victim = victim,
-                          .params = check_params(fault.params, asked).canonical};
+                          .victim = victim_on(wire),
+                          .params = check_params(fault.params, asked()).canonical};
+    SocketShelf sockets;  // of each injection, as the injector makes it
+    host.sockets = &sockets;
     const auto prepared = fault.prepare(host, request);
     if (!prepared) std::exit((std::fprintf(stderr, "%s\n", prepared.error().message.c_str()), 1));
     const auto evidence = fault.apply(host, prepared->change);
     if (!evidence || !evidence->in_place) std::exit((std::fprintf(stderr, "not in place\n"), 1));
     times.inject.push_back(milliseconds_since(start));
     start = std::chrono::steady_clock::now();
+    host.sockets = nullptr;
     if (!fault.revert(host, prepared->change)) std::exit(1);
     times.revert.push_back(milliseconds_since(start));
   }
+  return times;
+}
+
+// All of it: HTTP and JSON over the unix socket, api and injector process, policy, journal, and the evidence in the answer.
+Times by_agent(const Wire& wire, int rounds) {
+  const auto directory = std::filesystem::temp_directory_path() / ("arashi-bench-" + std::to_string(getpid()));
+  const auto& fault = *find_fault("network.impair");
+  constexpr auto load_ahead = std::chrono::milliseconds(20);  // the agent loads the next program, which is not what is measured
+  Times times;
+  {
+    const auto embedded = must_have(fleet::Embedded::start(BIN_DIR "/arashi-agent", directory));
+    fleet::Agent agent(embedded.address());
+    const protocol::LeaseRequest lease{.experiment = "bench", .ttl = std::chrono::seconds(10)};
+    for (int i = 0; i < rounds; ++i) {
+      must_have(agent.lease(lease));
+      std::this_thread::sleep_for(load_ahead);
+      const protocol::InjectRequest request{.experiment = "bench",
+                                            .id = "bench" + std::to_string(100 + i),
+                                            .fault = "network.impair",
+                                            .victim = victim_on(wire),
+                                            .params = to_text(check_params(fault.params, asked()).canonical),
+                                            .duration = std::chrono::minutes(1)};
+      auto start = std::chrono::steady_clock::now();
+      if (!must_have(agent.inject(request, std::chrono::seconds(5))).evidence.in_place)
+        std::exit((std::fprintf(stderr, "not in place\n"), 1));
+      times.inject.push_back(milliseconds_since(start));
+      std::this_thread::sleep_for(load_ahead);
+      start = std::chrono::steady_clock::now();
+      must_have(agent.revert({.experiment = "bench", .id = request.id}));
+      times.revert.push_back(milliseconds_since(start));
+    }
+  }
+  std::filesystem::remove_all(directory);
   return times;
 }
 
@@ -88,10 +146,13 @@ int main() {
   ours(wire, 5, Ready::yes);
   const auto fast = ours(wire, 200, Ready::yes);
   const auto cold = ours(wire, 50, Ready::no);
+  const auto whole = by_agent(wire, 100);
   const auto slow = commands(wire, 50);
   std::printf("%-28s %10s %10s %10s %10s %9s\n", "milliseconds", "ours p50", "p99", "tc p50", "p99", "ratio p50");
   row("inject (to verified)", fast.inject, slow.inject);
   row("inject, program not ready", cold.inject, slow.inject);
+  row("inject through an agent", whole.inject, slow.inject);
   row("revert", fast.revert, slow.revert);
+  row("revert through an agent", whole.revert, slow.revert);
   return 0;
 }
