@@ -226,9 +226,22 @@ Result<Ack> Socket::change(Message message) {
   }
 }
 
+// The first refusal among the answers from `first` on, else the ack of `last`.
+Result<Ack> Socket::batch_ack(std::uint32_t first, std::uint32_t last) {
+  for (;;) {
+    auto rest = TRY(receive());
+    while (const auto part = cut_message(rest)) {
+      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < first) continue;
+      const auto ack = ack_of(*part);
+      if (!ack || part->head.nlmsg_seq == last) return ack;
+    }
+  }
+}
+
 Result<Ack> Socket::change_all(std::vector<Message> messages) {
   std::vector<std::byte> all;
-  std::vector<std::uint32_t> numbers;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;  // that is answered
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const bool is_frame = i == 0 || i + 1 == messages.size();  // NFNL_MSG_BATCH_BEGIN and _END are not answered
     std::uint16_t flags = 0;
@@ -236,20 +249,13 @@ Result<Ack> Socket::change_all(std::vector<Message> messages) {
     messages[i].flags(static_cast<std::uint16_t>(is_frame ? flags : flags | NLM_F_ACK));
     sequence_ = next_sequence();
     messages[i].number(sequence_);
-    numbers.push_back(sequence_);
+    if (i == 0) first = sequence_;
+    if (!is_frame) last = sequence_;
     const auto bytes = messages[i].bytes();
     all.insert(all.end(), bytes.begin(), bytes.end());
   }
   if (::send(fd_.get(), all.data(), all.size(), 0) < 0) return sys_fail("send to netlink");
-  const auto last = numbers.at(numbers.size() - 2);  // that is answered
-  for (;;) {
-    auto rest = TRY(receive());
-    while (const auto part = cut_message(rest)) {
-      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < numbers.front()) continue;
-      const auto ack = ack_of(*part);
-      if (!ack || part->head.nlmsg_seq == last) return ack;
-    }
-  }
+  return batch_ack(first, last);
 }
 
 Result<std::vector<Reply>> Socket::dump(Message message) {

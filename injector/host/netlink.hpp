@@ -89,7 +89,7 @@ class Socket {
   static Result<Socket> open(const Fd& netns, Family family = Family::route);  // in that one
   // Another one on the same kernel socket, for the same thread: each asks and reads its answer before the other asks.
   [[nodiscard]] Result<Socket> share() const;
-  Result<Ack> change(Message message);                                         // waits for the kernel's ack
+  Result<Ack> change(Message message);                    // waits for the kernel's ack
   Result<Ack> change_all(std::vector<Message> messages);  // nfnetlink's batch: all or nothing; the first refusal, else the last's ack
   Result<std::vector<Reply>> dump(Message message);
   Result<std::optional<Reply>> get(Message message, Ack* ack = nullptr);  // one object (a link, a route); none if the kernel refuses
@@ -97,10 +97,11 @@ class Socket {
  private:
   explicit Socket(Fd fd) : fd_(std::move(fd)) {}
   Result<void> send(Message& message);
+  Result<Ack> batch_ack(std::uint32_t first, std::uint32_t last);
   Result<Bytes> receive();  // until the next one
   Fd fd_;
   std::vector<std::byte> buffer_;  // one for all answers: to make and clear it for each costs more than the kernel takes to answer
-  std::uint32_t sequence_ = 0;  // of the last message
+  std::uint32_t sequence_ = 0;     // of the last message
 };
 
 }  // namespace arashi::netlink
