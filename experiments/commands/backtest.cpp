@@ -35,8 +35,7 @@ Result<Duration> optional_duration(const std::string& text, const char* option) 
 
 Result<RecordOptions> record_options(const Options& options, const spec::Experiment& experiment) {
   RecordOptions result{.from = options.from};
-  const bool asks =
-      std::ranges::all_of(experiment.slos, [](const auto& slo) { return std::holds_alternative<spec::PrometheusSource>(slo.source); });
+  const bool asks = std::ranges::all_of(experiment.slos, [](const auto& slo) { return std::ranges::any_of(slo.measures, by_prometheus); });
   if (!options.prometheus && options.from.empty() && !asks) result.from = "-";
   if (options.prometheus && !options.from.empty()) return fail(Blame::input, "--from and --prometheus: one of them has the record");
   result.last = TRY(optional_duration(options.last, "--last"));
@@ -54,7 +53,8 @@ Result<backtest::Shape> shape_of(const spec::Experiment& experiment, const Optio
   // What a live run would know later than it happened: it polls its servers every so often.
   if (from.from.empty())
     for (const auto& slo : experiment.slos)
-      if (const auto* source = std::get_if<spec::PrometheusSource>(&slo.source)) shape.delay = std::max(shape.delay, source->every);
+      for (const auto& measure : slo.measures)
+        if (const auto* source = std::get_if<spec::PrometheusSource>(&measure.source)) shape.delay = std::max(shape.delay, source->every);
   if (!options.delay.empty()) shape.delay = TRY(parse_duration(options.delay));
   return shape;
 }
@@ -111,6 +111,22 @@ Result<void> show_study(const Options& options, const backtest::Record& record, 
   return {};
 }
 
+// A record has one stream of events for each SLO: it stands for all that measure it.
+guard::Config with_one_source(const spec::Experiment& experiment, const RecordOptions& from) {
+  guard::Config config = unmeasured_config(experiment);
+  for (guard::SloTerms& slo : config.slos) {
+    if (slo.sources.size() < 2) continue;
+    const auto first = std::ranges::find_if(slo.sources, &guard::SourceTerms::authoritative);
+    guard::SourceTerms kept = first == slo.sources.end() ? slo.sources.front() : *first;
+    slo.sources = {std::move(kept)};
+    std::fputs(("arashi backtest: note: SLO '" + slo.name + "' has several sources; " + (from.from.empty() ? "Prometheus" : "the record") +
+                " stands for all of them\n")
+                   .c_str(),
+               stderr);
+  }
+  return config;
+}
+
 Result<int> backtest_it(const Options& options) {
   const SpecFile file = load_spec(options.file, TRY(local_catalogue()));
   if (!file.good()) {
@@ -122,7 +138,7 @@ Result<int> backtest_it(const Options& options) {
   const auto from = TRY(record_options(options, experiment));
   const auto shape = TRY(shape_of(experiment, options, from));
   const auto record = TRY(read_record(experiment, from));
-  const auto config = TRY(backtest::with_terms(unmeasured_config(experiment), record));
+  const auto config = TRY(backtest::with_terms(with_one_source(experiment, from), record));
   TRY(options.at.empty() ? show_study(options, record, config, shape) : show_one(options, record, config, shape));
   return exit_ok;
 }

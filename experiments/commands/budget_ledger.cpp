@@ -65,12 +65,19 @@ Result<std::vector<guard::Promises>> read_all(const fs::path& directory) {
 
 }  // namespace
 
-std::string budget_of(const spec::Slo& slo, const spec::Experiment& experiment) {
-  const auto load = std::find_if(experiment.loads.begin(), experiment.loads.end(), [&](const auto& one) { return one.name == slo.load; });
-  if (load != experiment.loads.end()) return "load " + load->method + " " + load->url;
-  if (const auto* server = std::get_if<spec::PrometheusSource>(&slo.source))
-    return "prometheus " + server->url + " " + server->bad + " of " + server->total;
-  return std::string(spec::name_of(slo.source)) + " " + slo.name;
+std::vector<std::string> budgets_of(const spec::Slo& slo, const spec::Experiment& experiment) {
+  std::vector<std::string> budgets;
+  for (const auto& measure : slo.measures) {
+    const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
+    if (!measure.authoritative) continue;
+    if (const spec::Load* load = spec::load_of(experiment, measure))
+      budgets.push_back("load " + load->method + " " + load->url);
+    else if (server != nullptr)
+      budgets.push_back("prometheus " + server->url + " " + server->bad + " of " + server->total);
+    else
+      budgets.push_back(std::string(spec::name_of(measure.source)) + " " + slo.name);
+  }
+  return budgets;
 }
 
 Result<BudgetLedger> BudgetLedger::enter(const fs::path& directory, const std::string& run, const spec::Experiment& experiment,
@@ -82,10 +89,10 @@ Result<BudgetLedger> BudgetLedger::enter(const fs::path& directory, const std::s
                 "; name another place with --run-dir");
   const Fd turn = TRY(locked(directory / "lock"));  // one at a time reads and promises
   const auto others = TRY(read_all(directory));
-  std::vector<std::string> budgets;
+  std::vector<std::vector<std::string>> budgets;
   for (std::size_t i = 0; i < std::min(experiment.slos.size(), config.slos.size()); ++i) {
-    budgets.push_back(budget_of(experiment.slos[i], experiment));
-    config.slos[i].promised = guard::promised(others, budgets.back());
+    budgets.push_back(budgets_of(experiment.slos[i], experiment));
+    for (const auto& budget : budgets.back()) config.slos[i].promised = std::max(config.slos[i].promised, guard::promised(others, budget));
   }
   TRY(guard::Guard::make(config));
   const fs::path path = directory / (run + ".json");

@@ -12,17 +12,17 @@ namespace {
 constexpr double peak_over_mean = 3;
 
 // What the spec says of its rate is not measured again.
-void take_rate(const spec::Slo& slo, guard::SourceTerms& terms) {
-  terms.window_events = slo.rate.per_second * seconds(slo.window);
-  terms.rate_most = peak_over_mean * slo.rate.per_second;
+void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::SourceTerms& terms) {
+  terms.window_events = measure.rate.per_second * seconds(slo.window);
+  terms.rate_most = peak_over_mean * measure.rate.per_second;
 }
 
-Result<void> measure(const spec::Slo& slo, const std::string& directory, guard::SourceTerms& terms) {
-  auto history = sli::history(slo, directory);
-  if (!history) return because(history.error(), "SLO '", slo.name, "'");
+Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
+  auto history = sli::history(measure, slo.window, directory);
+  if (!history) return because(history.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + terms.name : "");
   if (history->events <= 0 || history->covered <= Duration{})
-    return fail(Blame::refused, "SLO '", slo.name, "': ", spec::name_of(slo.source), " shows no event at all in the last ",
-                to_text(slo.window), ", so there is no budget to spend from; check what its 'total' asks for");
+    return fail(Blame::refused, "SLO '", slo.name, "': ", terms.name, " shows no event at all in the last ", to_text(slo.window),
+                ", so there is no budget to spend from; check what its 'total' asks for");
   const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
   terms.window_events = history->events / covered;
   if (slo.method == spec::Method::occurrences) terms.window_bad = history->bad;  // bad time slices of the past are not known
@@ -63,22 +63,33 @@ guard::SloTerms terms_of(const spec::Slo& slo) {
           .count_lost = lost_of(slo.count_lost)};
 }
 
+guard::SourceTerms source_of(const spec::Experiment& experiment, const spec::Slo& slo, const spec::Measure& measure) {
+  guard::SourceTerms source{.authoritative = measure.authoritative};
+  if (!measure.load.empty()) {
+    const spec::Load* load = spec::load_of(experiment, measure);
+    if (load == nullptr) return source;
+    source.rate_most = load->rate.per_second;
+    source.window_events = load->rate.per_second * seconds(slo.window);
+    source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
+    return source;
+  }
+  source.patience = spec::usual_lag(measure.source) * 5 / 2 + std::chrono::seconds(2);
+  if (measure.rate.per_second > 0) take_rate(slo, measure, source);
+  return source;
+}
+
 }  // namespace
 
 guard::Config unmeasured_config(const spec::Experiment& experiment) {
   guard::Config config;
   for (const auto& slo : experiment.slos) {
-    guard::SourceTerms source{.name = slo.load.empty() ? std::string(spec::name_of(slo.source)) : "load " + slo.load};
-    const auto load = std::find_if(experiment.loads.begin(), experiment.loads.end(), [&](const auto& one) { return one.name == slo.load; });
-    if (load != experiment.loads.end()) {
-      source.rate_most = load->rate.per_second;
-      source.window_events = load->rate.per_second * seconds(slo.window);
-      source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
+    guard::SloTerms terms = terms_of(slo);
+    const auto names = spec::names_of_measures(slo);
+    for (std::size_t i = 0; i < slo.measures.size(); ++i) {
+      terms.sources.push_back(source_of(experiment, slo, slo.measures[i]));
+      terms.sources.back().name = names[i];
     }
-    if (slo.load.empty()) source.patience = spec::usual_lag(slo.source) * 5 / 2 + std::chrono::seconds(2);
-    if (slo.load.empty() && slo.rate.per_second > 0) take_rate(slo, source);
-    config.slos.push_back(terms_of(slo));
-    config.slos.back().sources = {std::move(source)};
+    config.slos.push_back(std::move(terms));
   }
   config.budget = experiment.guard.budget.fraction;
   config.reserve = experiment.guard.reserve.fraction;
@@ -91,9 +102,12 @@ guard::Config unmeasured_config(const spec::Experiment& experiment) {
 
 Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   guard::Config config = unmeasured_config(experiment);
-  for (std::size_t i = 0; i < config.slos.size(); ++i)
-    if (experiment.slos[i].load.empty() && experiment.slos[i].rate.per_second <= 0)
-      TRY(measure(experiment.slos[i], experiment.directory, config.slos[i].sources.front()));
+  for (std::size_t i = 0; i < config.slos.size(); ++i) {
+    const spec::Slo& slo = experiment.slos[i];
+    for (std::size_t j = 0; j < slo.measures.size(); ++j)
+      if (slo.measures[j].load.empty() && slo.measures[j].rate.per_second <= 0)
+        TRY(measure_past(slo, slo.measures[j], experiment.directory, config.slos[i].sources[j]));
+  }
   return config;
 }
 

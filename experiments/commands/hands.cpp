@@ -29,10 +29,12 @@ Hands::~Hands() {
 Result<void> Hands::start_sources() {
   for (std::size_t i = 0; i < experiment_.slos.size(); ++i) {
     const auto& slo = experiment_.slos[i];
-    if (!slo.load.empty()) continue;
-    auto source = sli::open(slo, experiment_.directory, epoch_);
-    if (!source) return because(source.error(), "SLO '", slo.name, "'");
-    sources_.emplace_back(i, std::move(*source));
+    for (std::size_t j = 0; j < slo.measures.size(); ++j) {
+      if (!slo.measures[j].load.empty()) continue;
+      auto source = sli::open(slo.measures[j], experiment_.directory, epoch_);
+      if (!source) return because(source.error(), "SLO '", slo.name, "'");
+      sources_.emplace_back(Place{i, j}, std::move(*source));
+    }
   }
   return {};
 }
@@ -61,11 +63,13 @@ void Hands::carry(const run::StartLoad& /*command*/) {
   for (const auto& load : experiment_.loads) {
     Running one{.load = load.name};
     Duration latency{};
-    for (std::size_t i = 0; i < experiment_.slos.size(); ++i) {
-      if (experiment_.slos[i].load != load.name) continue;
-      one.slos.push_back(i);
-      latency = experiment_.slos[i].latency;
-    }
+    for (std::size_t i = 0; i < experiment_.slos.size(); ++i)
+      for (std::size_t j = 0; j < experiment_.slos[i].measures.size(); ++j) {
+        const auto& measure = experiment_.slos[i].measures[j];
+        if (measure.load != load.name) continue;
+        one.counted_by.push_back({.slo = i, .source = j});
+        latency = measure.latency;
+      }
     auto generator = load::Generator::start(load, latency, epoch_);
     if (!generator) {
       shared_->inbox->put(run::LoadFailed{"load '" + load.name + "': " + generator.error().message});
@@ -153,9 +157,9 @@ void Hands::carry(const run::Finish& /*command*/) {}
 void Hands::collect(Duration now) {
   for (const auto& one : loads_)
     for (const auto& slice : one.generator->drain())
-      for (const auto slo : one.slos) shared_->inbox->put(run::SliceSeen{slo, slice});
-  for (const auto& [slo, source] : sources_)
-    for (const auto& slice : source->drain()) shared_->inbox->put(run::SliceSeen{slo, slice});
+      for (const auto [slo, source] : one.counted_by) shared_->inbox->put(run::SliceSeen{slo, slice, source});
+  for (const auto& [place, source] : sources_)
+    for (const auto& slice : source->drain()) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
   if (loads_.empty() || now - summed_ < seconds(1)) return;
   summed_ = now;
   run::LoadSeen seen;

@@ -40,9 +40,12 @@ class Hands {
     std::size_t under_way = 0;
     std::set<std::string> asked;  // agents whose status is under way
   };
+  struct Place {
+    std::size_t slo = 0, source = 0;  // which of the experiment's SLOs, which of that one's measures
+  };
   struct Running {
     std::string load;
-    std::vector<std::size_t> slos;
+    std::vector<Place> counted_by;
     std::shared_ptr<load::Generator> generator;
   };
 
@@ -64,7 +67,7 @@ class Hands {
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::vector<std::unique_ptr<NodeLine>> lines_;
   std::vector<Running> loads_;
-  std::vector<std::pair<std::size_t, std::unique_ptr<sli::Source>>> sources_;
+  std::vector<std::pair<Place, std::unique_ptr<sli::Source>>> sources_;
 };
 
 // One check of a spec, to its end or its timeout.

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace arashi::commands {
@@ -104,7 +105,8 @@ Result<backtest::Record> read_file(const spec::Experiment& experiment, const Rec
 // ---- Prometheus
 
 Result<backtest::Series> read_slo(const spec::Slo& slo, const std::string& directory, const RecordOptions& options, Progress& progress) {
-  const auto* source = std::get_if<spec::PrometheusSource>(&slo.source);
+  const auto measure = std::ranges::find_if(slo.measures, &by_prometheus);
+  const auto* source = measure == slo.measures.end() ? nullptr : std::get_if<spec::PrometheusSource>(&measure->source);
   if (source == nullptr)
     return fail(Blame::input, "SLO '", slo.name,
                 "' is not measured by Prometheus, so nobody has its past: give a record with --from FILE or --from -");
@@ -126,6 +128,8 @@ Result<backtest::Series> read_slo(const spec::Slo& slo, const std::string& direc
 }
 
 }  // namespace
+
+bool by_prometheus(const spec::Measure& measure) { return std::holds_alternative<spec::PrometheusSource>(measure.source); }
 
 Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
 

@@ -15,6 +15,8 @@ struct RecordOptions {
   Duration step{};   // 0: learned from the file; of Prometheus the scrape interval
 };
 
+bool by_prometheus(const spec::Measure& measure);
+
 Result<backtest::Record> read_record(const spec::Experiment& experiment, const RecordOptions& options);
 
 // One line on a terminal that is drawn over itself; nothing elsewhere.

@@ -36,14 +36,16 @@ Show how_to_show(const Options& options) {
 
 // A load is generated once: SLOs that count its requests must agree on what is too slow.
 Result<void> check_loads(const spec::Experiment& experiment) {
-  std::map<std::string, const spec::Slo*> by_load;
-  for (const auto& slo : experiment.slos) {
-    if (slo.load.empty()) continue;
-    const auto [first, is_new] = by_load.try_emplace(slo.load, &slo);
-    if (!is_new && first->second->latency != slo.latency)
-      return fail(Blame::input, "SLOs '", first->second->name, "' and '", slo.name, "' count load '", slo.load, "' with latencies ",
-                  to_text(first->second->latency), " and ", to_text(slo.latency), "; give each a load of its own");
-  }
+  std::map<std::string, std::pair<std::string, Duration>> by_load;
+  for (const auto& slo : experiment.slos)
+    for (const auto& measure : slo.measures) {
+      if (measure.load.empty()) continue;
+      const auto [entry, is_new] = by_load.try_emplace(measure.load, slo.name, measure.latency);
+      const auto& [first, latency] = entry->second;
+      if (!is_new && latency != measure.latency)
+        return fail(Blame::input, "SLOs '", first, "' and '", slo.name, "' count load '", measure.load, "' with latencies ",
+                    to_text(latency), " and ", to_text(measure.latency), "; give each a load of its own");
+    }
   return {};
 }
 

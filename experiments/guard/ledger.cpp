@@ -31,12 +31,12 @@ double promised(const std::vector<Promises>& others, const std::string& budget) 
   return sum;
 }
 
-Promises promises_of(const std::string& run, const Config& config, const std::vector<std::string>& budgets) {
+Promises promises_of(const std::string& run, const Config& config, const std::vector<std::vector<std::string>>& budgets) {
   Promises promises{.run = run, .budgets = {}};
   for (std::size_t i = 0; i < std::min(config.slos.size(), budgets.size()); ++i) {
     double most = 0;
     for (const SourceTerms& source : config.slos[i].sources) most = std::max(most, allowance(config.slos[i], source, config));
-    promises.budgets.push_back({.budget = budgets[i], .share = most});
+    for (const std::string& budget : budgets[i]) promises.budgets.push_back({.budget = budget, .share = most});
   }
   return promises;
 }

@@ -19,8 +19,9 @@ struct Promises {  // of one experiment
 // What is promised of one budget; of several promises of one run to one budget the largest counts.
 double promised(const std::vector<Promises>& others, const std::string& budget);
 
-// What this experiment may spend at most, by the SLOs of a configuration whose `promised` is set. `budgets`: each SLO's, in order.
-Promises promises_of(const std::string& run, const Config& config, const std::vector<std::string>& budgets);
+// What this experiment may spend at most, by the SLOs of a configuration whose `promised` is set. `budgets`: each SLO's, in order; one for
+// each of its authoritative sources.
+Promises promises_of(const std::string& run, const Config& config, const std::vector<std::vector<std::string>>& budgets);
 
 Json to_json(const Promises& promises);
 Result<Promises> promises_from(const Json& json);

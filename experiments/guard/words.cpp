@@ -78,7 +78,19 @@ std::string standing_words(const SloState& slo) {
   if (slo.lasts) text += " (at that rate it is spent in " + period_words(*slo.lasts) + ")";
   text += ", chance of an accident " + chance_words(slo.log_e) + ", stops at " + chance_words(slo.log_threshold);
   if (slo.state != Freshness::fresh) text += ", data " + std::string(name_of(slo.state));
+  if (const std::string sources = sources_words(slo); !sources.empty()) text += "; by " + sources;
   if (slo.effect && slo.effect->cause != Cause::unknown) text += "; " + cause_words(*slo.effect);
+  return text;
+}
+
+std::string sources_words(const SloState& slo) {
+  std::string text;
+  if (slo.sources.size() < 2) return text;
+  for (const SourceState& source : slo.sources) {
+    text += (text.empty() ? "" : "; ") + source.name + (source.authoritative ? "" : " (not authoritative)") + ": " +
+            std::to_string(source.bad) + " bad of " + std::to_string(source.total);
+    if (source.state != Freshness::fresh) text += ", data " + std::string(name_of(source.state));
+  }
   return text;
 }
 

@@ -19,6 +19,8 @@ std::string chance_words(double log_e);
 // Where an SLO stands: "spent 0.034 % of the 2 % it may; burns at 120, which lasts 42 s; …".
 std::string standing_words(const SloState& slo);
 // "1 h: 12.1 of 14.4, 10 s: 120 of 518.4"
+// "load checkout: 3 bad of 200; prometheus (not authoritative): 3 bad of 180, data stale": of an SLO with several sources, else empty.
+std::string sources_words(const SloState& slo);
 std::string windows_words(const std::vector<Window>& windows);
 
 }  // namespace arashi::guard

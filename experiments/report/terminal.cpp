@@ -98,6 +98,14 @@ std::string guard_lines(const Json& slo) {
   const auto log_e = slo.value("logE", 0.0);
   if (log_e >= some)
     text += "      chance of an accident " + chance(log_e) + ", the guard stops at " + chance(slo.value("logThreshold", 0.0)) + "\n";
+  const auto sources = slo.find("sources");
+  for (std::size_t i = 0; sources != slo.end() && sources->size() > 1 && i < sources->size(); ++i) {
+    const Json& source = sources->at(i);
+    const auto problem = source.value("problem", std::string());
+    text += "      by " + source.value("name", std::string()) + (source.value("authoritative", true) ? "" : " (not authoritative)") + ": " +
+            std::to_string(source.value("bad", std::uint64_t{0})) + " of " + std::to_string(source.value("total", std::uint64_t{0})) +
+            " bad, data " + source.value("state", std::string()) + (problem.empty() ? "" : ": " + problem) + "\n";
+  }
   if (const auto effect = slo.find("effect"); effect != slo.end() && effect->is_object())
     text += "      " + effect->value("text", std::string()) + "\n";
   return text;

@@ -37,6 +37,14 @@ struct Awaited {  // checks that are running, by name
 // The stages of winding up, in which the state's name no longer changes.
 enum class Closing { no, load, checks };
 
+// A source of an SLO that must be well before the start, and again after the end.
+struct Watched {
+  std::size_t slo = 0, source = 0;
+  std::string name;  // the SLO's, and the source's where it has several
+  Streak streak;
+  std::optional<Duration> recovered;
+};
+
 struct Runner::Inside {
   Inside(spec::Experiment experiment_, plan::Plan plan, guard::Guard guard_, std::string run_id);
 
@@ -99,6 +107,7 @@ struct Runner::Inside {
   void expire_checks(Duration now);
 
   void evaluate(Duration now);
+  [[nodiscard]] Watched* watched_source(std::size_t slo, std::size_t source);
   void watch_first_bad(std::size_t slo, const guard::Slice& slice);
 
   // verdict.cpp
@@ -108,6 +117,7 @@ struct Runner::Inside {
   void settle_first_bad();
   void tell_incident();
 
+  [[nodiscard]] bool is_incident(std::size_t slo) const;
   void note(Duration now, const std::string& what, const std::string& detail = {});
   void send(Command command) { commands.push_back(std::move(command)); }
   bool timeline_runs() const { return state == State::injecting || state == State::observing; }
@@ -123,8 +133,8 @@ struct Runner::Inside {
   std::vector<Command> commands;
   std::vector<Course> course;
   std::map<std::string, Node> nodes;
-  std::vector<Streak> streaks;                     // one per SLO
-  std::vector<std::optional<Duration>> recovered;  // one per SLO
+  std::vector<Watched> watched;                    // every authoritative source of every SLO
+  std::set<std::size_t> unrecovered;               // SLOs
   std::vector<std::optional<Duration>> first_bad;  // one per SLO, by slices
   std::map<std::string, Awaited> awaited;          // checks
   std::map<std::string, Duration> next_check;      // during

@@ -115,7 +115,7 @@ void Runner::Inside::advance_reverting(Duration now) {
   guard_inputs.push_back({.now = now, .reverted = true});
   const bool interrupted = decided && result.outcome == Outcome::interrupted;
   if (!dirty.empty() || interrupted || !anything_active_ever()) return close(now);
-  for (auto& streak : streaks) streak.restart();
+  for (auto& one : watched) one.streak.restart();
   enter(State::recovering, now);
   advance_recovering(now);
 }

@@ -21,7 +21,8 @@ constexpr Duration late_slices = seconds(5);          // a slice closes when its
 
 Duration slowest_source(const spec::Experiment& experiment) {
   Duration most{};
-  for (const auto& slo : experiment.slos) most = std::max(most, spec::usual_lag(slo.source));
+  for (const auto& slo : experiment.slos)
+    for (const auto& measure : slo.measures) most = std::max(most, spec::usual_lag(measure.source));
   return most;
 }
 
@@ -41,8 +42,13 @@ Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Gua
     fault.step = "intended";
     result.faults.push_back(std::move(fault));
   }
-  for (const auto& slo : experiment.slos) streaks.emplace_back(slo.objective);
-  recovered.resize(experiment.slos.size());
+  for (std::size_t i = 0; i < experiment.slos.size(); ++i) {
+    const spec::Slo& slo = experiment.slos[i];
+    const auto names = spec::names_of_measures(slo);
+    for (std::size_t j = 0; j < names.size(); ++j)
+      if (slo.measures[j].authoritative)
+        watched.push_back({i, j, slo.name + (names.size() > 1 ? " (" + names[j] + ")" : ""), Streak(slo.objective), std::nullopt});
+  }
   first_bad.resize(experiment.slos.size());
 }
 
@@ -90,18 +96,25 @@ void Runner::Inside::conclude(Outcome why, const std::string& reason) {
 void Runner::Inside::take(const Tick& /*tick*/, Duration /*now*/) {}
 
 void Runner::Inside::take(const SliceSeen& seen, Duration now) {
-  if (seen.slo >= streaks.size()) return;
+  if (seen.slo >= experiment.slos.size()) return;
   guard.observe(seen.slo, seen.slice, seen.source);
   guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice, .source = seen.source});
   watch_first_bad(seen.slo, seen.slice);
   if (state >= State::injecting) evaluate(now);
-  Streak& streak = streaks[seen.slo];
+  Watched* one = watched_source(seen.slo, seen.source);
+  if (one == nullptr) return;
+  Streak& streak = one->streak;
   if (state == State::steady) streak.extend(seen.slice);
   const bool after_revert = result.times.last_revert && seen.slice.begin >= *result.times.last_revert;
-  if (state != State::recovering || !after_revert || recovered[seen.slo]) return;
+  if (state != State::recovering || !after_revert || one->recovered) return;
   streak.extend(seen.slice);
   if (!within_objective(seen.slice.total, seen.slice.bad, streak.objective()) || !streak.within()) return streak.restart();
-  if (streak.covered() >= recovered_after && streak.total() > 0) recovered[seen.slo] = streak.begin();
+  if (streak.covered() >= recovered_after && streak.total() > 0) one->recovered = streak.begin();
+}
+
+Watched* Runner::Inside::watched_source(std::size_t slo, std::size_t source) {
+  const auto found = std::ranges::find_if(watched, [&](const Watched& one) { return one.slo == slo && one.source == source; });
+  return found == watched.end() ? nullptr : &*found;
 }
 
 void Runner::Inside::watch_first_bad(std::size_t slo, const guard::Slice& slice) {
@@ -286,14 +299,14 @@ void Runner::Inside::advance_steady(Duration now) {
   if (silent != nodes.end() && now - entered >= patience_for_leases)
     return refuse("agent " + silent->first + " gave no lease within " + to_text(patience_for_leases));
   bool steady = silent == nodes.end();
-  for (std::size_t i = 0; i < streaks.size(); ++i) {
-    const auto& streak = streaks[i];
+  for (const auto& one : watched) {
+    const auto& streak = one.streak;
     const bool enough = streak.covered() >= experiment.steady_for && streak.total() > 0;
-    if (enough && !streak.within()) return refuse("no steady state: " + experiment.slos[i].name + ": " + streak.measured());
+    if (enough && !streak.within()) return refuse("no steady state: " + one.name + ": " + streak.measured());
     steady = steady && enough;
     const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_source(experiment);
     if (!enough && now - entered >= patience)
-      return refuse("no steady state within " + to_text(patience) + ": " + experiment.slos[i].name + ": " + streak.measured());
+      return refuse("no steady state within " + to_text(patience) + ": " + one.name + ": " + streak.measured());
   }
   if (steady) start_injecting(now);
 }
@@ -344,9 +357,9 @@ void Runner::Inside::advance_recovering(Duration now) {
   const Duration limit = *result.times.last_revert + experiment.recovery_within;
   Duration latest = *result.times.last_revert;
   bool all = true;
-  for (const auto& when : recovered) {
-    all = all && when.has_value();
-    latest = std::max(latest, when.value_or(latest));
+  for (const auto& one : watched) {
+    all = all && one.recovered.has_value();
+    latest = std::max(latest, one.recovered.value_or(latest));
   }
   if (all) {
     result.times.recovered = latest;
@@ -356,10 +369,10 @@ void Runner::Inside::advance_recovering(Duration now) {
     return close(now);
   }
   if (now < limit + recovered_after + late_slices + 2 * slowest_source(experiment)) return;
-  for (std::size_t i = 0; i < recovered.size(); ++i)
-    if (!recovered[i])
-      conclude(Outcome::refuted, experiment.slos[i].name + " did not recover within " + to_text(experiment.recovery_within) +
-                                     " of the last revert: " + streaks[i].measured());
+  for (const auto& one : watched)
+    if (!one.recovered && unrecovered.insert(one.slo).second)
+      conclude(Outcome::refuted, one.name + " did not recover within " + to_text(experiment.recovery_within) +
+                                     " of the last revert: " + one.streak.measured());
   close(now);
 }
 

@@ -48,17 +48,21 @@ std::string did_not_bite(const FaultResult& fault) {
 
 }  // namespace
 
-// What hits the untouched replicas as well is no answer to the hypothesis.
+bool Runner::Inside::is_incident(std::size_t slo) const {
+  return slo < result.slos.size() && result.slos[slo].effect && result.slos[slo].effect->cause == guard::Cause::incident;
+}
+
+// What hits the untouched replicas as well is no answer to the hypothesis: neither that it stopped the run, nor that it is not over yet.
 void Runner::Inside::tell_incident() {
-  if (!result.abort || result.outcome != Outcome::refuted || result.reasons.size() != 1) return;
-  for (const auto& slo : result.slos) {
+  if (!result.abort || result.outcome != Outcome::refuted || result.reasons.size() != 1 + unrecovered.size()) return;
+  for (std::size_t i = 0; i < result.slos.size(); ++i) {
     const auto& reasons = result.abort->reasons;
-    const bool stopped = std::any_of(reasons.begin(), reasons.end(), [&](const auto& reason) { return reason.slo == slo.name; });
-    if (stopped && (!slo.effect || slo.effect->cause != guard::Cause::incident)) return;
+    const bool stopped = std::ranges::any_of(reasons, [&](const auto& reason) { return reason.slo == result.slos[i].name; });
+    if ((stopped || unrecovered.contains(i)) && !is_incident(i)) return;
   }
   result.outcome = Outcome::inconclusive;
-  for (const auto& slo : result.slos)
-    if (slo.effect && slo.effect->cause == guard::Cause::incident) result.reasons.push_back(slo.name + ": " + cause_words(*slo.effect));
+  for (std::size_t i = 0; i < result.slos.size(); ++i)
+    if (is_incident(i)) result.reasons.push_back(result.slos[i].name + ": " + cause_words(*result.slos[i].effect));
 }
 
 // How many faults bit.
@@ -106,7 +110,8 @@ void Runner::Inside::settle_first_bad() {
   for (std::size_t i = 0; i < first_bad.size(); ++i) {
     auto first = first_bad[i];
     for (const auto& load : result.loads) {
-      const bool precise = load.name == experiment.slos[i].load && load.first_bad && result.times.first_injection &&
+      const auto counts_it = [&](const spec::Measure& measure) { return measure.load == load.name; };
+      const bool precise = std::ranges::any_of(experiment.slos[i].measures, counts_it) && load.first_bad && result.times.first_injection &&
                            *load.first_bad >= *result.times.first_injection;
       if (precise) first = *load.first_bad;
     }

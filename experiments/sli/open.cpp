@@ -36,11 +36,11 @@ struct AsProvider {
 };
 
 // A source without a past: what it counts in the next seconds must do, and the budget from it is called extrapolated.
-Result<History> measured(const spec::Slo& slo, const std::string& directory) {
+Result<History> measured(const spec::Measure& measure, const std::string& directory) {
   constexpr Duration look = std::chrono::seconds(5);
   constexpr Duration longest = std::chrono::seconds(20);
   const Duration begin = boot_now();
-  const auto source = TRY(open(slo, directory, begin));
+  const auto source = TRY(open(measure, directory, begin));
   History history;
   std::string problem;
   Duration first = Duration::max();
@@ -67,24 +67,25 @@ Result<History> measured(const spec::Slo& slo, const std::string& directory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open(const spec::Slo& slo, const std::string& directory, Duration epoch) {
-  if (const auto* source = std::get_if<spec::PrometheusSource>(&slo.source)) return prometheus(*source, directory, epoch);
-  if (const auto* source = std::get_if<spec::MetricsSource>(&slo.source)) return metrics(*source, slo.latency, directory, epoch);
-  if (const auto* source = std::get_if<spec::CommandSource>(&slo.source)) return program(*source, directory, epoch);
-  if (const auto* source = std::get_if<spec::AccessLogSource>(&slo.source)) return access_log(*source, slo.latency, directory, epoch);
-  Asked asked = TRY(std::visit(AsProvider{directory}, slo.source));
-  if (!asked.provider) return fail(Blame::input, "SLO '", slo.name, "' is measured by nothing");
+Result<std::unique_ptr<Source>> open(const spec::Measure& measure, const std::string& directory, Duration epoch) {
+  if (const auto* source = std::get_if<spec::PrometheusSource>(&measure.source)) return prometheus(*source, directory, epoch);
+  if (const auto* source = std::get_if<spec::MetricsSource>(&measure.source)) return metrics(*source, measure.latency, directory, epoch);
+  if (const auto* source = std::get_if<spec::CommandSource>(&measure.source)) return program(*source, directory, epoch);
+  if (const auto* source = std::get_if<spec::AccessLogSource>(&measure.source))
+    return access_log(*source, measure.latency, directory, epoch);
+  Asked asked = TRY(std::visit(AsProvider{directory}, measure.source));
+  if (!asked.provider) return fail(Blame::input, "nothing measures it");
   return poll(std::move(asked.provider), asked.pace, epoch);
 }
 
-Result<History> history(const spec::Slo& slo, const std::string& directory) {
-  if (const auto* source = std::get_if<spec::PrometheusSource>(&slo.source)) return prometheus_history(*source, directory, slo.window);
-  if (const auto* source = std::get_if<spec::AccessLogSource>(&slo.source)) {
-    auto past_of_log = access_log_history(*source, slo.latency, directory, slo.window);
+Result<History> history(const spec::Measure& measure, Duration window, const std::string& directory) {
+  if (const auto* source = std::get_if<spec::PrometheusSource>(&measure.source)) return prometheus_history(*source, directory, window);
+  if (const auto* source = std::get_if<spec::AccessLogSource>(&measure.source)) {
+    auto past_of_log = access_log_history(*source, measure.latency, directory, window);
     if (past_of_log || past_of_log.error().blame != Blame::missing) return past_of_log;
   }
-  const Asked asked = TRY(std::visit(AsProvider{directory}, slo.source));
-  return asked.provider ? past(*asked.provider, slo.window) : measured(slo, directory);
+  const Asked asked = TRY(std::visit(AsProvider{directory}, measure.source));
+  return asked.provider ? past(*asked.provider, window) : measured(measure, directory);
 }
 
 }  // namespace arashi::sli

@@ -9,10 +9,10 @@
 
 namespace arashi::sli {
 
-// The slices' times are since `epoch`; programs run in `directory`. Not for an SLO measured by a load.
-Result<std::unique_ptr<Source>> open(const spec::Slo& slo, const std::string& directory, Duration epoch);
+// The slices' times are since `epoch`; programs run in `directory`. Not for a load.
+Result<std::unique_ptr<Source>> open(const spec::Measure& measure, const std::string& directory, Duration epoch);
 
 // Events of the SLO's window: from the source's own past, or where it has none from what it counts in the next seconds. Blocks.
-Result<History> history(const spec::Slo& slo, const std::string& directory);
+Result<History> history(const spec::Measure& measure, Duration window, const std::string& directory);
 
 }  // namespace arashi::sli

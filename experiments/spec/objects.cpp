@@ -49,9 +49,19 @@ constexpr auto count_keys = std::to_array<Key>({
     {"seed", Type::special, "a whole number: draws the same victims again", "7"},
 });
 
-constexpr auto slo_keys = std::to_array<Key>({
-    {"objective", Type::percent, "the share of events that must be good", "99.9%"},
-    {"window", Type::duration, "over how long", "30d", optional, "30d"},
+template <std::size_t... sizes>
+constexpr auto joined(const std::array<Key, sizes>&... lists) {
+  std::array<Key, (sizes + ...)> all{};
+  std::size_t next = 0;
+  const auto append = [&](const auto& list) {
+    for (const Key& key : list) all[next++] = key;
+  };
+  (append(lists), ...);
+  return all;
+}
+
+// What measures an SLO: in the SLO itself, or in each of its `sources`.
+constexpr auto measuring_keys = std::to_array<Key>({
     {"load", Type::name, "measured by this load", "checkout"},
     {"latency", Type::duration, "a request that takes longer is bad: of a load, a metrics histogram, or an access log", "300ms"},
     {"rate", Type::rate,
@@ -64,19 +74,37 @@ constexpr auto slo_keys = std::to_array<Key>({
     {"newrelic", Type::object, "measured by New Relic", "", optional, "", &newrelic_object},
     {"command", Type::object, "measured by a program of yours", "", optional, "", &command_object},
     {"accessLog", Type::object, "measured by nginx' access log on this machine", "", optional, "", &access_log_object},
-    {.name = "method",
-     .type = Type::choice,
-     .summary = "what the budget is counted in: bad events, bad time slices, or every slice's share of bad events",
-     .example = "timeslices",
-     .fallback = "occurrences",
-     .choices = budget_methods},
-    {"slice", Type::object, "the time slices of such a method", "{target: 95%, window: 1m}", optional, "", &slice_object},
-    {"countLost", Type::special, "requests that do not come any more are bad: true (against the rate before), control, or false", "true",
-     optional, "false"},
     {"from", Type::text, "an OpenSLO v1, Sloth or Pyrra file, relative to the spec; FILE#NAME where it has several",
      "checkout.openslo.yaml"},
     {"server", Type::url, "of 'from': the Prometheus server its queries go to", "http://127.0.0.1:9090"},
 });
+
+constexpr auto measure_keys = joined(
+    measuring_keys, std::to_array<Key>({
+                        {"authoritative", Type::special,
+                         "the budget, the steady state and the recovery go by it; with false it is only evidence that something burns",
+                         "false", optional, "true"},
+                    }));
+
+constexpr auto slo_keys =
+    joined(std::to_array<Key>({
+               {"objective", Type::percent, "the share of events that must be good", "99.9%"},
+               {"window", Type::duration, "over how long", "30d", optional, "30d"},
+           }),
+           measuring_keys,
+           std::to_array<Key>({
+               {"sources", Type::list, "several that measure it side by side; their counts are never added up",
+                "[{load: checkout}, {prometheus: {…}, authoritative: false}]", optional, "", &measure_object},
+               {.name = "method",
+                .type = Type::choice,
+                .summary = "what the budget is counted in: bad events, bad time slices, or every slice's share of bad events",
+                .example = "timeslices",
+                .fallback = "occurrences",
+                .choices = budget_methods},
+               {"slice", Type::object, "the time slices of such a method", "{target: 95%, window: 1m}", optional, "", &slice_object},
+               {"countLost", Type::special, "requests that do not come any more are bad: true (against the rate before), control, or false",
+                "true", optional, "false"},
+           }));
 
 constexpr auto slice_keys = std::to_array<Key>({
     {"target", Type::percent, "timeslices: the share of good events that makes a slice good", "95%"},
@@ -194,6 +222,7 @@ constexpr Object metadata_object{"metadata", "who it is", metadata_keys};
 constexpr Object target_object{"target", "what may be hit: one kind of thing, and how many of those found", target_keys};
 constexpr Object count_object{"pick", "so many of those found", count_keys};
 constexpr Object slo_object{"slo", "what must hold, and what measures it: a load, or a source of counts", slo_keys};
+constexpr Object measure_object{"source", "one of several that measure an SLO", measure_keys};
 constexpr Object slice_object{"slice", "the time slices in which a budget is counted", slice_keys};
 constexpr Object load_object{"load", "HTTP requests at a fixed rate", load_keys};
 constexpr Object hold_object{"hold", "wait for data", hold_keys};
@@ -209,33 +238,20 @@ constexpr Object spec_object{"spec", "the experiment itself", spec_keys};
 constexpr Object root_object{"experiment", "an Arashi experiment", root_keys};
 
 std::vector<const Object*> all_objects() {
-  return {&root_object,
-          &metadata_object,
-          &spec_object,
-          &target_object,
-          &count_object,
-          &slo_object,
-          &slice_object,
-          &secret_object,
-          &prometheus_object,
-          &metrics_object,
-          &datadog_object,
-          &mackerel_object,
-          &cloudwatch_metric_object,
-          &cloudwatch_object,
-          &newrelic_object,
-          &command_object,
-          &access_log_object,
-          &load_object,
-          &guard_object,
-          &hold_object,
-          &check_object,
-          &expect_object,
-          &steady_object,
-          &step_object,
-          &recovery_object,
-          &limits_object,
-          &window_object};
+  return {&root_object,       &metadata_object,
+          &spec_object,       &target_object,
+          &count_object,      &slo_object,
+          &measure_object,    &slice_object,
+          &secret_object,     &prometheus_object,
+          &metrics_object,    &datadog_object,
+          &mackerel_object,   &cloudwatch_metric_object,
+          &cloudwatch_object, &newrelic_object,
+          &command_object,    &access_log_object,
+          &load_object,       &guard_object,
+          &hold_object,       &check_object,
+          &expect_object,     &steady_object,
+          &step_object,       &recovery_object,
+          &limits_object,     &window_object};
 }
 
 std::string_view name_of(Type type) {

@@ -24,24 +24,58 @@ Target read_target(const std::string& name, const Fields& fields) {
   return {.name = name, .selector = read_selector(fields), .pick = read_pick(fields), .where = fields.where()};
 }
 
-// What stands in the spec goes before what the file says.
-void read_from(const Fields& fields, const ReadSlo& read, Slo& slo) {
+// What a file says of an SLO; nothing where no file is named, or it can't be used.
+std::optional<ImportedSlo> read_from(const Fields& fields, const ReadSlo& read, Measure& measure) {
   PrometheusSource source;
   std::string from;
   fields.text("from", from);
   fields.text("server", source.url);
-  if (from.empty()) return;
-  if (slo.source.index() != 0 || !slo.load.empty()) return fields.complain("has both 'from' and another source: one of them measures it");
+  if (fields.has("server") && !fields.has("from"))
+    fields.report.complain(fields.path("server"), "is for 'from': which server its queries go to");
+  if (from.empty()) return std::nullopt;
+  if (measure.source.index() != 0 || !measure.load.empty()) {
+    fields.complain("has both 'from' and another source: one of them measures it");
+    return std::nullopt;
+  }
   auto imported = read ? read(from) : Result<ImportedSlo>(fail(Blame::input, "files are not read here"));
-  if (!imported) return fields.report.complain(fields.path("from"), imported.error().message);
-  if (!fields.has("objective")) slo.objective = imported->objective;
-  if (!fields.has("window")) slo.window = imported->window;
+  if (!imported) {
+    fields.report.complain(fields.path("from"), imported.error().message);
+    return std::nullopt;
+  }
   if (source.url.empty()) source.url = imported->url;
   if (source.url.empty())
     fields.report.complain(fields.path("from"), "does not say where Prometheus is: add server, such as server: http://127.0.0.1:9090");
-  source.bad = std::move(imported->bad);
-  source.total = std::move(imported->total);
-  slo.source = std::move(source);
+  source.bad = imported->bad;
+  source.total = imported->total;
+  measure.source = std::move(source);
+  return *imported;
+}
+
+void read_authority(const Fields& fields, Measure& measure) {
+  const Tree* tree = fields.find("authoritative");
+  if (tree == nullptr) return;
+  measure.authoritative = tree->text != "false";
+  if (tree->text != "true" && tree->text != "false")
+    fields.report.complain(fields.path("authoritative"), "is '" + tree->text.substr(0, 60) + "': write true or false");
+}
+
+// Several sources, each with what belongs to it.
+void read_measures(const Fields& fields, const ReadSlo& read, Slo& slo, std::optional<ImportedSlo>& imported) {
+  for (const std::string_view key : {"load", "latency", "rate", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic",
+                                     "command", "accessLog", "from", "server"})
+    if (fields.has(key)) fields.report.complain(fields.path(key), "stands beside 'sources': move it into the source that it is for");
+  fields.list("sources", [&](const Fields& source) {
+    Measure measure = read_measure(source);
+    read_authority(source, measure);
+    const auto of_file = read_from(source, read, measure);
+    if (!imported) imported = of_file;
+    slo.measures.push_back(std::move(measure));
+  });
+  if (fields.find("sources")->kind == Tree::Kind::list && slo.measures.empty())
+    fields.report.complain(fields.path("sources"), "is empty: nothing measures the SLO");
+  if (!slo.measures.empty() && std::ranges::none_of(slo.measures, &Measure::authoritative))
+    fields.report.complain(fields.path("sources"),
+                           "has no authoritative source: take 'authoritative: false' from the one whose budget counts");
 }
 
 Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read) {
@@ -52,16 +86,20 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
     fields.report.complain(fields.path("objective"), "is 100%: that leaves no budget, so nothing may be broken; such as 99.9%");
   if (objective.fraction < 1) slo.objective = objective.fraction;
   fields.duration("window", slo.window);
-  fields.text("load", slo.load);
-  fields.duration("latency", slo.latency);
-  fields.rate("rate", slo.rate);
   read_budgeting(fields, slo);
-  read_source(fields, slo);
-  if (!fields.has("objective") && !fields.has("from"))
+  std::optional<ImportedSlo> imported;
+  if (fields.has("sources")) {
+    read_measures(fields, read, slo, imported);
+  } else {
+    Measure measure = read_measure(fields);
+    imported = read_from(fields, read, measure);
+    slo.measures.push_back(std::move(measure));
+  }
+  // What stands in the spec goes before what the file says.
+  if (imported && !fields.has("objective")) slo.objective = imported->objective;
+  if (imported && !fields.has("window")) slo.window = imported->window;
+  if (!fields.has("objective") && !imported && !fields.has("from"))
     fields.complain("'objective' is missing: the share of events that must be good, such as objective: 99.9%");
-  if (fields.has("server") && !fields.has("from"))
-    fields.report.complain(fields.path("server"), "is for 'from': which server its queries go to");
-  read_from(fields, read, slo);
   return slo;
 }
 
@@ -237,6 +275,11 @@ std::vector<std::string> peer_targets(const Step& step) {
       if (peer && peer->kind == Peer::Kind::group && std::ranges::find(names, peer->name) == names.end()) names.push_back(peer->name);
     }
   return names;
+}
+
+const Load* load_of(const Experiment& experiment, const Measure& measure) {
+  const auto found = std::ranges::find(experiment.loads, measure.load, &Load::name);
+  return measure.load.empty() || found == experiment.loads.end() ? nullptr : &*found;
 }
 
 const Target* find_target(const Experiment& experiment, const std::string& name) {

@@ -237,7 +237,7 @@ AccessLogSource read_access_log(const Fields& fields) {
   return source;
 }
 
-void check_latency(const Fields& slo, const Slo& out) {
+void check_latency(const Fields& slo, const Measure& out) {
   const auto* metrics = std::get_if<MetricsSource>(&out.source);
   const auto* log = std::get_if<AccessLogSource>(&out.source);
   if (metrics != nullptr && !metrics->histogram.empty() && !slo.has("latency"))
@@ -251,7 +251,11 @@ void check_latency(const Fields& slo, const Slo& out) {
 
 }  // namespace
 
-void read_source(const Fields& slo, Slo& out) {
+Measure read_measure(const Fields& slo) {
+  Measure out{.path = slo.path()};
+  slo.text("load", out.load);
+  slo.duration("latency", out.latency);
+  slo.rate("rate", out.rate);
   std::vector<std::string_view> given;
   for (const std::string_view kind : kinds)
     if (slo.has(kind)) given.push_back(kind);
@@ -272,6 +276,7 @@ void read_source(const Fields& slo, Slo& out) {
   slo.object("command", [&](const Fields& source) { out.source = read_command(source); });
   slo.object("accessLog", [&](const Fields& source) { out.source = read_access_log(source); });
   check_latency(slo, out);
+  return out;
 }
 
 // ---- what is known of each kind beforehand
@@ -295,5 +300,18 @@ struct Lag {
 }  // namespace
 
 Duration usual_lag(const Source& source) { return std::visit(Lag{}, source); }
+
+std::string name_of(const Measure& measure) { return measure.load.empty() ? std::string(name_of(measure.source)) : "load " + measure.load; }
+
+std::vector<std::string> names_of_measures(const Slo& slo) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < slo.measures.size(); ++i) {
+    const std::string name = name_of(slo.measures[i]);
+    const auto like = [&](const Measure& other) { return name_of(other) == name; };
+    const bool alone = std::ranges::count_if(slo.measures, like) < 2;
+    names.push_back(alone ? name : name + " " + std::to_string(i + 1));
+  }
+  return names;
+}
 
 }  // namespace arashi::spec

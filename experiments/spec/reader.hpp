@@ -36,6 +36,7 @@ class Fields {
   [[nodiscard]] const Tree* find(std::string_view key) const;  // absent or null: nullptr
   [[nodiscard]] bool names(std::string_view key) const;        // written, if only with nothing behind it
   [[nodiscard]] std::string path(std::string_view key) const;
+  [[nodiscard]] const std::string& path() const { return path_; }                       // of the whole
   void complain(const std::string& message) const { report.complain(path_, message); }  // about the whole
   [[nodiscard]] Where where() const { return tree_.where; }
 

@@ -72,33 +72,45 @@ void check_slices(const Slo& slo, const Guard& guard, const std::string& path, R
                             to_text(Percent{std::ceil(1 / slices * 1e3) / 1e3}));
 }
 
-void check_load_slo(const Slo& slo, const Experiment& experiment, const std::string& path, Report& report) {
-  const Load* load = find_named(experiment.loads, slo.load);
-  if (load == nullptr) return report.complain(path + ".load", unknown("load", slo.load, names_of(experiment.loads)));
-  if (slo.latency > load->timeout)
-    report.complain(path + ".latency", "is " + to_text(slo.latency) + ", more than the timeout of load '" + load->name + "' (" +
+void check_load_measure(const Slo& slo, const Measure& measure, const Experiment& experiment, Report& report) {
+  const std::string& path = measure.path;
+  const Load* load = find_named(experiment.loads, measure.load);
+  if (load == nullptr) return report.complain(path + ".load", unknown("load", measure.load, names_of(experiment.loads)));
+  if (measure.latency > load->timeout)
+    report.complain(path + ".latency", "is " + to_text(measure.latency) + ", more than the timeout of load '" + load->name + "' (" +
                                            to_text(load->timeout) + "): a request is cut off before it can be too slow");
-  if (slo.rate.per_second > 0)
+  if (measure.rate.per_second > 0)
     report.complain(path + ".rate", "is for a source of counts: load '" + load->name + "' has a rate of its own");
-  check_allowance(slo, *load, experiment.guard, path, report);
+  if (measure.authoritative) check_allowance(slo, *load, experiment.guard, path, report);
+}
+
+bool knows_control(const Measure& measure) {
+  const auto* pages = std::get_if<MetricsSource>(&measure.source);
+  return pages != nullptr && !pages->control.empty();
+}
+
+void check_measure(const Slo& slo, const Measure& measure, const Experiment& experiment, Report& report) {
+  if (!measure.load.empty()) check_load_measure(slo, measure, experiment, report);
+  const auto same_load = [&](const Measure& other) { return &other < &measure && other.load == measure.load; };
+  if (!measure.load.empty() && std::ranges::any_of(slo.measures, same_load))
+    report.complain(measure.path + ".load", "load '" + measure.load + "' measures this SLO already: the same events are evidence once");
+  const bool can_time = std::holds_alternative<MetricsSource>(measure.source) || std::holds_alternative<AccessLogSource>(measure.source);
+  if (measure.latency > Duration{0} && measure.load.empty() && !can_time && measure.source.index() != 0)
+    report.complain(measure.path + ".latency",
+                    "is not known to " + std::string(name_of(measure.source)) +
+                        ": only a load, metrics.histogram and accessLog see each request's duration; put it into what 'bad' counts");
 }
 
 void check_slo(const Slo& slo, const Experiment& experiment, Report& report) {
   const std::string path = "spec.slos." + slo.name;
   check_burn(slo, path, report);
   check_slices(slo, experiment.guard, path, report);
-  const auto* pages = std::get_if<MetricsSource>(&slo.source);
-  if (slo.count_lost == CountLost::control && (pages == nullptr || pages->control.empty()))
+  if (slo.count_lost == CountLost::control && std::ranges::none_of(slo.measures, knows_control))
     report.complain(
         path + ".countLost",
         "is control, but what measures this SLO knows no control group; give metrics.control, or write true to compare with the "
         "rate before");
-  if (!slo.load.empty()) check_load_slo(slo, experiment, path, report);
-  const bool can_time = std::holds_alternative<MetricsSource>(slo.source) || std::holds_alternative<AccessLogSource>(slo.source);
-  if (slo.latency > Duration{0} && slo.load.empty() && !can_time && slo.source.index() != 0)
-    report.complain(path + ".latency",
-                    "is not known to " + std::string(name_of(slo.source)) +
-                        ": only a load, metrics.histogram and accessLog see each request's duration; put it into what 'bad' counts");
+  for (const Measure& measure : slo.measures) check_measure(slo, measure, experiment, report);
 }
 
 void check_kind(const Step& step, const protocol::FaultText& fault, const Target& target, const std::string& path, Report& report) {

@@ -44,6 +44,7 @@ Json special_schema(const Object& object, const Key& key) {
   if (key.name == "percent") return either(pattern(percent_pattern), {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 100}});
   if (key.name == "seed") return {{"type", "integer"}, {"minimum", 0}};
   if (key.name == "onNoData") return either({{"enum", {"charge", "abort"}}}, reference(hold_object));
+  if (key.name == "authoritative") return {{"type", "boolean"}};
   if (key.name == "countLost") return {{"enum", {true, false, "control"}}};
   if (key.name == "exit") return {{"type", "integer"}, {"minimum", 0}, {"maximum", 255}};
   if (key.name == "status") return {{"type", "integer"}, {"minimum", 100}, {"maximum", 599}};
@@ -140,9 +141,12 @@ Json schema(const std::vector<protocol::FaultText>& faults) {
     defs["step"]["allOf"] = fault_rules(faults);
   }
   defs["target"]["oneOf"] = exactly_one({"process", "netns", "cgroup", "unit", "node"});
-  defs["slo"]["oneOf"] =
+  defs["slo"]["oneOf"] = exactly_one(
+      {"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog", "from", "sources"});
+  defs["slo"]["anyOf"] = {{{"required", {"objective"}}}, {{"required", {"from"}}}, {{"required", {"sources"}}}};
+  defs["slo"]["properties"]["sources"]["minItems"] = 1;
+  defs["source"]["oneOf"] =
       exactly_one({"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog", "from"});
-  defs["slo"]["anyOf"] = {{{"required", {"objective"}}}, {{"required", {"from"}}}};
   defs["secret"]["oneOf"] = exactly_one({"env", "file", "command"});
   defs["mackerel"]["oneOf"] = exactly_one({"service", "host"});
   defs["metrics"]["oneOf"] = {{{"required", {"bad", "total"}}}, {{"required", {"good", "total"}}}, {{"required", {"histogram"}}}};

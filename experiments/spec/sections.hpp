@@ -10,8 +10,9 @@ Pick read_pick(const Fields& target);
 // In what its budget is counted: method, slice and countLost.
 void read_budgeting(const Fields& slo, Slo& out);
 void read_no_data(const Fields& guard, Guard& out);
-// What measures it: exactly one of load and the sources; and whether its latency can be told by that.
-void read_source(const Fields& slo, Slo& out);
+// What measures an SLO: exactly one of load and the sources; and whether its latency can be told by that. `fields`: the SLO's, or one of
+// its `sources`.
+Measure read_measure(const Fields& fields);
 void read_expect(const Fields& check, Check& out);
 Hours read_hours(const Fields& window);
 // The canonical `with` of a step, checked against the fault's declarations.

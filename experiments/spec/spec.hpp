@@ -39,14 +39,24 @@ enum class Method { occurrences, timeslices, ratio_timeslices };
 enum class EmptySlice { good, bad, skip };
 enum class CountLost { no, before, control };  // missing events are bad: against the rate before, or against the control group
 
+// One stream of events by which an SLO is measured.
+struct Measure {
+  std::string load;           // name of a load, or empty
+  Source source;              // what measures it, when no load does
+  Rate rate;                  // mean of the window, for the budget; 0: from the source's past, or measured before the start
+  Duration latency{};         // load, histogram, access log: a request that takes longer is bad; 0: only errors are bad
+  bool authoritative = true;  // the budget, the steady state and the recovery go by it; else it is evidence only
+  std::string path;           // where it stands: "spec.slos.pay", or "spec.slos.pay.sources[1]"
+};
+
+// "load checkout", "prometheus"
+std::string name_of(const Measure& measure);
+
 struct Slo {
   std::string name;
   double objective = 0;  // 0.999
   Duration window = std::chrono::hours(24 * 30);
-  std::string load;    // name of a load, or empty
-  Source source;       // what measures it, when no load does
-  Rate rate;           // mean of the window, for the budget; 0: from the source's past, or measured before the start
-  Duration latency{};  // load, histogram, access log: a request that takes longer is bad; 0: only errors are bad
+  std::vector<Measure> measures;  // side by side; never added up. At least one
   Method method = Method::occurrences;
   Duration slice = std::chrono::minutes(1);  // of the methods with time slices
   double slice_target = 0;                   // timeslices: the share of good events that makes a slice good
@@ -127,6 +137,9 @@ struct Experiment {
 Duration timeline_length(const Experiment& experiment);
 // The targets that a step names as peers, each once.
 std::vector<std::string> peer_targets(const Step& step);
+// Of an SLO's measures; two of a kind are told apart by a number.
+std::vector<std::string> names_of_measures(const Slo& slo);
+const Load* load_of(const Experiment& experiment, const Measure& measure);
 const Target* find_target(const Experiment& experiment, const std::string& name);
 
 }  // namespace arashi::spec

@@ -196,4 +196,19 @@ TEST_CASE("sources: the SLOs are judged by the replicas' pages, the gateway's lo
   check_left_as_found(before, run);
 }
 
+TEST_CASE("several sources: one SLO by a load, the replicas' pages and Prometheus, each with its own account") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("several-sources.yaml")});
+  CHECK(run.wait() == 0);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  const Json& sources = run.result["slos"][0]["sources"];
+  REQUIRE(sources.size() == 3);
+  for (const auto& source : sources) CHECK(source["total"].get<double>() > 300);  // 50/s for 8 s and more
+  CHECK(run.result["slos"][0]["total"].get<double>() < 1500);                     // no sum of them
+  CHECK(run.output.find("by prometheus (not authoritative): ") != std::string::npos);
+  check_left_as_found(before, run);
+}
+
 }  // namespace arashi::testing

@@ -29,7 +29,7 @@ struct Directory {
 spec::Experiment experiment(const std::string& slo, const std::string& url) {
   spec::Experiment result;
   result.loads.push_back({.name = "load", .url = url});
-  result.slos.push_back({.name = slo, .objective = 0.999, .load = "load"});
+  result.slos.push_back({.name = slo, .objective = 0.999, .measures = {{.load = "load"}}});
   return result;
 }
 
@@ -65,6 +65,26 @@ TEST_CASE("budget ledger: what one experiment may spend is not there for another
   auto later = config(0.6);
   CHECK(commands::BudgetLedger::enter(directory.path, "e", experiment("pay", "http://pay/"), later));
   CHECK(later.slos[0].promised == 0);
+}
+
+TEST_CASE("budget ledger: of several sources every authoritative one's budget is promised") {
+  const Directory directory;
+  auto mine = experiment("pay", "http://pay/");
+  mine.slos[0].measures.push_back({.source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"}});
+  mine.slos[0].measures.push_back({.source = spec::PrometheusSource{.url = "http://q", .bad = "b", .total = "t"}, .authoritative = false});
+  auto first_config = config(0.3);
+  const auto first = commands::BudgetLedger::enter(directory.path, "a", mine, first_config);
+  REQUIRE_MESSAGE(first, first.error().message);
+  const auto promised_to = [&](const std::string& url) {
+    auto other = experiment("other", "http://other/");
+    other.slos[0].measures = {{.source = spec::PrometheusSource{.url = url, .bad = "b", .total = "t"}}};
+    auto second_config = config(0.3);
+    const auto second = commands::BudgetLedger::enter(directory.path, "b", other, second_config);
+    REQUIRE_MESSAGE(second, second.error().message);
+    return second_config.slos[0].promised;
+  };
+  CHECK(promised_to("http://p") == doctest::Approx(0.3));
+  CHECK(promised_to("http://q") == 0);
 }
 
 TEST_CASE("budget ledger: the promise of a runner that was killed is void") {

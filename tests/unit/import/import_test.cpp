@@ -235,7 +235,7 @@ TEST_CASE("there and back: what is imported, in our own form, is the same SLO") 
   const auto parsed = spec::parse(indented, {});
   REQUIRE_MESSAGE(parsed.problems.empty(), indented);
   const auto& slo = parsed.experiment.slos.at(0);
-  const auto& source = std::get<spec::PrometheusSource>(slo.source);
+  const auto& source = std::get<spec::PrometheusSource>(slo.measures.at(0).source);
   CHECK(slo.objective == doctest::Approx(imported.slos[0].objective).epsilon(1e-12));
   CHECK(slo.window == imported.slos[0].window);
   CHECK(source.bad == imported.slos[0].bad);
@@ -261,7 +261,7 @@ TEST_CASE("a spec's SLO comes from a file, by name where it has several, and wha
   REQUIRE(parsed.problems.empty());
   CHECK(parsed.experiment.slos[0].objective == doctest::Approx(0.999));
   CHECK(parsed.experiment.slos[0].window == 7 * 24h);
-  CHECK(std::get<spec::PrometheusSource>(parsed.experiment.slos[0].source).total == "sum(http)");
+  CHECK(std::get<spec::PrometheusSource>(parsed.experiment.slos[0].measures.at(0).source).total == "sum(http)");
   REQUIRE(parse("{from: f.yaml}").problems.size() == 1);
   CHECK(parse("{from: f.yaml}").problems[0].message.find("add server") != std::string::npos);
   CHECK(parse("{from: f.yaml, load: l}").problems[0].message.find("both 'from' and another source") != std::string::npos);

@@ -211,11 +211,11 @@ TEST_CASE("what weakens the guard is a warning") {
   CHECK(joined(planned(blind, 1).warnings) == "no SLO watches this experiment: only failing checks, limits.duration and you can stop it\n");
   auto late = experiment();
   late.slos[0].objective = 0.9999;
-  late.slos[0].load.clear();
-  late.slos[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
+  late.slos[0].measures[0].load.clear();
+  late.slos[0].measures[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
   CHECK(joined(planned(late, 1).warnings).find("SLO 's': its data may be 17s old, in which a total outage spends 6.56%") == 0);
   late.slos[0].objective = 0.99;
-  late.slos[0].source = spec::DatadogSource{};
+  late.slos[0].measures[0].source = spec::DatadogSource{};
   CHECK(
       joined(planned(late, 1).warnings) ==
       "SLO 's': its data may be 2m40s old, in which a total outage spends 0.62% of the budget, not more than guard.budget (2%); datadog is "

@@ -189,6 +189,20 @@ TEST_CASE("no steady state, no fault") {
   }
 }
 
+TEST_CASE("several sources: those that are authoritative must be well before and after, the others need not") {
+  auto experiment = an_experiment();
+  experiment.slos[0].measures.push_back({.source = spec::PrometheusSource{}, .authoritative = false});
+  World world(experiment, {planned("aaaaaaaa", {}, seconds(10))});
+  SUBCASE("evidence that never comes stops nothing") { CHECK(world.finish().outcome == Outcome::held); }
+  SUBCASE("an authority that never comes refuses the start, by name") {
+    world.experiment.slos[0].measures[1].authoritative = true;
+    CHECK(world.finish().outcome == Outcome::refused);
+    CHECK(says(world.result(), "no steady state within"));
+    CHECK(says(world.result(), "pay (prometheus): no data came"));
+    CHECK(world.count<Inject>() == 0);
+  }
+}
+
 TEST_CASE("a single bad request in the steady state may be chance") {
   auto world = one_fault();
   world.bad = 1;

@@ -30,7 +30,7 @@ inline plan::Planned planned(const std::string& id, Duration at, Duration length
 inline spec::Experiment an_experiment() {
   spec::Experiment experiment;
   experiment.name = "checkout";
-  experiment.slos = {{.name = "pay", .objective = 0.999, .load = "pay"}};
+  experiment.slos = {{.name = "pay", .objective = 0.999, .measures = {{.load = "pay"}}}};
   experiment.loads = {{.name = "pay", .rate = {200}}};
   experiment.steady_for = seconds(3);
   experiment.recovery_within = seconds(10);

@@ -148,15 +148,15 @@ struct Files {
   void write(const std::string& name, const std::string& text) const { std::ofstream(directory.path() / name) << text; }
 };
 
-spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& files) {
+spec::Measure measure_of(const std::string& kind, const std::string& url, const Files& files) {
   files.write("app", "the-app-key");
   files.write("access", "AKIDEXAMPLE");
   files.write("secret", "the-secret-key");
   files.write("session", "the-session");
   const auto file = [](const char* name) { return spec::Secret{.env = {}, .file = name, .command = {}}; };
-  spec::Slo slo{.name = "s", .objective = 0.999, .window = 1h};
+  spec::Measure measure;
   if (kind.starts_with("datadog"))
-    slo.source = spec::DatadogSource{.url = url,
+    measure.source = spec::DatadogSource{.url = url,
                                      .api = kind.substr(8),
                                      .bad = "sum:e{*}.as_count()",
                                      .total = "sum:h{*}.as_count()",
@@ -166,10 +166,10 @@ spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& f
                                      .api_key = file("api"),
                                      .app_key = {.env = {}, .file = {}, .command = {"cat", "app"}}};
   if (kind == "mackerel")
-    slo.source = spec::MackerelSource{
+    measure.source = spec::MackerelSource{
         .url = url, .service = "pay", .bad = "http.errors", .total = "http.requests", .every = 100ms, .lag = 0ms, .api_key = file("api")};
   if (kind == "cloudwatch")
-    slo.source = spec::CloudwatchSource{
+    measure.source = spec::CloudwatchSource{
         .region = "eu-central-1",
         .url = url,
         .bad = {.name_space = "AWS/ApplicationELB", .metric = "HTTPCode_Target_5XX_Count", .dimensions = {{"LoadBalancer", "app/pay/1"}}},
@@ -181,7 +181,7 @@ spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& f
         .secret_key = file("secret"),
         .session_token = file("session")};
   if (kind == "newrelic")
-    slo.source = spec::NewrelicSource{.url = url,
+    measure.source = spec::NewrelicSource{.url = url,
                                       .account = "12345678",
                                       .from = "Transaction",
                                       .where = "appName = 'pay'",
@@ -190,11 +190,11 @@ spec::Slo slo_of(const std::string& kind, const std::string& url, const Files& f
                                       .interval = 1s,
                                       .lag = 3s,
                                       .api_key = file("api")};
-  return slo;
+  return measure;
 }
 
-std::vector<guard::Slice> collect(const spec::Slo& slo, const Files& files, std::size_t most, Duration limit = 6s) {
-  auto source = sli::open(slo, files.directory.path().string(), boot_now());
+std::vector<guard::Slice> collect(const spec::Measure& measure, const Files& files, std::size_t most, Duration limit = 6s) {
+  auto source = sli::open(measure, files.directory.path().string(), boot_now());
   REQUIRE_MESSAGE(source, source.error().message);
   std::vector<guard::Slice> all;
   testing::eventually(
@@ -208,7 +208,7 @@ std::vector<guard::Slice> collect(const spec::Slo& slo, const Files& files, std:
 
 std::string first_problem(const std::string& kind, const HttpServer::Decide& decide, const Files& files = {}) {
   HttpServer server(decide);
-  const auto slices = collect(slo_of(kind, server.url(""), files), files, 1);
+  const auto slices = collect(measure_of(kind, server.url(""), files), files, 1);
   REQUIRE_FALSE(slices.empty());
   CHECK(slices[0].total == 0);
   CHECK_FALSE(guard::has_counts(slices[0].state));
@@ -231,7 +231,7 @@ TEST_CASE("providers: counts come as they are, in order and without a gap") {
     CAPTURE(kind);
     const Files files;
     HttpServer server(decide);
-    const auto slices = collect(slo_of(kind, server.url(""), files), files, 2);
+    const auto slices = collect(measure_of(kind, server.url(""), files), files, 2);
     REQUIRE(slices.size() >= 2);
     for (std::size_t i = 0; i < slices.size(); ++i) {
       CHECK_MESSAGE(slices[i].state == Freshness::fresh, slices[i].problem);
@@ -247,7 +247,7 @@ TEST_CASE("providers: counts come as they are, in order and without a gap") {
 TEST_CASE("providers: Mackerel's minutes are two metrics of one service") {
   const Files files;
   HttpServer server(mackerel);
-  const auto slices = collect(slo_of("mackerel", server.url(""), files), files, 1);
+  const auto slices = collect(measure_of("mackerel", server.url(""), files), files, 1);
   REQUIRE_FALSE(slices.empty());
   CHECK_MESSAGE(slices[0].state == Freshness::fresh, slices[0].problem);
   CHECK(slices[0].total == 100);
@@ -261,7 +261,7 @@ TEST_CASE("providers: the past gives the budget") {
     CAPTURE(kind);
     const Files files;
     HttpServer server([&, decide = decide](const Asked& asked) { return decide(asked); });
-    const auto history = sli::history(slo_of(kind, server.url(""), files), files.directory.path().string());
+    const auto history = sli::history(measure_of(kind, server.url(""), files), 1h, files.directory.path().string());
     REQUIRE_MESSAGE(history, history.error().message);
     CHECK(history->events >= 5700);
     CHECK(history->events <= 6100);
@@ -273,8 +273,8 @@ TEST_CASE("providers: a key that is refused is read again, and keys that are not
   const Files files;
   files.write("api", "an-old-key");
   HttpServer server(newrelic);
-  const auto slo = slo_of("newrelic", server.url(""), files);
-  auto source = sli::open(slo, files.directory.path().string(), boot_now());
+  const auto measure = measure_of("newrelic", server.url(""), files);
+  auto source = sli::open(measure, files.directory.path().string(), boot_now());
   REQUIRE(source);
   std::vector<guard::Slice> all;
   const auto look = [&](Freshness state) {
@@ -288,7 +288,7 @@ TEST_CASE("providers: a key that is refused is read again, and keys that are not
   CHECK_FALSE(holds(all.back().problem, "an-old-key"));
   files.write("api", "the-api-key");
   CHECK(look(Freshness::fresh));
-  auto without = slo;
+  auto without = measure;
   std::get<spec::NewrelicSource>(without.source).api_key = {.env = "ARASHI_NO_SUCH_KEY", .file = {}, .command = {}};
   CHECK(holds(collect(without, files, 1).at(0).problem, "the environment variable ARASHI_NO_SUCH_KEY is not set"));
   std::get<spec::NewrelicSource>(without.source).api_key = {.env = {}, .file = "none", .command = {}};
@@ -362,7 +362,7 @@ TEST_CASE("providers: one that limits its rate is left alone for as long as it s
       return Answered{.status = status, .body = body, .headers = headers};
     });
     const Files files;
-    collect(slo_of(kind, server.url(""), files), files, 100, 600ms);
+    collect(measure_of(kind, server.url(""), files), files, 100, 600ms);
     return asked.load();
   };
   CHECK(asked_in_a_while("datadog-v2", 429, R"({"errors":["Rate limit"]})", "X-RateLimit-Reset: 30\r\nX-RateLimit-Remaining: 0\r\n") == 1);
@@ -377,11 +377,11 @@ TEST_CASE("providers: keys from a program, as AWS' credential_process prints the
   files.write("keys.json",
               R"({"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "the-secret-key", "SessionToken": "the-session"})");
   HttpServer server(cloudwatch);
-  auto slo = slo_of("cloudwatch", server.url(""), files);
-  auto& source = std::get<spec::CloudwatchSource>(slo.source);
+  auto measure = measure_of("cloudwatch", server.url(""), files);
+  auto& source = std::get<spec::CloudwatchSource>(measure.source);
   source.access_key = source.secret_key = source.session_token = {};
   source.credentials = {"cat", "keys.json"};
-  CHECK(collect(slo, files, 1).at(0).total == 100);
+  CHECK(collect(measure, files, 1).at(0).total == 100);
   source.credentials = {"echo", "{}"};
-  CHECK(holds(collect(slo, files, 1).at(0).problem, "printed no AccessKeyId"));
+  CHECK(holds(collect(measure, files, 1).at(0).problem, "printed no AccessKeyId"));
 }

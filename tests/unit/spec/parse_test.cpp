@@ -61,9 +61,9 @@ TEST_CASE("the example of the design is read into typed units") {
   REQUIRE(e.slos.size() == 2);
   CHECK(e.slos[0].objective == doctest::Approx(0.999));
   CHECK(e.slos[0].window == 30 * 24h);
-  CHECK(e.slos[0].load == "checkout");
-  CHECK(e.slos[0].latency == 300ms);
-  const auto* prometheus = std::get_if<spec::PrometheusSource>(&e.slos[1].source);
+  CHECK(e.slos[0].measures.at(0).load == "checkout");
+  CHECK(e.slos[0].measures.at(0).latency == 300ms);
+  const auto* prometheus = std::get_if<spec::PrometheusSource>(&e.slos[1].measures.at(0).source);
   REQUIRE(prometheus != nullptr);
   CHECK(prometheus->url == "http://127.0.0.1:9090");
   CHECK(prometheus->scrape == 5s);

@@ -21,9 +21,9 @@ Source source_of(const std::string& text) {
   const auto read = parsed(text);
   for (const auto& problem : read.problems) FAIL_CHECK(to_text("f", problem));
   REQUIRE(read.experiment.slos.size() == 1);
-  const auto* source = std::get_if<Source>(&read.experiment.slos[0].source);
+  const auto* source = std::get_if<Source>(&read.experiment.slos[0].measures.at(0).source);
   REQUIRE(source != nullptr);
-  CHECK(spec::usual_lag(read.experiment.slos[0].source) > 0s);
+  CHECK(spec::usual_lag(read.experiment.slos[0].measures.at(0).source) > 0s);
   return *source;
 }
 
@@ -129,6 +129,73 @@ TEST_CASE("a mistake in a source is told with its place and what to write") {
        "it into what 'bad' counts\n"},
   };
   for (const auto& [text, problems] : table) CHECK(problems_of(text) == problems);
+}
+
+TEST_CASE("several sources of one SLO: each with what belongs to it, and who decides") {
+  const auto read = spec::parse(
+      "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: e}\nspec:\n  timeline: []\n"
+      "  load: {pay: {url: 'http://x/', rate: 50/s}}\n  slos:\n    s:\n      objective: 99.9%\n      sources:\n"
+      "        - {load: pay, latency: 300ms}\n        - {prometheus: {url: 'http://p', bad: a, total: b}, rate: 20/s, authoritative: "
+      "false}\n"
+      "        - {prometheus: {url: 'http://q', bad: a, total: b}, authoritative: true}\n        - {from: pay.yaml, server: 'http://r'}\n",
+      test::catalogue(), [](const std::string&) -> Result<spec::ImportedSlo> {
+        return spec::ImportedSlo{.objective = 0.95, .window = 7 * 24h, .bad = "c", .total = "d", .url = {}};
+      });
+  for (const auto& problem : read.problems) FAIL_CHECK(to_text("f", problem));
+  REQUIRE(read.experiment.slos.size() == 1);
+  const spec::Slo& slo = read.experiment.slos[0];
+  CHECK(slo.objective == doctest::Approx(0.999));  // the spec's, not the file's
+  CHECK(slo.window == 7 * 24h);                    // the file's, for the spec has none
+  REQUIRE(slo.measures.size() == 4);
+  CHECK(slo.measures[0].load == "pay");
+  CHECK(slo.measures[0].latency == 300ms);
+  CHECK(slo.measures[0].authoritative);
+  CHECK_FALSE(slo.measures[1].authoritative);
+  CHECK(slo.measures[1].rate.per_second == 20);
+  CHECK(slo.measures[1].latency == 0s);
+  CHECK(std::get<spec::PrometheusSource>(slo.measures[3].source).url == "http://r");
+  CHECK(spec::names_of_measures(slo) == std::vector<std::string>{"load pay", "prometheus 2", "prometheus 3", "prometheus 4"});
+}
+
+TEST_CASE("a mistake among several sources is told with its place") {
+  const std::string one = "{prometheus: {url: 'http://p', bad: a, total: b}}";
+  const std::string mute = "{prometheus: {url: 'http://p', bad: a, total: b}, authoritative: false}";
+  const std::vector<std::pair<std::string, std::string>> table{
+      {"{objective: 99.9%, sources: []}", "f:7:36: spec.slos.s.sources: is empty: nothing measures the SLO\n"},
+      {"{objective: 99.9%, sources: {load: a}}",
+       "f:7:36: spec.slos.s.sources: is a mapping, a list is expected, each with '- ' in front\n"},
+      {"{objective: 99.9%, latency: 1s, sources: [" + one + "]}",
+       "f:7:36: spec.slos.s.latency: stands beside 'sources': move it into the source that it is for\n"},
+      {"{objective: 99.9%, sources: [" + one + ", {load: nothing}]}",
+       "f:7:95: spec.slos.s.sources[1].load: there is no load 'nothing'; none is declared\n"},
+      {"{objective: 99.9%, sources: [" + mute + ", " + mute + "]}",
+       "f:7:36: spec.slos.s.sources: has no authoritative source: take 'authoritative: false' from the one whose budget counts\n"},
+      {"{objective: 99.9%, sources: [{prometheus: {url: 'http://p', bad: a, total: b}, authoritative: maybe}]}",
+       "f:7:102: spec.slos.s.sources[0].authoritative: is 'maybe': write true or false\n"},
+      {"{objective: 99.9%, sources: [" + one + ", {command: {run: [x]}, latency: 1s, prometheus: {url: 'http://p', bad: a, total: b}}]}",
+       "f:7:88: spec.slos.s.sources[1]: has both 'prometheus' and 'command': one of them measures it\n"
+       "f:7:119: spec.slos.s.sources[1].latency: is not known to command: only a load, metrics.histogram and accessLog see each request's "
+       "duration; put it into what 'bad' counts\n"},
+      {"{sources: [" + one + "]}",
+       "f:7:8: spec.slos.s: 'objective' is missing: the share of events that must be good, such as objective: 99.9%\n"},
+      {"{objective: 99.9%, countLost: control, sources: [" + one + "]}",
+       "f:7:38: spec.slos.s.countLost: is control, but what measures this SLO knows no control group; give metrics.control, or write true "
+       "to compare with the rate before\n"},
+      {"{objective: 99.9%, sources: [" + one + ", {}]}",
+       "f:7:88: spec.slos.s.sources[1]: says not what measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
+       "mackerel, cloudwatch, newrelic, command, accessLog is needed\n"},
+  };
+  for (const auto& [text, problems] : table) CHECK(problems_of(text) == problems);
+}
+
+TEST_CASE("one load measures an SLO once: the same events are no second evidence") {
+  const auto read = spec::parse(
+      "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: e}\nspec:\n  timeline: []\n"
+      "  load: {pay: {url: 'http://x/', rate: 50/s}}\n  slos: {s: {objective: 99.9%, sources: [{load: pay}, {load: pay}]}}\n",
+      test::catalogue());
+  REQUIRE(read.problems.size() == 1);
+  CHECK(to_text("f", read.problems[0]) ==
+        "f:7:59: spec.slos.s.sources[1].load: load 'pay' measures this SLO already: the same events are evidence once");
 }
 
 TEST_CASE("a selector is PromQL's: matchers are anchored, and a label that is not there is empty") {
