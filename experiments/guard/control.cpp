@@ -9,7 +9,12 @@ namespace {
 // Ratios from 1/1000 to 1000; 1 is the middle one.
 constexpr int grid = 241;
 constexpr int middle = grid / 2;
+constexpr Duration early = std::chrono::seconds(10);
 constexpr double outside = 0.05;  // P(the interval ever misses the truth)
+
+Counts untouched_of(const Slice& slice) {
+  return {std::min(slice.control->total, slice.total), std::min({slice.control->bad, slice.control->total, slice.bad})};
+}
 
 double ratio_at(int i) { return std::pow(1000.0, static_cast<double>(i - middle) / middle); }
 
@@ -22,24 +27,33 @@ double gain(double ratio, double share, double treated, double untouched) {
 }  // namespace
 
 ControlGroup::ControlGroup(double m, Duration planned, double log_incident)
-    : likelihood_(grid, 0.0), incident_(m, planned), log_threshold_(log_incident) {}
+    : likelihood_(grid, 0.0), incident_(m, planned), early_incident_(m), log_threshold_(log_incident) {}
 
 void ControlGroup::add(const Slice& slice) {
-  const Counts untouched{std::min(slice.control->total, slice.total), std::min({slice.control->bad, slice.control->total, slice.bad})};
+  const Counts untouched = untouched_of(slice);
   const Counts faulted{slice.total - untouched.total, std::min(slice.bad - untouched.bad, slice.total - untouched.total)};
   seen_ = true;
   treated_.total += faulted.total;
   treated_.bad += faulted.bad;
   control_.total += untouched.total;
   control_.bad += untouched.bad;
-  incident_.add(static_cast<double>(untouched.total), static_cast<double>(untouched.bad), slice.end - slice.begin);
-  highest_incident_ = std::max(highest_incident_, incident_.log_e());
+  look_at_untouched(slice, untouched);
   // Without traffic in both groups, or without a bad event, nothing is learned of the ratio.
   if (faulted.total == 0 || untouched.total == 0 || faulted.bad + untouched.bad == 0) return;
   const double share = static_cast<double>(faulted.total) / static_cast<double>(faulted.total + untouched.total);
   for (int i = 0; i < grid; ++i)
     likelihood_[static_cast<std::size_t>(i)] +=
         gain(ratio_at(i), share, static_cast<double>(faulted.bad), static_cast<double>(untouched.bad));
+}
+
+void ControlGroup::add_after(const Slice& slice) { look_at_untouched(slice, untouched_of(slice)); }
+
+// The mean of two e-values is an e-value.
+void ControlGroup::look_at_untouched(const Slice& slice, const Counts& untouched) {
+  if (!first_) first_ = slice.begin;
+  incident_.add(static_cast<double>(untouched.total), static_cast<double>(untouched.bad), slice.end - slice.begin);
+  if (slice.end <= *first_ + early) early_incident_.add(untouched.total, untouched.bad);
+  highest_incident_ = std::max(highest_incident_, log_add(incident_.log_e(), early_incident_.log_e()) - std::log(2.0));
 }
 
 // A ratio is ruled out when the mean likelihood of all is 1/outside times its own: under it that is an e-process (Ville).

@@ -106,7 +106,10 @@ void SourceWatch::account(const Slice& slice) {
 void SourceWatch::bet(const Slice& slice) {
   if (method_ != Method::timeslices) slices_.add(static_cast<double>(slice.total), static_cast<double>(slice.bad), slice.end - slice.begin);
   bet_quickly(slice);
-  if (!watching_ && slice.begin >= reverted_) return;
+  if (!watching_ && slice.begin >= reverted_) {
+    if (slice.control) control_.add_after(slice);
+    return;
+  }
   held_.add(slice.total, slice.bad);
   if (slice.control) control_.add(slice);
 }

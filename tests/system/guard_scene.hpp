@@ -35,8 +35,8 @@ class Scene {
   Child user() const;  // asks ten times a second, for a scene without a load
   [[nodiscard]] Json result() const;
 
-  // Seconds in which users had no good answer: from the last before the first long gap to the first after the last long one. `long_gap`: seconds, more
-  // than what lies between two questions.
+  // Seconds in which users had no good answer: from the last before the first long gap to the first after the last long one. `long_gap`:
+  // seconds, more than what lies between two questions.
   double outage(double long_gap);
 
  private:

@@ -115,6 +115,44 @@ TEST_CASE("the guard's reason says what the control group says") {
   }
 }
 
+TEST_CASE("control group: when an incident stops the run it is known for one by then, or soon after the faults are gone") {
+  std::mt19937_64 random(11);
+  for (const double objective : {0.99, 0.999})
+    for (const double level : {0.4, 1.0}) {
+      auto terms = config(60);
+      terms.slos[0].objective = objective;
+      auto guard = make(terms);
+      guard.injected(0s);
+      const Groups groups{.treated_rate = 20, .control_rate = 40, .treated_bad = level, .control_bad = level};
+      int t = 0;
+      while (t < 30 && !guard.evaluate(std::chrono::seconds(t)).abort) guard.observe(0, draw(t++, groups, random));
+      CAPTURE(objective);
+      CAPTURE(level);
+      CHECK(t < 20);
+      CHECK(guard.evaluate(std::chrono::seconds(t)).slos[0].effect->cause == Cause::incident);
+    }
+}
+
+TEST_CASE("control group: errors of the untouched replicas after the faults are gone tell of an incident, and nothing of the effect") {
+  std::mt19937_64 random(12);
+  guard::ControlGroup control(0.0144, 600s, std::log(20.0));
+  for (int t = 0; t < 5; ++t) control.add(draw(t, {}, random));
+  const auto before = control.effect();
+  for (int t = 5; t < 20; ++t) control.add_after(draw(t, {.treated_bad = 0.5, .control_bad = 0.5}, random));
+  CHECK(before.cause == Cause::unknown);
+  CHECK(control.effect().cause == Cause::incident);
+  CHECK(control.effect().treated.bad == before.treated.bad);
+  CHECK(control.effect().log_e == before.log_e);
+}
+
+TEST_CASE("control group: untouched replicas at the threshold are called an incident in hardly one run of twenty") {
+  std::mt19937_64 random(14);
+  constexpr int runs = 400;
+  int wrong = 0;
+  for (int i = 0; i < runs; ++i) wrong += after({.control_bad = 0.0144}, 120, random).cause == Cause::incident ? 1 : 0;
+  CHECK(wrong <= 33);  // promised 20 at most; P(more than 33 of 400 at 5 %) < 0.003
+}
+
 TEST_CASE("lost demand: missing requests are bad ones where asked for, and a fifth more or less is no loss") {
   for (const auto count : {guard::CountLost::no, guard::CountLost::before}) {
     std::mt19937_64 random(9);

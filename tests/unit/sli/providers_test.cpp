@@ -157,14 +157,14 @@ spec::Measure measure_of(const std::string& kind, const std::string& url, const 
   spec::Measure measure;
   if (kind.starts_with("datadog"))
     measure.source = spec::DatadogSource{.url = url,
-                                     .api = kind.substr(8),
-                                     .bad = "sum:e{*}.as_count()",
-                                     .total = "sum:h{*}.as_count()",
-                                     .every = 100ms,
-                                     .interval = 1s,
-                                     .lag = 200ms,
-                                     .api_key = file("api"),
-                                     .app_key = {.env = {}, .file = {}, .command = {"cat", "app"}}};
+                                         .api = kind.substr(8),
+                                         .bad = "sum:e{*}.as_count()",
+                                         .total = "sum:h{*}.as_count()",
+                                         .every = 100ms,
+                                         .interval = 1s,
+                                         .lag = 200ms,
+                                         .api_key = file("api"),
+                                         .app_key = {.env = {}, .file = {}, .command = {"cat", "app"}}};
   if (kind == "mackerel")
     measure.source = spec::MackerelSource{
         .url = url, .service = "pay", .bad = "http.errors", .total = "http.requests", .every = 100ms, .lag = 0ms, .api_key = file("api")};
@@ -182,14 +182,14 @@ spec::Measure measure_of(const std::string& kind, const std::string& url, const 
         .session_token = file("session")};
   if (kind == "newrelic")
     measure.source = spec::NewrelicSource{.url = url,
-                                      .account = "12345678",
-                                      .from = "Transaction",
-                                      .where = "appName = 'pay'",
-                                      .bad = "error IS true",
-                                      .every = 100ms,
-                                      .interval = 1s,
-                                      .lag = 3s,
-                                      .api_key = file("api")};
+                                          .account = "12345678",
+                                          .from = "Transaction",
+                                          .where = "appName = 'pay'",
+                                          .bad = "error IS true",
+                                          .every = 100ms,
+                                          .interval = 1s,
+                                          .lag = 3s,
+                                          .api_key = file("api")};
   return measure;
 }
 

@@ -195,7 +195,7 @@ TEST_CASE("one load measures an SLO once: the same events are no second evidence
       test::catalogue());
   REQUIRE(read.problems.size() == 1);
   CHECK(to_text("f", read.problems[0]) ==
-        "f:7:59: spec.slos.s.sources[1].load: load 'pay' measures this SLO already: the same events are evidence once");
+        "f:7:62: spec.slos.s.sources[1].load: load 'pay' measures this SLO already: the same events are evidence once");
 }
 
 TEST_CASE("a selector is PromQL's: matchers are anchored, and a label that is not there is empty") {
