@@ -41,7 +41,7 @@ constexpr std::array known_features{
     Known{"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
     Known{"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
     Known{"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},
-    Known{"sock_destroy", "ending TCP connections by SOCK_DESTROY: network.reset, network.partition with established: cut",
+    Known{"sock_destroy", "ending TCP connections by SOCK_DESTROY: network.reset, network.partition with established: reset",
           "Linux 4.9 or later with CONFIG_INET_DIAG_DESTROY; `modprobe tcp_diag`"},
     Known{"nft", "nftables tables that go with their holder: network.reset of new connections, dns.answer",
           "Linux 5.12 or later with nf_tables (`modprobe nf_tables`), and the package libnftables1 (elsewhere: nftables)"},

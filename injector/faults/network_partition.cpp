@@ -1,17 +1,27 @@
-// Cuts a network namespace off from some peers, or from everyone but the control path. Established connections are not reset: they stall,
-// as in a real partition, until TCP's own timeouts or the end of the fault.
+// Cuts a network namespace off from some peers, or from everyone but the control path.
+#include "injector/core/json.hpp"
 #include "injector/fault.hpp"
+#include "injector/host/bpf.hpp"
 #include "injector/host/impairment.hpp"
+#include "injector/host/netns.hpp"
 #include "injector/host/network_place.hpp"
+#include "injector/host/network_scope.hpp"
+#include "injector/host/qdisc.hpp"
+#include "injector/host/sock_diag.hpp"
 #include "injector/host/traffic_params.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
 
 namespace arashi {
 
 extern const Fault network_partition_fault;
 
 namespace {
+
+constexpr std::array<std::string_view, 3> fates_of_established{"stall", "keep", "reset"};
 
 constexpr std::array params{
     Param{.name = "peers",
@@ -27,27 +37,112 @@ constexpr std::array params{
     local_ports_param,
     dscp_param,
     device_param,
+    Param{.name = "established",
+          .type = ParamType::choice,
+          .summary = "connections that are open: stall: they hang, as in a real partition; keep: they go on, and only new ones fail; "
+                     "reset: they are reset first, then all is cut",
+          .example = "keep",
+          .fallback = "stall",
+          .choices = fates_of_established},
 };
+
+Result<void> check(const std::string& established, const Impairment& impairment) {
+  const auto& traffic = impairment.traffic;
+  if (established == "stall") return {};
+  const auto only = [&](Protocol protocol) { return traffic.protocol == protocol; };
+  if (only(Protocol::udp) || only(Protocol::icmp))
+    return fail(Blame::input, "established: ", established, " is for connections, which ", name_of(traffic.protocol), " has none of");
+  if (established == "keep") return {};
+  if (only(Protocol::sctp)) return fail(Blame::input, "established: reset is for TCP, and not for protocol: sctp");
+  if (!traffic.dscp.empty())
+    return fail(Blame::input, "established: reset with dscp: a connection has no DSCP, only its packets do; take stall or keep");
+  TRY(probe_sock_destroy());
+  if (impairment.cgroup) TRY(probe_socket_cgroups());
+  return {};
+}
+
+// Connections are found by what they are, whichever way their packets are cut, and by what names stand for now.
+Traffic of_connections(Traffic traffic) {
+  traffic.egress = traffic.ingress = true;
+  traffic.peers = traffic.all_peers();
+  for (const auto& name : traffic.except_names) traffic.except.insert(traffic.except.end(), name.addresses.begin(), name.addresses.end());
+  traffic.peer_names.clear();
+  traffic.except_names.clear();
+  return traffic;
+}
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
+  const auto established = text_param(request.params, "established").value_or("stall");
+  TRY(check(established, impairment));
   impairment.effects.loss = 1;
+  impairment.traffic.spare_open = established != "stall";  // with reset, until they are
   const auto choice = TRY(choose_backend(host, impairment, "bpf"));
-  return Prepared{.change = change_of(choice, impairment),
-                  .claims = claims_of(impairment),
-                  .mechanism = std::string(choice.backend->name),
-                  .because = with_scope("dropping needs no more than a filter", impairment),
-                  .undo = choice.backend->undo(impairment)};
+  Prepared prepared{.change = change_of(choice, impairment),
+                    .claims = claims_of(impairment),
+                    .mechanism = std::string(choice.backend->name),
+                    .because = with_scope("dropping needs no more than a filter", impairment),
+                    .undo = choice.backend->undo(impairment)};
+  prepared.change["established"] = established;
+  if (established != "reset") return prepared;
+  prepared.mechanism += ", sock_destroy";
+  prepared.undo += "; a connection that was reset is not opened again: that is its owner's affair";
+  return prepared;
+}
+
+struct Resets {
+  std::uint64_t matched = 0, reset = 0;
+};
+
+// Whether the fault's devices are on the way of a connection; its packets on others are not hit.
+Result<bool> is_on_the_way(netlink::Socket& routes, const Impairment& impairment, const Connection& connection) {
+  const auto device = TRY(route_device(routes, connection.remote));
+  return device && std::ranges::find(impairment.devices, *device, &Device::index) != impairment.devices.end();
+}
+
+Result<Resets> reset_open(const Host& host, const Impairment& impairment) {
+  auto routes = TRY(socket_in(host, impairment.netns));
+  const auto netns = TRY(open_netns(host, impairment.netns));
+  auto socket = TRY(netlink::Socket::open(netns, netlink::Socket::Family::sock_diag));
+  std::set<std::uint64_t> cgroups;
+  if (impairment.cgroup) cgroups = TRY(ids_in_and_below(host, *impairment.cgroup));
+  const auto traffic = of_connections(impairment.traffic);
+  Resets resets;
+  for (const auto& each : TRY(connections(socket))) {
+    if (!matches(traffic, each) || (impairment.cgroup && !cgroups.contains(each.cgroup))) continue;
+    if (!TRY(is_on_the_way(routes, impairment, each))) continue;
+    ++resets.matched;
+    if (TRY(destroy(socket, each))) ++resets.reset;
+  }
+  return resets;
+}
+
+// New connections fail from the first moment on, so none that is reset is opened again; the resets themselves still get through.
+Result<Evidence> apply(const Host& host, const Json& change) {
+  auto evidence = TRY(apply_impairment(host, change));
+  if (change.value("established", "stall") != "reset") return evidence;
+  const auto impairment = change.at("impairment").get<Impairment>();
+  const auto* backend = find_backend(change.at("backend").get<std::string>());
+  const auto resets = TRY(reset_open(host, impairment));
+  for (const auto program : TRY(backend->programs(host, impairment))) TRY(hit_open_connections(program));
+  const auto note = std::to_string(resets.reset) + " of " + std::to_string(resets.matched) + " connections";
+  evidence.values.push_back({.what = "open connections reset",
+                             .unit = "count",
+                             .requested = static_cast<double>(resets.matched),
+                             .achieved = static_cast<double>(resets.reset),
+                             .note = note});
+  evidence.detail += "; " + std::to_string(resets.reset) + " open connections reset";
+  return evidence;
 }
 
 }  // namespace
 
 const Fault network_partition_fault{.name = "network.partition",
-                                    .summary = "no packet gets to or from chosen peers; open connections stall",
+                                    .summary = "no packet gets to or from chosen peers; open connections stall, go on or are reset",
                                     .params = params,
                                     .target_kinds = network_target_kinds,
                                     .prepare = prepare,
-                                    .apply = apply_impairment,
+                                    .apply = apply,
                                     .revert = revert_impairment,
                                     .observe = observe_impairment};
 

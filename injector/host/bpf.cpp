@@ -95,6 +95,7 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.judged = comes_twice(impairment, act) ? static_cast<__u16>(rules.mark) | 1U : 0;
   rules.cgroup = impairment.cgroup ? impairment.cgroup->id : 0;
   rules.cgroup_level = impairment.cgroup ? impairment.cgroup->level : 0;
+  rules.spare_open = traffic.spare_open ? 1 : 0;
   return rules;
 }
 
@@ -309,6 +310,17 @@ Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>&
     if (bpf_map_delete_elem(table.get(), &key) != 0 && errno != ENOENT)
       return sys_fail("take ", to_text(old.block), " out of the peer table");
   }
+  return {};
+}
+
+// Only this one byte differs from what the program reads meanwhile.
+Result<void> hit_open_connections(std::uint32_t program_id) {
+  const auto map = TRY(map_of(program_id, ".data.rules"));
+  const std::uint32_t zero = 0;
+  impair::impair__data_rules told{};
+  if (bpf_map_lookup_elem(map.get(), &zero, &told) != 0) return sys_fail("read the rules of BPF program ", program_id);
+  told.rules.spare_open = 0;
+  if (bpf_map_update_elem(map.get(), &zero, &told, BPF_ANY) != 0) return sys_fail("change the rules of BPF program ", program_id);
   return {};
 }
 

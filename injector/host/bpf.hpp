@@ -64,6 +64,9 @@ class Classifier {
 // Follows a changed set of peers in an attached program: only what differs is written. Blame::missing when the program is gone.
 Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>& before, const std::vector<PeerRule>& now);
 
+// From now on an attached program whose traffic spares open connections hits them as well. Blame::missing when it is gone.
+Result<void> hit_open_connections(std::uint32_t program_id);
+
 // The counters of an attached program, by its kernel id; Blame::missing when the program is gone.
 Result<Counters> counters_of(std::uint32_t program_id);
 

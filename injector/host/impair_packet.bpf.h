@@ -9,6 +9,7 @@ struct packet {
   __u8 has_ports;  // false for fragments behind the first
   __u8 icmp_type;
   __u8 dscp;
+  __u8 opens;  // a connection: TCP's SYN, SCTP's INIT, and their answers; read only where rules.spare_open asks for it
 };
 
 static __always_inline int load(struct __sk_buff* skb, __u32 at, void* to, __u32 length) {
@@ -22,6 +23,13 @@ static __always_inline void map_v4(struct arashi_peer* peer, __u32 address) {
   __builtin_memcpy(peer->address + 12, &address, 4);
 }
 
+// RFC 9293 3.1: SYN is bit 1 of byte 13. RFC 9260 3: the first chunk's type is byte 12, INIT is 1 and INIT ACK 2.
+static __always_inline void read_opening(struct __sk_buff* skb, __u32 at, struct packet* packet) {
+  __u8 sign = 0;
+  if (packet->protocol == IPPROTO_TCP && load(skb, at + 13, &sign, 1) == 0) packet->opens = (sign >> 1) & 1;
+  if (packet->protocol == IPPROTO_SCTP && load(skb, at + 12, &sign, 1) == 0) packet->opens = sign == 1 || sign == 2;
+}
+
 static __always_inline void read_ports(struct __sk_buff* skb, __u32 at, struct packet* packet) {
   __u16 ports[2];
   if (packet->protocol == IPPROTO_ICMPV6) {
@@ -33,6 +41,7 @@ static __always_inline void read_ports(struct __sk_buff* skb, __u32 at, struct p
   packet->source_port = bpf_ntohs(ports[0]);
   packet->destination_port = bpf_ntohs(ports[1]);
   packet->has_ports = 1;
+  if (rules.spare_open) read_opening(skb, at, packet);
 }
 
 static __always_inline int read_v4(struct __sk_buff* skb, struct packet* packet) {
@@ -133,6 +142,11 @@ static __always_inline int is_of_the_link(const struct packet* packet) {
   return packet->protocol == IPPROTO_IGMP;
 }
 
+// A connection that is opened while all that opens one is hit never comes to be: so what else there is belongs to an older one.
+static __always_inline int is_of_open_connection(const struct packet* packet) {
+  return (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_SCTP) && !packet->opens;
+}
+
 static __always_inline int is_hit(struct __sk_buff* skb) {
   struct packet packet = {};
   if (skb->protocol == bpf_htons(ETH_P_IP)) {
@@ -143,6 +157,7 @@ static __always_inline int is_hit(struct __sk_buff* skb) {
     return 0;
   }
   if (is_of_the_link(&packet) || is_control(&packet)) return 0;
+  if (rules.spare_open && is_of_open_connection(&packet)) return 0;
   if (!protocol_matches(&packet) || !ports_match(&packet) || !dscp_matches(&packet)) return 0;
   if (rules.all_peers) return 1;
   if (rules.egress) return verdict_of(&packet.destination) == ARASHI_HIT;

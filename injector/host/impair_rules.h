@@ -27,6 +27,8 @@ struct arashi_rules {
   __u16 judged;       /* skb->tc_index of a packet that matched on its way out: it comes by once more, and is not hit again; 0: it can't */
   __u32 cgroup_level; /* of `cgroup`: 1 is below the root */
   __u64 cgroup;       /* v2 id; only packets of sockets in it or below; 0: all */
+  __u8 spare_open;    /* of TCP and SCTP only what opens a connection; may change while the program is attached */
+  __u8 zero[7];
 };
 
 enum arashi_model { ARASHI_INDEPENDENT, ARASHI_TWO_STATES, ARASHI_FOUR_STATES };

@@ -107,6 +107,22 @@ Result<bool> has_others(const Host& host, const Victim& victim) {
 
 }  // namespace
 
+Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketCgroup& cgroup) {
+  const auto all = hierarchies(host);
+  const auto v2 = std::ranges::find(all, "v2", &Hierarchy::name);
+  if (v2 == all.end()) return fail(Blame::missing, "there is no cgroup v2 any more");
+  const auto top = v2->root / cgroup.path;
+  if (inode_of(top).value_or(0) != cgroup.id) return fail(Blame::missing, "cgroup '", top.string(), "' is gone");
+  std::set<std::uint64_t> ids{cgroup.id};
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(top, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;  // one that has just gone has no sockets to look for
+    if (!entry->is_directory(ignored)) continue;
+    if (const auto id = inode_of(entry->path())) ids.insert(*id);
+  }
+  return ids;
+}
+
 std::vector<ServedPort> served_ports(const Host& host, const Impairment& impairment) {
   const auto all = hierarchies(host);
   const auto v2 = std::ranges::find(all, "v2", &Hierarchy::name);

@@ -8,7 +8,9 @@
 #include "injector/host/netns.hpp"
 #include "injector/host/proc.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace arashi {
@@ -22,6 +24,9 @@ struct NetworkScope {
 // do, where the victim's sockets can't be told from those of others: its processes live in several namespaces, in the root cgroup, in one
 // cgroup with strangers, or there is no cgroup v2.
 Result<NetworkScope> network_scope(const Host& host, const Victim& victim);
+
+// The v2 ids of the cgroup and all below it, by which its sockets are known now. Blame::missing when it is gone.
+Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketCgroup& cgroup);
 
 // What a classifier of the cgroup's incoming packets is told beforehand (Classifier::know); nothing where all of the namespace is hit.
 std::vector<ServedPort> served_ports(const Host& host, const Impairment& impairment);

@@ -6,6 +6,7 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +20,8 @@ using netlink::Socket;
 
 namespace {
 
-constexpr std::uint16_t sock_destroy = 21;  // SOCK_DESTROY; <linux/sock_diag.h> has it, <linux/inet_diag.h> of some versions not
+constexpr std::uint16_t sock_destroy = 21;    // SOCK_DESTROY; <linux/sock_diag.h> has it, <linux/inet_diag.h> of some versions not
+constexpr std::uint16_t diag_cgroup_id = 21;  // INET_DIAG_CGROUP_ID; not in older headers
 constexpr std::uint32_t open_states = 1U << TCP_ESTABLISHED | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT;
 static_assert(sizeof(inet_diag_sockid) == std::tuple_size_v<decltype(Connection::kernel)>);
 
@@ -43,8 +45,11 @@ Cidr address_of(std::uint8_t family, const __be32 (&words)[4]) {
   return address;
 }
 
-Connection connection_from(const inet_diag_msg& message) {
+Connection connection_from(const netlink::Reply& reply) {
+  const auto message = reply.header<inet_diag_msg>();
   Connection connection;
+  if (const auto cgroup = reply.find(sizeof message, diag_cgroup_id); cgroup && cgroup->size() == sizeof connection.cgroup)
+    std::memcpy(&connection.cgroup, cgroup->data(), sizeof connection.cgroup);
   connection.family = message.idiag_family;
   connection.local = address_of(message.idiag_family, message.id.idiag_src);
   connection.remote = address_of(message.idiag_family, message.id.idiag_dst);
@@ -59,8 +64,7 @@ Result<std::vector<Connection>> in_states(Socket& socket, std::uint32_t states) 
   std::vector<Connection> found;
   for (const auto family : {AF_INET, AF_INET6}) {
     const auto request = question(static_cast<std::uint8_t>(family), states);
-    for (const auto& reply : TRY(socket.dump(Message(SOCK_DIAG_BY_FAMILY, 0).header(request))))
-      found.push_back(connection_from(reply.header<inet_diag_msg>()));
+    for (const auto& reply : TRY(socket.dump(Message(SOCK_DIAG_BY_FAMILY, 0).header(request)))) found.push_back(connection_from(reply));
   }
   return found;
 }
@@ -130,6 +134,17 @@ std::vector<Connection> picked(const std::vector<Connection>& all, const Traffic
   chosen.reserve(lots.size());
   for (const auto& [lot, connection] : lots) chosen.push_back(*connection);
   return chosen;
+}
+
+Result<void> probe_socket_cgroups() {
+  return in_new_netns([]() -> Result<void> {
+    const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!listener || ::listen(listener.get(), 1) != 0) return sys_fail("listen in a network namespace made for trying");
+    auto socket = TRY(Socket::open(Socket::Family::sock_diag));
+    for (const auto& each : TRY(in_states(socket, 1U << TCP_LISTEN)))
+      if (each.cgroup != 0) return {};
+    return fail(Blame::unsupported, "this kernel does not tell in which cgroup a socket was made (Linux 5.9 and cgroup v2 do)");
+  });
 }
 
 Result<void> probe_sock_destroy() {

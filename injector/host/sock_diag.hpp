@@ -17,6 +17,7 @@ struct Connection {
   std::uint16_t local_port = 0, remote_port = 0;
   bool opened_here = true;             // false: its local port has a listener, so it was opened by the peer
   std::uint8_t family = 0;             // of the socket, which may be IPv6 for IPv4 addresses
+  std::uint64_t cgroup = 0;            // v2 id of the cgroup in which the socket was made; 0: the kernel does not say
   std::array<std::byte, 48> kernel{};  // inet_diag_sockid, with the cookie that tells one from its successor
 };
 
@@ -33,5 +34,8 @@ Result<bool> destroy(netlink::Socket& socket, const Connection& connection);
 std::vector<Connection> picked(const std::vector<Connection>& all, const Traffic& traffic, double share, std::uint64_t seed);
 
 Result<void> probe_sock_destroy();
+
+// Whether the kernel tells in which cgroup a socket was made (Linux 5.9). Blame::unsupported with the reason.
+Result<void> probe_socket_cgroups();
 
 }  // namespace arashi

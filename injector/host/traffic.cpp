@@ -186,6 +186,7 @@ std::string to_text(const Traffic& traffic) {
   if (!traffic.ports.empty()) text += ", remote port " + joined(traffic.ports);
   if (!traffic.local_ports.empty()) text += ", local port " + joined(traffic.local_ports);
   for (const auto point : traffic.dscp) text += (point == traffic.dscp.front() ? ", DSCP " : ", ") + dscp_text(point);
+  if (traffic.spare_open) text += ", connections that are open go on";
   return text;
 }
 
@@ -246,6 +247,7 @@ void to_json(Json& json, const Traffic& traffic) {
               {"dscp", traffic.dscp},
               {"controlPort", traffic.control_port},
               {"atHome", traffic.at_home}};
+  if (traffic.spare_open) json["spareOpen"] = true;
   if (traffic.has_names()) json["resolver"] = {{"root", traffic.resolver.root}, {"overlay", traffic.resolver.overlay}};
   if (!traffic.peer_names.empty()) json["peerNames"] = names_json(traffic.peer_names);
   if (!traffic.except_names.empty()) json["exceptNames"] = names_json(traffic.except_names);
@@ -289,6 +291,7 @@ void from_json(const Json& json, Traffic& traffic) {
   traffic.dscp = json.value("dscp", std::vector<std::uint8_t>{});
   traffic.control_port = json.at("controlPort").get<std::uint16_t>();
   traffic.at_home = json.value("atHome", false);
+  traffic.spare_open = json.value("spareOpen", false);
 }
 
 }  // namespace arashi

@@ -50,6 +50,7 @@ struct Traffic {
   std::vector<PortRange> ports;        // remote; empty: any, also packets without ports
   std::vector<PortRange> local_ports;  // likewise
   std::vector<std::uint8_t> dscp;      // 0 to 63; empty: any
+  bool spare_open = false;             // of TCP and SCTP only what opens a connection, so that those that are open go on
   // The control path, always passed whatever the above says: TCP with this port (0: none) on the far side, at home on the near one too.
   std::uint16_t control_port = 0;
   bool at_home = false;                // the agent's own namespace

@@ -51,7 +51,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
       {"network.down", {{{"device", "eth0"}}, {{"device", "eth0"}, {"every", "1s"}}}},
       {"network.reset", {{{"new", "50%"}, {"every", "1s"}}, Json::object()}},
       {"dns.answer", {{{"answer", "servfail"}}}},
-      {"network.partition", {{{"peers", {peer}}}}},
+      {"network.partition", {{{"peers", {peer}}}, {{"peers", {peer}}, {"established", "reset"}}}},
   };
   Json examples = Json::object();
   for (const auto& param : fault.params)
