@@ -161,6 +161,19 @@ Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::S
   return {};
 }
 
+Result<void> spare_runners(const Host& host, const Netns& netns, std::string_view what) {
+  auto socket = TRY(socket_in(host, netns));
+  const bool at_home = netns.inode == TRY(own_netns(host)).inode;
+  const auto present = TRY(links(socket));
+  for (const auto& text : host.control.runner_addresses) {
+    const auto runner = TRY(parse_cidr(text));
+    bool here = at_home && is_loopback(runner);
+    for (const auto& link : present) here = here || (!is_loopback(runner) && TRY(has_address(socket, link.device.index, runner)));
+    if (here) return fail(Blame::refused, "runner ", text, " is in this network namespace, and needs ", what, cut_off);
+  }
+  return {};
+}
+
 Result<Netns> netns_of(const Host& host, const Victim& victim) {
   auto scope = TRY(network_scope(host, victim));
   if (!scope.cgroup) return std::move(scope.netns);

@@ -7,6 +7,7 @@
 #include "injector/host/netlink.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace arashi {
 
@@ -16,6 +17,9 @@ Result<Netns> netns_of(const Host& host, const Victim& victim);
 // Refuses a device of that namespace by which a runner speaks with the agent, or (as it may be anyone's way to stop a fault) this
 // machine's loopback and, where the agent has a TCP port, the device of its default route.
 Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::Socket& socket, const Device& device);
+
+// Refuses a namespace in which a runner is, as its connections to the agent would be hit as any other's there.
+Result<void> spare_runners(const Host& host, const Netns& netns, std::string_view what);
 
 // Where a fault that knows no devices goes, and its traffic with the control path exempt; refuses what place_impairment refuses.
 struct TrafficPlace {

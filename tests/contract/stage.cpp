@@ -50,6 +50,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
       {"network.impair", {{{"loss", "50%"}, {"direction", "both"}}, {{"delay", "20ms"}}, {{"loss", "50%"}, {"peers", {peer}}}}},
       {"network.down", {{{"device", "eth0"}}, {{"device", "eth0"}, {"every", "1s"}}}},
       {"network.reset", {{{"new", "50%"}, {"every", "1s"}}, Json::object()}},
+      {"ports.exhaust", {{{"protocol", "both"}, {"share", "1%"}}}},
       {"dns.answer", {{{"answer", "servfail"}}}},
       {"network.partition", {{{"peers", {peer}}}, {{"peers", {peer}}, {"established", "reset"}}}},
   };
