@@ -25,11 +25,18 @@ void Budget::begin(Duration at) {
   begin_ = at;
 }
 
+// Events that may have happened in the slice and are not in it. Where the share of who is silent is known they are charged, and those who
+// spoke are not; else everything up to the highest rate.
+double Budget::missing_of(const Slice& slice) const {
+  if (slice.state == Freshness::fresh) return 0;
+  const double most = rate_most_ * std::max(seconds(slice.end - std::max(begin_, slice.begin)), 0.0);
+  if (slice.missing) return most * std::clamp(*slice.missing, 0.0, 1.0);
+  return std::max(most - static_cast<double>(slice.total), 0.0);
+}
+
 std::vector<TimeSlice> Budget::add(const Slice& slice) {
-  const Duration from = std::max(begin_, slice.begin);
   const Duration gap = slice.begin - std::max(begin_, known_until_);
-  double missing = 0;  // events of the slice itself
-  if (slice.state != Freshness::fresh) missing = std::max(rate_most_ * seconds(slice.end - from) - static_cast<double>(slice.total), 0.0);
+  const double missing = missing_of(slice);
   if (covers(slice.end)) {
     total_ += slice.total;
     bad_ += slice.bad;

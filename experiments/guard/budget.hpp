@@ -28,6 +28,7 @@ class Budget {
   [[nodiscard]] Duration known_until() const { return known_until_; }
 
  private:
+  [[nodiscard]] double missing_of(const Slice& slice) const;
   std::vector<TimeSlice> add_to_slices(const Slice& slice, double missing);
 
   double units_, rate_most_;

@@ -37,6 +37,7 @@ struct Slice {
   Duration newest{};              // time of the newest sample it rests on: what came after is unknown
   std::string problem;            // why not fresh
   std::optional<Counts> control;  // of total and bad, those at replicas that no fault touches
+  std::optional<double> missing;  // partial: the share of the events that is not among them, where that is known
 };
 
 enum class OnNoData { charge, abort, hold };

@@ -68,6 +68,7 @@ Json write_slice(const Slice& slice) {
   Json json = {{"begin", slice.begin.count()},  {"end", slice.end.count()},       {"total", slice.total},    {"bad", slice.bad},
                {"state", name_of(slice.state)}, {"newest", slice.newest.count()}, {"problem", slice.problem}};
   if (slice.control) json["control"] = write_counts(*slice.control);
+  if (slice.missing) json["missing"] = *slice.missing;
   return json;
 }
 
@@ -81,6 +82,10 @@ Result<Slice> read_slice(const Json& json) {
   fields.read("state", slice.state, all_freshness);
   fields.read("newest", slice.newest);
   fields.read("problem", slice.problem);
+  if (fields.has("missing")) {
+    slice.missing = 0;
+    fields.read("missing", *slice.missing);
+  }
   if (fields.has("control")) slice.control = TRY(read_counts(*fields.find("control")));
   TRY(fields.result());
   return slice;

@@ -86,13 +86,17 @@ class Pages {
 struct Round {
   Replica::Growth all, control;
   std::size_t absent = 0, unclear = 0, grown = 0;
-  std::string problem;  // of the first that is absent
+  std::vector<bool> counted;  // each replica: whether its events are in `all`
+  std::string problem;        // of the first that is absent
 };
 
 class Scraping {
  public:
   Scraping(Pages pages, Duration epoch)
-      : pages_(std::move(pages)), replicas_(pages_.urls().size(), Replica(pages_.wanted().part_is_good)), epoch_(epoch) {}
+      : pages_(std::move(pages)),
+        replicas_(pages_.urls().size(), Replica(pages_.wanted().part_is_good)),
+        events_(replicas_.size(), 0.0),
+        epoch_(epoch) {}
 
   Polled operator()(Duration timeout, const std::stop_token& stop) {
     const Duration asked = boot_now() - epoch_;  // what a page counts was there by then
@@ -109,7 +113,7 @@ class Scraping {
   }
 
   Round round(const std::vector<Result<Got>>& pages) {
-    Round seen;
+    Round seen{.counted = std::vector<bool>(pages.size())};
     for (std::size_t i = 0; i < pages.size(); ++i) {
       if (!pages[i]) {
         if (seen.absent++ == 0) seen.problem = pages[i].error().message;
@@ -119,9 +123,24 @@ class Scraping {
       if (!growth) continue;  // its first page
       ++seen.grown;
       if (!growth->comparable) ++seen.unclear;
-      if (growth->comparable) add(*growth, i >= pages_.treated(), seen);
+      if (!growth->comparable) continue;
+      add(*growth, i >= pages_.treated(), seen);
+      seen.counted[i] = true;
+      events_[i] += growth->total;
     }
     return seen;
+  }
+
+  // The share of those whose events are not known: by their number, or by the traffic they had so far, whichever is more.
+  [[nodiscard]] double missing_share(const std::vector<bool>& counted) const {
+    double silent = 0, all = 0, missing = 0;
+    for (std::size_t i = 0; i < counted.size(); ++i) {
+      all += events_[i];
+      if (counted[i]) continue;
+      ++silent;
+      missing += events_[i];
+    }
+    return std::max(silent / static_cast<double>(counted.size()), all > 0 ? missing / all : 0);
   }
 
   std::vector<guard::Slice> take(const std::vector<Result<Got>>& pages, Duration asked) {
@@ -142,11 +161,13 @@ class Scraping {
       slice.state = guard::Freshness::partial;
       slice.problem = std::to_string(seen.unclear) + " of " + std::to_string(all) + " replicas changed the resolution of their histogram";
     }
+    if (slice.state == guard::Freshness::partial) slice.missing = missing_share(seen.counted);
     return {slice};
   }
 
   Pages pages_;
   std::vector<Replica> replicas_;
+  std::vector<double> events_;  // each replica's so far
   Duration epoch_;
   bool begun_ = false;
   Duration last_{};

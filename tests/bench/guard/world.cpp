@@ -168,6 +168,7 @@ class Troubled {
       slice.total /= 2;
       slice.bad /= 2;
       slice.state = guard::Freshness::partial;
+      slice.missing = 0.5;
     }
     if (cell_.trouble == Trouble::ahead) slice.newest += std::chrono::seconds(2);
     if (cell_.trouble == Trouble::behind) slice.newest -= std::chrono::seconds(2);

@@ -117,6 +117,11 @@ TEST_CASE("data that come back take the charge for their time back, a gap does n
   partial.state = Freshness::partial;  // 40 of at most 100 may be missing
   guard.observe(0, partial);
   CHECK(guard.evaluate(40s).slos[0].budget_charged == doctest::Approx(90 / 25920.0));
+  auto one_of_four = slice(40s, 10s, 60, 0);
+  one_of_four.state = Freshness::partial;  // a quarter of at most 100: the others have spoken, and were no more than 60
+  one_of_four.missing = 0.25;
+  guard.observe(0, one_of_four);
+  CHECK(guard.evaluate(50s).slos[0].budget_charged == doctest::Approx(115 / 25920.0));
 }
 
 TEST_CASE("onNoData abort ends at the first notice, hold only after its time, and both only after the injection") {

@@ -53,6 +53,7 @@ struct Seen {
   std::uint64_t total = 0, bad = 0, control_total = 0, control_bad = 0;
   Freshness state = Freshness::empty;
   std::string problem;
+  std::optional<double> missing;
   Duration end{};
   std::unique_ptr<sli::Source> source;
 
@@ -69,6 +70,7 @@ struct Seen {
       if (slice.control) control_bad += slice.control->bad;
       state = slice.state;
       problem = slice.problem;
+      missing = slice.missing;
       if (!guard::has_counts(slice.state)) continue;
       if (end > 0s) CHECK(slice.begin == end);
       end = slice.end;
@@ -109,14 +111,28 @@ TEST_CASE("metrics: a silent replica makes the slices partial, its counts come w
   first.dead = true;
   REQUIRE(seen.becomes(Freshness::partial));
   CHECK(seen.problem.starts_with("1 of 3 replicas say nothing: GET " + first.url()));
+  CHECK(seen.missing == doctest::Approx(1 / 3.0));
   first.good = 5;  // it was restarted
   first.dead = false;
   REQUIRE(seen.becomes(Freshness::fresh));
   CHECK(seen.total == 5);
+  CHECK_FALSE(seen.missing);
   for (auto& replica : replicas.all) replica.dead = true;
   REQUIRE(seen.becomes(Freshness::error));
   CHECK(seen.problem.starts_with("no replica answers: "));
   CHECK(seen.total == 5);
+}
+
+TEST_CASE("metrics: a silent replica that had most of the traffic is missing by that share and not by its number") {
+  Replicas replicas(4);
+  Seen seen(replicas);
+  REQUIRE(seen.becomes(Freshness::fresh));
+  replicas.all.front().good += 800;
+  replicas.all.back().good += 200;
+  REQUIRE(testing::eventually([&] { return (seen.look(), seen.total == 1000); }));
+  replicas.all.front().dead = true;
+  REQUIRE(seen.becomes(Freshness::partial));
+  CHECK(seen.missing == doctest::Approx(0.8));
 }
 
 TEST_CASE("metrics: a replica that hangs holds no other up for longer than the period") {
