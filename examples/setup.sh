@@ -10,7 +10,7 @@ readonly to_build="build-essential cmake ninja-build pkg-config clang-14 llvm-14
   libhowardhinnant-date-dev libhiredis-dev libseccomp-dev libcap-dev libnftables-dev libprotobuf-dev
   protobuf-compiler"
 readonly to_run="libnftables1 iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server"
-readonly to_test="prometheus iperf3 user-mode-linux runc jq strace tcpdump chromium netcat-openbsd nftables clang-tidy-14
+readonly to_test="prometheus iperf3 user-mode-linux runc jq strace tcpdump chromium netcat-openbsd nftables iptables clang-tidy-14
   clang-format-14 libclang-rt-14-dev kmod ethtool python3 dnsmasq-base bind9-dnsutils"
 readonly services="nginx redis-server prometheus"  # brought by packages above; the demo runs the programs itself
 

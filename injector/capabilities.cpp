@@ -30,14 +30,10 @@ struct Known {
 constexpr std::array known_features{
     Known{"netem", "qdisc netem: delay, jitter and loss in the kernel",
           "`modprobe sch_netem` (Debian: in linux-image, Ubuntu: in linux-modules-extra, Fedora: in kernel-modules-extra); without it the "
-          "bpf "
-          "and "
-          "tap backends do the same"},
-    Known{"prio", "qdisc prio: netem for some of a device's packets", "`modprobe sch_prio`"},
+          "bpf and tap backends do the same"},
     Known{"clsact", "qdisc clsact: programs on a device's way in and out", "`modprobe sch_ingress`; Linux 4.5 or later"},
     Known{"cls_bpf", "tc filters that are BPF programs", "`modprobe cls_bpf`"},
-    Known{"mirred", "tc action mirred: incoming packets through netem", "`modprobe act_mirred`"},
-    Known{"ifb", "devices of kind ifb: incoming packets through netem", "`modprobe ifb numifbs=0`"},
+    Known{"veth", "pairs of veth devices: netem for some of a device's packets", "`modprobe veth`"},
     Known{"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
     Known{"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
     Known{"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},

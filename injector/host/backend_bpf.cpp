@@ -34,6 +34,7 @@ bool has_kind(const std::vector<Qdisc>& present, std::string_view kind) {
 Result<Json> prepare(const Host& host, const Impairment& impairment) {
   if (impairment.effects.holds()) return fail(Blame::unsupported, "a filter can drop, copy and change packets but not hold them");
   TRY(probe_bpf());
+  TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
   for (const auto& device : impairment.devices)
     if (impairment.traffic.egress && has_kind(TRY(qdiscs(socket, device.index)), "ingress"))

@@ -26,13 +26,6 @@ using namespace std::chrono_literals;
 constexpr Duration patience = 10s;  // attaching waits for the kernel's RCU, some 20 ms each, more under load
 constexpr std::size_t most_devices = 16;
 
-constexpr const char* loopback_note = "loopback before";
-
-const Device* loopback_of(const Impairment& impairment) {
-  const auto found = std::ranges::find_if(impairment.devices, &Device::loopback);
-  return found == impairment.devices.end() ? nullptr : &*found;
-}
-
 Result<void> check_devices(netlink::Socket& socket, const Impairment& impairment) {
   if (impairment.devices.size() > most_devices)
     return fail(Blame::unsupported, impairment.devices.size(), " devices are too many for it (at most ", most_devices,
@@ -72,8 +65,7 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   auto socket = TRY(netlink::Socket::open(netns));
   TRY(check_devices(socket, impairment));
   auto notes = TRY(has_tcx(netns, impairment)) ? Json::object() : TRY(clsact_notes(socket, impairment));
-  if (const auto* lo = loopback_of(impairment); lo != nullptr && impairment.traffic.hits_v4())
-    notes[loopback_note] = TRY(loopback::settings(socket, lo->index));
+  TRY(loopback::note(socket, impairment, notes));
   return notes;
 }
 
@@ -160,7 +152,7 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   auto config = Json(impairment);
   config.update(notes);
   auto socket = TRY(socket_in(host, impairment.netns));  // so that one that has gone is told as such, and not as a worker that failed
-  if (notes.contains(loopback_note)) TRY(loopback::open_up(socket, loopback_of(impairment)->index));
+  TRY(loopback::open_up(socket, impairment, notes));
   const auto ready = unwrapped(TRY(host.workers->start(impairment.id, "tap", config, patience)), "ready");
   auto evidence = evidence_of(impairment, ready);
   if (!evidence.in_place) return fail(Blame::system, "the tap worker is ready but its programs are not: ", evidence.detail);
@@ -169,13 +161,11 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
 
 Result<void> clear_namespace(const Host& host, const Impairment& impairment, const Json& notes) {
   const auto missing = notes.find("clsactMissingOn");
-  const auto before = notes.find(loopback_note);
-  if (missing == notes.end() && before == notes.end()) return {};
+  if (missing == notes.end() && !loopback::is_noted(notes)) return {};
   auto socket = socket_in(host, impairment.netns);
   if (!socket && socket.error().blame == Blame::missing) return {};  // it took everything in it along
   if (!socket) return pass(socket.error());
-  const auto* lo = loopback_of(impairment);
-  if (before != notes.end() && lo != nullptr) TRY(loopback::settle(*socket, lo->index, *before));
+  TRY(loopback::settle(*socket, impairment, notes));
   if (missing == notes.end()) return {};
   for (const auto& device : impairment.devices)
     TRY(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(*missing, device.index)));

@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <ctime>
 #include <iterator>
 #include <span>
@@ -38,8 +39,7 @@ long bpf_call(int command, bpf_attr& attr) { return syscall(SYS_bpf, command, &a
 
 std::uint8_t act_of(OnMatch::Act act) {
   if (act == OnMatch::Act::redirect) return ARASHI_REDIRECT;
-  if (act == OnMatch::Act::tell) return ARASHI_TELL;
-  return act == OnMatch::Act::classify ? ARASHI_CLASSIFY : ARASHI_LOSE;
+  return act == OnMatch::Act::queue ? ARASHI_QUEUE : ARASHI_LOSE;
 }
 
 std::uint8_t protocol_of(Protocol protocol) {
@@ -58,10 +58,14 @@ std::uint8_t protocol_of(Protocol protocol) {
   return ARASHI_ANY;
 }
 
+bool both_of_loopback(const Impairment& impairment) {
+  const bool both = impairment.traffic.egress && impairment.traffic.ingress;
+  return both && std::ranges::any_of(impairment.devices, &Device::loopback);
+}
+
 // The two hooks of loopback see the same packet; so do the first and the second round of one that takes a way of our own.
 bool comes_twice(const Impairment& impairment, const OnMatch& act) {
-  const bool both = impairment.traffic.egress && impairment.traffic.ingress;
-  return act.comes_again || (both && std::ranges::any_of(impairment.devices, &Device::loopback));
+  return act.comes_again || act.act == OnMatch::Act::queue || both_of_loopback(impairment);
 }
 
 std::int32_t device_of(const Impairment& impairment) { return impairment.devices.empty() ? 0 : impairment.devices.front().index; }
@@ -82,7 +86,6 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.mark = crc32c(impairment.id) | 1U;
   rules.tap = static_cast<__u32>(act.tap);
   rules.device = static_cast<__u32>(device_of(impairment));
-  rules.classid = act.classid;
   rules.control_port = traffic.control_port;
   rules.act = act_of(act.act);
   rules.egress = hook == Hook::egress ? 1 : 0;
@@ -93,6 +96,7 @@ arashi_rules rules_of(const Impairment& impairment, Hook hook, const OnMatch& ac
   rules.some_ports = traffic.ports.empty() ? 0 : 1;
   rules.some_local = traffic.local_ports.empty() ? 0 : 1;
   rules.judged = comes_twice(impairment, act) ? static_cast<__u16>(rules.mark) | 1U : 0;
+  rules.onward = act.act == OnMatch::Act::queue && hook == Hook::egress && both_of_loopback(impairment) ? 1 : 0;
   rules.cgroup = impairment.cgroup ? impairment.cgroup->id : 0;
   rules.cgroup_level = impairment.cgroup ? impairment.cgroup->level : 0;
   rules.spare_open = traffic.spare_open ? 1 : 0;
@@ -242,9 +246,8 @@ Result<void> Classifier::tell(const Impairment& impairment, Hook hook, const OnM
 }
 
 Result<Classifier> Classifier::load(const Host& host, const Impairment& impairment, Hook hook, const OnMatch& act) {
-  const Needs needs{.way_back = act.act == OnMatch::Act::redirect, .learner = impairment.cgroup && hook == Hook::ingress};
-  const bool special = needs.way_back || needs.learner;
-  auto spare = special || host.classifiers == nullptr ? std::nullopt : host.classifiers->take();
+  const Needs needs{.way_back = act.act != OnMatch::Act::lose, .learner = impairment.cgroup && hook == Hook::ingress};
+  auto spare = needs.learner || host.classifiers == nullptr ? std::nullopt : host.classifiers->take();
   auto classifier = spare ? *std::move(spare) : TRY(load_blank(needs));
   TRY(classifier.tell(impairment, hook, act));
   return classifier;
@@ -364,6 +367,14 @@ Result<std::uint32_t> id_of_program(int program) {
   std::uint32_t length = sizeof info;
   if (bpf_obj_get_info_by_fd(program, &info, &length) != 0) return sys_fail("read a BPF program's id");
   return info.id;
+}
+
+std::string name_of_program(std::uint32_t id) {
+  const Fd program(bpf_prog_get_fd_by_id(id));
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof info;
+  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0) return {};
+  return {info.name, strnlen(info.name, sizeof info.name)};
 }
 
 Result<void> probe_bpf() {

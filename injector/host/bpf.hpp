@@ -19,11 +19,9 @@ struct OnMatch {
   enum class Act {
     lose,      // and duplicate, corrupt, by the effects; what is lost is stolen on egress (the sender's TCP takes it for a loss on the way)
     redirect,  // to the device `tap`, as long as the worker beats
-    classify,  // skb->tc_classid = `classid`, TC_ACT_OK: for a classful qdisc's direct-action filter
-    tell,      // -1, and 0 for what does not match: for a filter with actions of its own
+    queue,     // to the device `tap`, whose qdisc holds it; back_program() is at the device that it comes out of
   } act = Act::lose;
   std::int32_t tap = 0;
-  std::uint32_t classid = 0;
   bool comes_again = false;  // what matched on egress will pass the same program once more, and is then left alone
 };
 
@@ -41,7 +39,7 @@ class Classifier {
   Classifier& operator=(Classifier&&) noexcept;
   ~Classifier();
   [[nodiscard]] int program() const;       // for the device
-  [[nodiscard]] int back_program() const;  // for the tap's ingress: sends what the worker wrote back on its way
+  [[nodiscard]] int back_program() const;  // for the tap's ingress, or the queue's far end: sends what comes from there on its way
   // For the device's egress, in front of the others, where one cgroup's incoming packets are hit (it learns from what the cgroup sends
   // which these are); else -1. know() tells it beforehand of ports that have only received.
   [[nodiscard]] int learn_program() const;
@@ -80,6 +78,7 @@ Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook);
 // The kernel ids of the programs there, first to last.
 Result<std::vector<std::uint32_t>> tcx_programs(std::int32_t device, Hook hook);
 Result<std::uint32_t> id_of_program(int program);
+std::string name_of_program(std::uint32_t id);  // as the kernel has it, cut to 15 characters; empty when it is gone
 
 // Whether programs of this kind load at all here; the reason if not. Loads an empty one and lets it go.
 Result<void> probe_bpf();

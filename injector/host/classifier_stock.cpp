@@ -21,7 +21,7 @@ std::optional<Classifier> ClassifierStock::take() {
 // Where nothing can be loaded the next injection finds out, and says why.
 void ClassifierStock::load_missing() {
   for (;;) {
-    auto loaded = Classifier::load_blank({});
+    auto loaded = Classifier::load_blank({.way_back = true});
     const std::lock_guard lock(mutex_);
     const bool is_loaded = loaded.has_value();
     if (is_loaded) spare_.push_back(*std::move(loaded));

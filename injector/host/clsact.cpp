@@ -1,7 +1,7 @@
 #include "injector/host/clsact.hpp"
 
 #include "injector/core/json.hpp"
-#include "injector/host/netem_message.hpp"
+#include "injector/host/netns.hpp"
 
 #include <algorithm>
 
@@ -35,18 +35,37 @@ Result<void> attach_once(Socket& socket, const Attach& wanted) {
   const bool made = wanted.made || TRY(made_by_a_fault(socket, wanted.device));
   TRY(ensure_clsact(socket, wanted.device));
   const auto name = wanted.learner ? learner_name(wanted.id) : made ? made_name(wanted.id) : filter_name(wanted.id);
-  if (!wanted.redirect_to) return add_filter(socket, wanted.device, wanted.hook, wanted.program, name);
-  const auto priority = TRY(front_priority(socket, wanted.device, wanted.hook));
-  const auto ack = TRY(socket.change(netem::redirect(wanted.device, priority, wanted.program, name, *wanted.redirect_to)));
-  if (ack) return {};
-  return netlink::ack_fail(ack, "add a redirecting filter to device " + std::to_string(wanted.device));
+  return add_filter(socket, wanted.device, wanted.hook, wanted.program, name);
 }
 
 Result<bool> is_bare(Socket& socket, std::int32_t device) {
   return TRY(filters(socket, device, Hook::egress)).empty() && TRY(filters(socket, device, Hook::ingress)).empty();
 }
 
+Result<void> is_reached_at(const Device& device, Hook hook) {
+  const auto programs = tcx_programs(device.index, hook);
+  if (!programs && programs.error().blame == Blame::unsupported) return {};
+  if (!programs) return pass(programs.error());
+  for (const auto id : *programs) {
+    const auto name = name_of_program(id);
+    if (name.starts_with("arashi_")) continue;  // lets everything go on
+    return fail(Blame::unsupported, "TCX program ", id, " ('", name, "') of someone else is at the ",
+                hook == Hook::egress ? "egress" : "ingress", " of ", device.name, ", which comes before clsact and may end the walk");
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<void> is_reached(const Host& host, const Impairment& impairment) {
+  return inside(TRY(open_netns(host, impairment.netns)), [&impairment]() -> Result<void> {
+    for (const auto& device : impairment.devices) {
+      if (impairment.traffic.egress) TRY(is_reached_at(device, Hook::egress));
+      if (impairment.traffic.ingress) TRY(is_reached_at(device, Hook::ingress));
+    }
+    return {};
+  });
+}
 
 std::string filter_name(std::string_view id) { return std::string(prefix) + std::string(id); }
 
@@ -82,7 +101,6 @@ Result<void> attach_learner(Socket& socket, Attach like, const Classifier& class
   like.hook = Hook::egress;
   like.program = classifier.learn_program();
   like.learner = true;
-  like.redirect_to.reset();
   return attach(socket, like);
 }
 

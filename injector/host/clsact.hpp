@@ -8,7 +8,6 @@
 #include "injector/host/qdisc.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,14 +21,17 @@ bool is_ours(const Filter& filter, std::string_view id);  // but not a learner
 Result<Json> missing_on(netlink::Socket& socket, const std::vector<Device>& devices);
 bool was_missing(const Json& missing, std::int32_t device);
 
+// Blame::unsupported where a TCX program of someone else stands at a hook that is to be hit: those come before clsact, and may end the
+// walk.
+Result<void> is_reached(const Host& host, const Impairment& impairment);
+
 struct Attach {
   std::string_view id;
   std::int32_t device = 0;
   Hook hook = Hook::egress;
   int program = -1;
-  bool made = false;                          // clsact was missing in prepare
-  bool learner = false;                       // the second program of one cgroup's ingress (Classifier::learn_program)
-  std::optional<std::int32_t> redirect_to{};  // then the program answers -1 for what goes to that device; else it acts directly
+  bool made = false;     // clsact was missing in prepare
+  bool learner = false;  // the second program of one cgroup's ingress (Classifier::learn_program)
 };
 Result<void> attach(netlink::Socket& socket, const Attach& wanted);
 // Its learner at the same device's egress, where it has one.

@@ -39,10 +39,6 @@ struct {
 
 #define NEXT TC_ACT_UNSPEC  // the filters behind ours see the packet as if we were not there
 
-// A filter with actions of its own (ARASHI_TELL) only asks whether the packet matches.
-#define MATCHES (-1)
-#define DIFFERS 0
-
 #include "impair_fate.bpf.h"
 #include "impair_packet.bpf.h"
 
@@ -54,7 +50,14 @@ static __always_inline int to_tap(struct arashi_counters* count) {
   return bpf_redirect(rules.tap, 0);
 }
 
-static __always_inline int pass(void) { return rules.act == ARASHI_TELL ? DIFFERS : NEXT; }
+// Into the near end of a pair of devices, whose qdisc holds it; at the far end arashi_back meets it again. Mark and socket stay with it on
+// that way, the priority by which a qdisc may choose its class does not: the hash carries it.
+static __always_inline int to_queue(struct __sk_buff* skb, struct arashi_counters* count) {
+  ++count->affected;
+  skb->tc_index = rules.judged;
+  if (rules.egress) bpf_set_hash(skb, skb->priority);
+  return bpf_redirect(rules.tap, 0);
+}
 
 SEC("tc")
 int arashi_hook(struct __sk_buff* skb) {
@@ -66,28 +69,36 @@ int arashi_hook(struct __sk_buff* skb) {
     return NEXT;
   }
   if (rules.judged && skb->tc_index == rules.judged) {
-    skb->tc_index = 0;
-    return pass();
+    if (!rules.onward) skb->tc_index = 0;
+    return NEXT;
   }
   count = bpf_map_lookup_elem(&counters, &zero);
-  if (!count) return pass();
+  if (!count) return NEXT;
   ++count->seen;
-  if (!is_hit(skb) || !is_of_cgroup(skb)) return pass();
+  if (!is_hit(skb) || !is_of_cgroup(skb)) return NEXT;
   ++count->matched;
   if (rules.judged && rules.egress) skb->tc_index = rules.judged;
   if (rules.act == ARASHI_LOSE) return meet_fate(skb, count);
-  if (rules.act == ARASHI_REDIRECT) return to_tap(count);
-  ++count->affected;
-  if (rules.act == ARASHI_TELL) return MATCHES;
-  skb->tc_classid = rules.classid;
-  return TC_ACT_OK;
+  return rules.act == ARASHI_REDIRECT ? to_tap(count) : to_queue(skb, count);
 }
 
-// On the tap: what the worker wrote back goes where it was going.
+static __always_inline void restore_priority(struct __sk_buff* skb) {
+  if (!rules.egress) return;
+  skb->priority = skb->hash;
+  bpf_set_hash_invalid(skb);
+}
+
+// On the tap, or at the far end of a queue: what comes from there goes where it was going. Into a queue anyone could send; what did not
+// come by our hook ends here.
 SEC("tc")
 int arashi_back(struct __sk_buff* skb) {
-  skb->mark = rules.mark;
-  // The frame was not addressed to the tap, which loopback would not forgive it.
+  if (rules.act == ARASHI_QUEUE) {
+    if (skb->tc_index != rules.judged) return TC_ACT_SHOT;
+    restore_priority(skb);
+  } else {
+    skb->mark = rules.mark;
+  }
+  // The frame was not addressed to this device, which loopback would not forgive it.
   if (skb->pkt_type != PACKET_HOST) bpf_skb_change_type(skb, PACKET_HOST);
   return bpf_redirect(rules.device, rules.egress ? 0 : BPF_F_INGRESS);
 }

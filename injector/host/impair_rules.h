@@ -3,7 +3,7 @@
 
 #include <linux/types.h>
 
-enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_CLASSIFY, ARASHI_TELL };
+enum arashi_act { ARASHI_LOSE, ARASHI_REDIRECT, ARASHI_QUEUE };
 enum arashi_verdict { ARASHI_PASS, ARASHI_HIT };
 enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP, ARASHI_SCTP };
 
@@ -11,9 +11,8 @@ enum arashi_protocol { ARASHI_ANY, ARASHI_TCP, ARASHI_UDP, ARASHI_ICMP, ARASHI_S
 struct arashi_rules {
   __u64 seed;         /* of all that is left to chance, if seeded */
   __u32 mark;         /* of packets that come back from the tap */
-  __u32 tap;          /* ifindex to redirect to */
+  __u32 tap;          /* ifindex to redirect to: the tap, or the near end of a queue */
   __u32 device;       /* ifindex that the packets belong to */
-  __u32 classid;      /* for ARASHI_CLASSIFY */
   __u64 dscp;         /* of the 64 code points, those to hit; 0: any */
   __u16 control_port; /* TCP port that is never hit, 0: none */
   __u8 act;           /* enum arashi_act */
@@ -24,7 +23,8 @@ struct arashi_rules {
   __u8 all_peers;     /* no lookup needed */
   __u8 some_ports;    /* remote_ports holds what to hit */
   __u8 some_local;    /* local_ports likewise */
-  __u16 judged;       /* skb->tc_index of a packet that matched on its way out: it comes by once more, and is not hit again; 0: it can't */
+  __u8 onward;        /* for ARASHI_QUEUE: `judged` stays on, as the packet meets the ingress side of this device next */
+  __u16 judged;       /* skb->tc_index of a packet that matched and comes by once more, and is then not hit again; 0: it can't */
   __u32 cgroup_level; /* of `cgroup`: 1 is below the root */
   __u64 cgroup;       /* v2 id; only packets of sockets in it or below; 0: all */
   __u8 spare_open;    /* of TCP and SCTP only what opens a connection; may change while the program is attached */

@@ -15,21 +15,16 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_mirred.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
-#include <system_error>
 
 namespace arashi {
 
@@ -70,12 +65,6 @@ Result<void> try_netem(Socket& socket) {
   return try_root(socket, "netem", options);
 }
 
-Result<void> try_prio(Socket& socket) {
-  tc_prio_qopt options{};
-  options.bands = 4;
-  return try_root(socket, "prio", options);
-}
-
 Result<void> try_clsact(Socket& socket) {
   Message add(RTM_NEWQDISC, NLM_F_CREATE);
   add.header(on_loopback(TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0))).put_text(TCA_KIND, "clsact");
@@ -113,44 +102,12 @@ Result<void> try_cls_bpf(Socket& socket) {
   return change(socket, std::move(add), "add a bpf filter");
 }
 
-Result<void> try_mirred(Socket& socket) {
-  tc_mirred options{};
-  options.action = TC_ACT_STOLEN;
-  options.eaction = TCA_EGRESS_REDIR;
-  options.ifindex = loopback;
-  Message add(RTM_NEWACTION, NLM_F_CREATE);
-  add.header(tcamsg{});
-  const auto table = add.nest(TCA_ACT_TAB);
-  const auto first = add.nest(1);
-  add.put_text(TCA_ACT_KIND, "mirred");
-  const auto nested = add.nest(TCA_ACT_OPTIONS);
-  add.put(TCA_MIRRED_PARMS, std::as_bytes(std::span(&options, 1))).end(nested);
-  add.end(first);
-  add.end(table);
-  return change(socket, std::move(add), "add action mirred");
-}
-
-bool some_line_has(const std::filesystem::path& file, std::string_view wanted) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);)
-    if (line.find(wanted) != std::string::npos) return true;
-  return false;
-}
-
-// A kernel that loads ifb makes two devices of it in the host's own namespace, so a module that is not loaded is only looked for.
-Result<void> try_ifb(Socket& socket) {
-  utsname kernel{};
-  uname(&kernel);
-  const auto modules = "/lib/modules/" + std::string(kernel.release) + "/modules.dep";
-  std::error_code ignored;
-  const bool there = std::filesystem::exists("/sys/module/ifb", ignored) || some_line_has("/proc/kallsyms", " ifb_xmit");
-  if (!there && some_line_has(modules, "/ifb.ko")) return {};
-  if (!there) return fail(Blame::unsupported, "module ifb is neither loaded nor listed in '", modules, "'");
+Result<void> try_veth(Socket& socket) {
   Message add(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   add.header(ifinfomsg{}).put_text(IFLA_IFNAME, "probe");
   const auto info = add.nest(IFLA_LINKINFO);
-  add.put_text(IFLA_INFO_KIND, "ifb").end(info);
-  return change(socket, std::move(add), "add a device of kind ifb");
+  add.put_text(IFLA_INFO_KIND, "veth").end(info);
+  return change(socket, std::move(add), "add a pair of veth devices");
 }
 
 Result<void> try_tcx() {
@@ -190,11 +147,9 @@ struct Trial {
 // netem's own come first: where one is missing, netem_works needs no more.
 constexpr std::array trials{
     Trial{"netem", try_netem},
-    Trial{"prio", try_prio},
     Trial{"cls_bpf", try_cls_bpf},
     Trial{"clsact", try_clsact},
-    Trial{"mirred", try_mirred},
-    Trial{"ifb", try_ifb},
+    Trial{"veth", try_veth},
     Trial{"tcx", [](Socket&) { return try_tcx(); }},
     Trial{"tun", [](Socket&) { return try_tun(); }},
     Trial{"bpf", [](Socket&) { return try_bpf(); }},
@@ -202,14 +157,12 @@ constexpr std::array trials{
     Trial{"nft", [](Socket&) { return probe_nft(); }},
     Trial{"conntrack", [](Socket&) { return probe_conntrack(); }},
 };
-constexpr std::size_t for_egress = 3;  // of the trials above
-constexpr std::size_t for_ingress = 6;
+constexpr std::size_t for_netem = 4;  // of the trials above
 
-Result<void> try_netem_parts(NetemUse use) {
+Result<void> try_netem_parts() {
   Result<void> outcome;
-  const auto count = use == NetemUse::egress_only ? for_egress : for_ingress;
-  TRY(in_scratch_netns([&outcome, count](Socket& socket) {
-    for (const auto& trial : std::span(trials).first(count))
+  TRY(in_scratch_netns([&outcome](Socket& socket) {
+    for (const auto& trial : std::span(trials).first(for_netem))
       if (const auto works = trial.run(socket); !works) {
         outcome = fail(Blame::unsupported, "this kernel has no ", trial.name, " (", works.error().message, ")");
         return;
@@ -237,14 +190,12 @@ std::vector<KernelFeature> kernel_features() {
   return found;
 }
 
-Result<void> netem_works(NetemUse use) {
-  static Remembered of_egress;
-  static Remembered of_ingress;
-  auto& remembered = use == NetemUse::egress_only ? of_egress : of_ingress;
+Result<void> netem_works() {
+  static Remembered remembered;
   constexpr auto good_for = std::chrono::minutes(1);
   const std::lock_guard lock(remembered.mutex);
   if (!remembered.outcome || boot_now() > remembered.until) {
-    remembered.outcome = try_netem_parts(use);
+    remembered.outcome = try_netem_parts();
     remembered.until = boot_now() + good_for;
   }
   return *remembered.outcome;

@@ -1,5 +1,5 @@
 // Tries what the kernel can do, in a network namespace that a short-lived thread makes for the purpose and that is gone when the call
-// returns. The kernel may load a module to answer (sch_netem, cls_bpf, act_mirred), as it would for the real thing.
+// returns. The kernel may load a module to answer (sch_netem, cls_bpf, veth), as it would for the real thing.
 #pragma once
 
 #include "injector/core/result.hpp"
@@ -10,17 +10,15 @@
 namespace arashi {
 
 struct KernelFeature {
-  std::string_view name;  // "netem", "prio", "cls_bpf", "ifb", "mirred", "clsact", "tcx", "tun", "bpf", "sock_destroy", "nft", "conntrack"
+  std::string_view name;  // "netem", "cls_bpf", "clsact", "veth", "tcx", "tun", "bpf", "sock_destroy", "nft", "conntrack"
   Result<void> works;     // the error is what the kernel said
 };
 
 // All of them, always in the same order. Up to 100 ms; the slower the more modules the kernel looks for.
 std::vector<KernelFeature> kernel_features();
 
-// Whether a network namespace's devices can be given netem with our classifier: netem, prio and cls_bpf, and for incoming traffic ifb and
-// mirred. Blame::unsupported with the first that is missing. Remembered for a minute, as a kernel that looks for a module takes
-// milliseconds.
-enum class NetemUse { egress_only, with_ingress };
-Result<void> netem_works(NetemUse use);
+// Whether a network namespace's devices can be given netem with our classifier: netem, cls_bpf, clsact and veth. Blame::unsupported with
+// the first that is missing. Remembered for a minute, as a kernel that looks for a module takes milliseconds.
+Result<void> netem_works();
 
 }  // namespace arashi

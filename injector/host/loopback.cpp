@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -54,22 +55,39 @@ Result<std::uint32_t> get(Socket& socket, std::int32_t device, const Setting& se
   return *netlink::u32(conf->subspan(at, sizeof(std::uint32_t)));
 }
 
-}  // namespace
+constexpr const char* before_note = "loopback before";
 
-Result<Json> settings(Socket& socket, std::int32_t device) {
-  Json values = Json::object();
-  for (const auto& each : settings_needed) values[each.name] = TRY(get(socket, device, each));
-  return values;
+const Device* loopback_of(const Impairment& impairment) {
+  const auto found = std::ranges::find_if(impairment.devices, &Device::loopback);
+  return found == impairment.devices.end() ? nullptr : &*found;
 }
 
-Result<void> open_up(Socket& socket, std::int32_t device) {
-  for (const auto& each : settings_needed) TRY(set(socket, device, each, 1));
+}  // namespace
+
+Result<void> note(Socket& socket, const Impairment& impairment, Json& notes) {
+  const auto* device = loopback_of(impairment);
+  if (device == nullptr || !impairment.traffic.hits_v4()) return {};
+  Json values = Json::object();
+  for (const auto& each : settings_needed) values[each.name] = TRY(get(socket, device->index, each));
+  notes[before_note] = std::move(values);
   return {};
 }
 
-Result<void> settle(Socket& socket, std::int32_t device, const Json& before) {
+bool is_noted(const Json& notes) { return notes.contains(before_note); }
+
+Result<void> open_up(Socket& socket, const Impairment& impairment, const Json& notes) {
+  const auto* device = loopback_of(impairment);
+  if (device == nullptr || !is_noted(notes)) return {};
+  for (const auto& each : settings_needed) TRY(set(socket, device->index, each, 1));
+  return {};
+}
+
+Result<void> settle(Socket& socket, const Impairment& impairment, const Json& notes) {
+  const auto* device = loopback_of(impairment);
+  if (device == nullptr || !is_noted(notes)) return {};
+  const auto& before = notes.at(before_note);
   for (const auto& each : settings_needed)
-    if (before.value(each.name, 1U) == 0 && TRY(get(socket, device, each)) == 1) TRY(set(socket, device, each, 0));
+    if (before.value(each.name, 1U) == 0 && TRY(get(socket, device->index, each)) == 1) TRY(set(socket, device->index, each, 0));
   return {};
 }
 

@@ -2,16 +2,15 @@
 
 #include "injector/core/crc.hpp"
 #include "injector/host/netem_options.hpp"
+#include "injector/host/qdisc.hpp"
 
 #include <linux/gen_stats.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_mirred.h>
+#include <linux/veth.h>
 #include <net/if.h>
-#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <span>
 
@@ -51,51 +50,41 @@ ifinfomsg link(std::int32_t device) {
 
 }  // namespace
 
-Handles handles_of(std::string_view id) {
-  const std::uint32_t major = 0x4000U | (crc32c(id) & 0x1FFEU);
-  return {.root = major << 16U, .netem = (major + 1) << 16U};
+std::uint32_t handle_of(std::string_view id) { return (0x4000U | (crc32c(id) & 0x1FFFU)) << 16U; }
+
+std::string end_name(std::string_view id, std::size_t lane, End end) {
+  return "ara" + std::string(id) + (end == End::near ? "n" : "f") + std::to_string(lane);
 }
 
-std::string ifb_name(std::string_view id, std::size_t ordinal) { return "ara" + std::string(id) + "i" + std::to_string(ordinal); }
-
-Message add_prio(std::int32_t device, const Handles& handles) {
-  // The usual three bands by type of service, so that what does not match fares as under the kernel's pfifo_fast.
-  tc_prio_qopt options{.bands = faulty_band, .priomap = {1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}};
+Message add_netem(std::int32_t device, std::uint32_t handle, const Effects& effects, std::optional<std::uint64_t> seed) {
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(about(device, TC_H_ROOT, handles.root)).put_text(TCA_KIND, "prio").put(TCA_OPTIONS, bytes_of(options));
-  return message;
-}
-
-Message classify(std::int32_t device, const Handles& handles, int program, std::string_view name) {
-  auto header = about(device, handles.root, 0);
-  header.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));
-  Message message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(header).put_text(TCA_KIND, "bpf");
-  const auto options = message.nest(TCA_OPTIONS);
-  message.put_u32(TCA_BPF_FD, static_cast<std::uint32_t>(program)).put_text(TCA_BPF_NAME, name);
-  message.put_u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT).put_u32(TCA_BPF_CLASSID, handles.root).end(options);
-  return message;
-}
-
-Message add_netem(std::int32_t device, const Handles& handles, Place place, const Effects& effects, std::optional<std::uint64_t> seed) {
-  const auto parent = place == Place::root ? TC_H_ROOT : handles.root | faulty_band;
-  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(about(device, parent, handles.netem)).put_text(TCA_KIND, "netem");
+  message.header(about(device, TC_H_ROOT, handle)).put_text(TCA_KIND, "netem");
   put_options(message, effects, seed);
   return message;
 }
 
-Message delete_root(std::int32_t device, std::uint32_t handle) {
-  Message message(RTM_DELQDISC, 0);
-  message.header(about(device, TC_H_ROOT, handle));
-  return message;
+namespace {
+
+void put_end(Message& message, std::string_view name) {
+  constexpr std::uint32_t largest = 65535;  // of veth; any packet of any device passes
+  message.put_text(IFLA_IFNAME, name).put_u32(IFLA_MTU, largest).put_u32(IFLA_NUM_TX_QUEUES, 1).put_u32(IFLA_NUM_RX_QUEUES, 1);
 }
 
-Message add_ifb(std::string_view name) {
+}  // namespace
+
+Message add_pair(std::string_view near, std::string_view far) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(link(0)).put_text(IFLA_IFNAME, name);
+  message.header(link(0));
+  put_end(message, near);
   const auto info = message.nest(IFLA_LINKINFO);
-  message.put_text(IFLA_INFO_KIND, "ifb").end(info);
+  message.put_text(IFLA_INFO_KIND, "veth");
+  const auto data = message.nest(IFLA_INFO_DATA);
+  const auto peer = message.nest(VETH_INFO_PEER);
+  message.header(link(0));
+  put_end(message, far);
+  message.end(peer);
+  message.end(data);
+  message.end(info);
   return message;
 }
 
@@ -112,39 +101,16 @@ Message without_addresses(std::int32_t device) {
 
 Message set_up(std::int32_t device) {
   auto header = link(device);
-  header.ifi_flags = IFF_UP;
-  header.ifi_change = IFF_UP;
+  header.ifi_flags = IFF_UP | IFF_NOARP;
+  header.ifi_change = IFF_UP | IFF_NOARP | IFF_MULTICAST;
   Message message(RTM_NEWLINK, 0);
-  message.header(header);
+  message.header(header).put_text(IFLA_IFALIAS, our_alias);
   return message;
 }
 
 Message delete_link(std::int32_t device) {
   Message message(RTM_DELLINK, 0);
   message.header(link(device));
-  return message;
-}
-
-Message redirect(std::int32_t device, std::uint16_t priority, int program, std::string_view name, std::int32_t to) {
-  auto header = about(device, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0);
-  header.tcm_info = TC_H_MAKE(std::uint32_t{priority} << 16U, htons(ETH_P_ALL));
-  tc_mirred mirred{};
-  mirred.action = TC_ACT_STOLEN;
-  mirred.eaction = TCA_EGRESS_REDIR;
-  mirred.ifindex = static_cast<std::uint32_t>(to);
-  Message message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(header).put_text(TCA_KIND, "bpf");
-  const auto options = message.nest(TCA_OPTIONS);
-  message.put_u32(TCA_BPF_FD, static_cast<std::uint32_t>(program)).put_text(TCA_BPF_NAME, name);
-  message.put_u32(TCA_BPF_CLASSID, TC_H_MAKE(1U << 16U, 1U));
-  const auto actions = message.nest(TCA_BPF_ACT);
-  const auto first = message.nest(1);
-  message.put_text(TCA_ACT_KIND, "mirred");
-  const auto parameters = message.nest(TCA_ACT_OPTIONS);
-  message.put(TCA_MIRRED_PARMS, bytes_of(mirred)).end(parameters);
-  message.end(first);
-  message.end(actions);
-  message.end(options);
   return message;
 }
 

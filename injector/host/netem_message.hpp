@@ -1,7 +1,7 @@
 // rtnetlink messages that put netem on some of a device's packets, and what the kernel says is there. Only bytes: no socket here.
 //
-// Outgoing: a prio qdisc with one band more than the usual three; a bpf filter sends the matched packets to that band, where netem is.
-// Incoming: a bpf filter at clsact redirects them to an ifb device with netem, from which the kernel takes them back in.
+// The packets go through a pair of veth devices of ours: a bpf filter at the device's clsact sends them into the near end, whose qdisc is
+// netem; what comes out at the far end goes where it was going. So the device's own qdiscs and filters stay, and work.
 #pragma once
 
 #include "injector/host/impairment.hpp"
@@ -16,28 +16,16 @@
 namespace arashi::netem {
 
 // Handles, made from the injection's id: what stands under them is ours. Below 0x8000, where the kernel starts to number by itself.
-struct Handles {
-  std::uint32_t root = 0, netem = 0;
-};
-Handles handles_of(std::string_view id);
-std::string ifb_name(std::string_view id, std::size_t ordinal);  // of the injection's ordinal-th device; at most 15 bytes
+std::uint32_t handle_of(std::string_view id);
+enum class End { near, far };
+std::string end_name(std::string_view id, std::size_t lane, End end);  // lane: one direction of one device; at most 15 bytes
 
-inline constexpr std::uint16_t faulty_band = 4;  // counted from 1, as class ids are
+netlink::Message add_netem(std::int32_t device, std::uint32_t handle, const Effects& effects, std::optional<std::uint64_t> seed);
 
-netlink::Message add_prio(std::int32_t device, const Handles& handles);
-netlink::Message classify(std::int32_t device, const Handles& handles, int program, std::string_view name);
-// As the device's root (an ifb's) or in the faulty band.
-enum class Place { root, band };
-netlink::Message add_netem(std::int32_t device, const Handles& handles, Place place, const Effects& effects,
-                           std::optional<std::uint64_t> seed);
-netlink::Message delete_root(std::int32_t device, std::uint32_t handle);
-
-netlink::Message add_ifb(std::string_view name);
+netlink::Message add_pair(std::string_view near, std::string_view far);
 netlink::Message without_addresses(std::int32_t device);  // no IPv6 link-local one when it goes up
-netlink::Message set_up(std::int32_t device);
-netlink::Message delete_link(std::int32_t device);
-// A filter of clsact's ingress whose program answers -1 for what is to go to the device `to`, 0 for the rest.
-netlink::Message redirect(std::int32_t device, std::uint16_t priority, int program, std::string_view name, std::int32_t to);
+netlink::Message set_up(std::int32_t device);             // and no ARP
+netlink::Message delete_link(std::int32_t device);        // of a pair: both ends
 
 // What netem can't do: a ramp, a burst, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
 // Blame::unsupported, with the reason.

@@ -89,7 +89,7 @@ Result<std::vector<Device>> named_device(const std::vector<Link>& present, const
 Result<std::vector<Device>> all_devices(const std::vector<Link>& present) {
   std::vector<Device> devices;
   for (const auto& link : present)
-    if (link.up && !link.loopback && !link.stacked) devices.push_back(link.device);
+    if (link.up && !link.loopback && !link.stacked && !link.ours) devices.push_back(link.device);
   if (devices.empty())
     return fail(Blame::missing, "no device but loopback is up in the target's network namespace (", names_of(present), ")");
   return devices;

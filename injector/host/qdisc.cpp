@@ -40,6 +40,7 @@ Filter filter_from(const Reply& reply) {
   Filter filter;
   filter.kind = netlink::text(reply.find(sizeof header, TCA_KIND));
   filter.handle = header.tcm_handle;
+  filter.parent = header.tcm_parent;
   filter.priority = static_cast<std::uint16_t>(TC_H_MAJ(header.tcm_info) >> 16U);
   filter.protocol = ntohs(static_cast<std::uint16_t>(TC_H_MIN(header.tcm_info)));
   const auto options = reply.find(sizeof header, TCA_OPTIONS);
@@ -72,6 +73,7 @@ Result<std::vector<Link>> links(Socket& socket) {
     Link link;
     link.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
     link.device = {std::string(netlink::text(reply.find(sizeof header, IFLA_IFNAME))), header.ifi_index, link.loopback};
+    link.ours = netlink::text(reply.find(sizeof header, IFLA_IFALIAS)) == our_alias;
     link.up = (header.ifi_flags & IFF_UP) != 0;
     link.ethernet = header.ifi_type == ARPHRD_ETHER || header.ifi_type == ARPHRD_LOOPBACK;
     link.bare = std::ranges::find(bare_types, header.ifi_type) != bare_types.end();
@@ -145,12 +147,8 @@ Result<std::vector<Qdisc>> qdiscs(Socket& socket, std::int32_t device) {
 }
 
 Result<std::vector<Filter>> filters(Socket& socket, std::int32_t device, Hook hook) {
-  return filters_below(socket, device, parent_of(hook));
-}
-
-Result<std::vector<Filter>> filters_below(Socket& socket, std::int32_t device, std::uint32_t parent) {
   auto header = about(device);
-  header.tcm_parent = parent;
+  header.tcm_parent = parent_of(hook);
   std::vector<Filter> found;
   for (const auto& reply : TRY(socket.dump(Message(RTM_GETTFILTER, 0).header(header)))) {
     auto filter = filter_from(reply);
@@ -179,14 +177,11 @@ Result<void> remove_clsact(Socket& socket, std::int32_t device) {
   return netlink::ack_fail(ack, "remove clsact from device " + std::to_string(device));
 }
 
-Result<std::uint16_t> front_priority(Socket& socket, std::int32_t device, Hook hook) {
-  return priority_before(TRY(filters(socket, device, hook)));
-}
-
 Result<void> add_filter(Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name) {
+  const auto present = TRY(filters(socket, device, hook));
   auto header = about(device);
-  header.tcm_parent = parent_of(hook);
-  header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(front_priority(socket, device, hook))) << 16U, htons(ETH_P_ALL));
+  header.tcm_parent = present.empty() ? parent_of(hook) : present.front().parent;
+  header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(priority_before(present))) << 16U, htons(ETH_P_ALL));
   Message message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
   message.header(header).put_text(TCA_KIND, "bpf");
   const auto options = message.nest(TCA_OPTIONS);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace arashi {
@@ -17,8 +18,10 @@ struct Link {
   bool up = false, loopback = false;
   bool ethernet = false;  // has Ethernet frames (loopback has them too)
   bool bare = false;      // its packets begin with their IP header: tun, WireGuard, IP tunnels
+  bool ours = false;      // made by a fault, which says so in its alias
   bool stacked = false;   // its packets also pass another device of the namespace: a port of a bridge or bond, a VLAN
 };
+inline constexpr std::string_view our_alias = "arashi fault";  // of a device that a fault makes in a namespace of others
 Result<std::vector<Link>> links(netlink::Socket& socket);
 
 // By which device this address is reached; nothing if there is no route.
@@ -46,14 +49,11 @@ Result<std::vector<Qdisc>> qdiscs(netlink::Socket& socket, std::int32_t device);
 struct Filter {
   std::string kind;
   std::string name;  // of a bpf filter
-  std::uint32_t handle = 0, program = 0;
+  std::uint32_t handle = 0, program = 0, parent = 0;
   std::uint16_t priority = 0, protocol = 0;  // protocol in host byte order
 };
 enum class Hook { egress, ingress };  // of clsact
 Result<std::vector<Filter>> filters(netlink::Socket& socket, std::int32_t device, Hook hook);
-
-// Those of a classful qdisc, by its handle.
-Result<std::vector<Filter>> filters_below(netlink::Socket& socket, std::int32_t device, std::uint32_t parent);
 
 // Makes clsact if the device has none; EEXIST is not an error. Blame::unsupported where an "ingress" qdisc is in its place.
 Result<void> ensure_clsact(netlink::Socket& socket, std::int32_t device);
@@ -62,9 +62,8 @@ Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // ri
 // A namespace opened for looking and changing. Blame::missing when it is gone.
 Result<netlink::Socket> socket_in(const Host& host, const Netns& netns);
 
-// The priority of a bpf filter for all protocols that is to stand in front of those already there.
-Result<std::uint16_t> front_priority(netlink::Socket& socket, std::int32_t device, Hook hook);
-// A direct-action bpf filter in front of the others. Its name is what it is found by later.
+// A direct-action bpf filter in front of the others. Its name is what it is found by later. Under the parent by which the others are there:
+// the kernel would show them under ours from then on.
 Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name);
 Result<void> remove_filter(netlink::Socket& socket, std::int32_t device, Hook hook, const Filter& filter);
 

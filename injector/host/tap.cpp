@@ -1,5 +1,7 @@
 #include "injector/host/tap.hpp"
 
+#include "injector/host/qdisc.hpp"
+
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -55,7 +57,7 @@ netlink::Message bring_up(std::int32_t device) {
   header.ifi_flags = IFF_UP | IFF_NOARP;
   header.ifi_change = IFF_UP | IFF_NOARP | IFF_MULTICAST;
   netlink::Message message(RTM_NEWLINK, 0);
-  message.header(header).put_u32(IFLA_TXQLEN, queue_frames);
+  message.header(header).put_u32(IFLA_TXQLEN, queue_frames).put_text(IFLA_IFALIAS, our_alias);
   return message;
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("capabilities are always the same names in the same order, and each mi
     names.insert(real[i].name);
   }
   CHECK(names.size() == real.size());
-  for (const auto* name : {"netem", "clsact", "cls_bpf", "ifb", "tcx", "tun", "bpf", "cgroup v1 freezer", "cgroup v2 freezer",
+  for (const auto* name : {"netem", "clsact", "cls_bpf", "veth", "tcx", "tun", "bpf", "cgroup v1 freezer", "cgroup v2 freezer",
                            "cgroup v2 kill", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_KILL"})
     CHECK_MESSAGE(names.contains(name), name);
 }

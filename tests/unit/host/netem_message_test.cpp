@@ -63,7 +63,7 @@ Effects everything() {
           .slot = Slot{.least = 4ms, .most = 6ms, .packets = 16, .bytes = 65536}};
 }
 
-constexpr netem::Handles handles{.root = 0x40020000, .netem = 0x40030000};
+constexpr std::uint32_t handle = 0x40030000;
 
 // What a kernel dumps about a netem qdisc: the request's own bytes with type RTM_NEWQDISC and no netlink header.
 netlink::Reply dumped(const netlink::Message& message) {
@@ -74,14 +74,14 @@ netlink::Reply dumped(const netlink::Message& message) {
 }  // namespace
 
 TEST_CASE("the netem message carries delay, jitter, loss and limit where the kernel looks for them") {
-  const auto bytes = octets(netem::add_netem(7, handles, netem::Place::band, effects, 42).bytes());
+  const auto bytes = octets(netem::add_netem(7, handle, effects, 42).bytes());
   CHECK(at<std::uint32_t>(bytes, 0) == bytes.size());
   CHECK(at<std::uint16_t>(bytes, 4) == 36);               // RTM_NEWQDISC
   CHECK((at<std::uint16_t>(bytes, 6) & 0x601) == 0x601);  // REQUEST, EXCL and CREATE: never replaces
   CHECK((at<std::uint16_t>(bytes, 6) & 0x100) == 0);
   CHECK(at<std::int32_t>(bytes, 20) == 7);
   CHECK(at<std::uint32_t>(bytes, 24) == 0x40030000);
-  CHECK(at<std::uint32_t>(bytes, 28) == 0x40020004);  // the fourth band
+  CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);  // the fourth band
   CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("netem\0", 6));
   const auto options = attribute(bytes, behind_tcmsg, 2);
   CHECK(at<std::uint32_t>(options, 0) == 1562500);                        // ticks of 64 ns, for kernels before 4.15
@@ -94,7 +94,7 @@ TEST_CASE("the netem message carries delay, jitter, loss and limit where the ker
 }
 
 TEST_CASE("the netem message carries the whole option set where the kernel looks for it") {
-  const auto bytes = octets(netem::add_netem(7, handles, netem::Place::band, everything(), std::nullopt).bytes());
+  const auto bytes = octets(netem::add_netem(7, handle, everything(), std::nullopt).bytes());
   const auto options = attribute(bytes, behind_tcmsg, 2);
   const auto word = [&](unsigned type, std::size_t index) { return at<std::uint32_t>(attribute(options, 24, type), index * 4); };
   const auto share = [](double fraction) { return doctest::Approx(fraction * 4294967295.0); };
@@ -120,8 +120,7 @@ TEST_CASE("the netem message carries the whole option set where the kernel looks
   CHECK(at<std::int32_t>(attribute(options, 24, 12), 16) == 16);                   // packets
   CHECK(at<std::int32_t>(attribute(options, 24, 12), 20) == 65536);                // bytes
   CHECK(attribute(options, 24, 2) == Octets{0x00, 0xe0, 0x00, 0x00, 0x00, 0x20});  // DELAY_DIST: -8192, 0, 8192
-  const auto fast =
-      octets(netem::add_netem(7, handles, netem::Place::band, {.rate = {.bits_per_second = 80'000'000'000}}, std::nullopt).bytes());
+  const auto fast = octets(netem::add_netem(7, handle, {.rate = {.bits_per_second = 80'000'000'000}}, std::nullopt).bytes());
   CHECK(at<std::uint64_t>(attribute(attribute(fast, behind_tcmsg, 2), 24, 8), 0) == 10'000'000'000);
 }
 
@@ -149,48 +148,22 @@ TEST_CASE("a correlated chance gets the threshold that netem's own numbers stay 
   CHECK(threshold > 4294967295U / 10);  // without this it would be too few
 }
 
-TEST_CASE("netem of an ifb is its root, and no seed is sent where none is asked for") {
-  const auto bytes = octets(netem::add_netem(9, handles, netem::Place::root, effects, std::nullopt).bytes());
+TEST_CASE("netem is the root of its device, and no seed is sent where none is asked for") {
+  const auto bytes = octets(netem::add_netem(9, handle, effects, std::nullopt).bytes());
   CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);
   CHECK(attribute(attribute(bytes, behind_tcmsg, 2), 24, 14).empty());
 }
 
-TEST_CASE("prio has a band more than usual, to which no type of service leads") {
-  const auto bytes = octets(netem::add_prio(7, handles).bytes());
-  CHECK(at<std::uint32_t>(bytes, 24) == 0x40020000);
-  CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);
-  CHECK((at<std::uint16_t>(bytes, 6) & 0x100) == 0);  // no NLM_F_REPLACE: another's root is not overridden
-  CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("prio\0", 5));
-  const auto options = attribute(bytes, behind_tcmsg, 2);
-  CHECK(at<std::int32_t>(options, 0) == 4);
-  REQUIRE(options.size() == 20);
-  for (std::size_t i = 4; i < 20; ++i) CHECK(options[i] <= 2);
-}
-
-TEST_CASE("the classifier acts directly and sits below our prio") {
-  const auto bytes = octets(netem::classify(7, handles, 5, "arashi:abcd1234").bytes());
-  CHECK(at<std::uint16_t>(bytes, 4) == 44);  // RTM_NEWTFILTER
-  CHECK(at<std::uint32_t>(bytes, 28) == 0x40020000);
-  CHECK(at<std::uint32_t>(bytes, 32) == 0x00010300);  // priority 1, ETH_P_ALL in network order
-  CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("bpf\0", 4));
-  const auto options = attribute(bytes, behind_tcmsg, 2);
-  CHECK(at<std::uint32_t>(attribute(options, 0, 6), 0) == 5);                     // TCA_BPF_FD
-  CHECK(text(attribute(options, 0, 7)) == std::string("arashi:abcd1234\0", 16));  // TCA_BPF_NAME
-  CHECK(at<std::uint32_t>(attribute(options, 0, 8), 0) == 1);                     // TCA_BPF_FLAGS: direct action
-}
-
-TEST_CASE("the redirect is a filter of clsact's ingress with mirred to the ifb, and does not act directly") {
-  const auto bytes = octets(netem::redirect(7, 49152, 5, "arashi:abcd1234", 11).bytes());
-  CHECK(at<std::uint32_t>(bytes, 28) == 0xfffffff2);  // clsact, ingress
-  CHECK(at<std::uint32_t>(bytes, 32) == 0xc0000300);
-  const auto options = attribute(bytes, behind_tcmsg, 2);
-  CHECK(attribute(options, 0, 8).empty());
-  const auto action = attribute(attribute(options, 0, 1), 0, 1);  // TCA_BPF_ACT, the first
-  CHECK(text(attribute(action, 0, 1)) == std::string("mirred\0", 7));
-  const auto mirred = attribute(attribute(action, 0, 2), 0, 2);  // TCA_MIRRED_PARMS
-  CHECK(at<std::int32_t>(mirred, 8) == 4);                       // TC_ACT_STOLEN
-  CHECK(at<std::int32_t>(mirred, 20) == 1);                      // TCA_EGRESS_REDIR
-  CHECK(at<std::uint32_t>(mirred, 24) == 11);
+TEST_CASE("a pair of devices has both names and takes packets of any size") {
+  const auto bytes = octets(netem::add_pair("near0", "far0").bytes());
+  CHECK(at<std::uint16_t>(bytes, 4) == 16);                 // RTM_NEWLINK
+  CHECK((at<std::uint16_t>(bytes, 6) & 0x600U) == 0x600U);  // NLM_F_CREATE, NLM_F_EXCL
+  const auto info = attribute(bytes, 32, 18);               // behind ifinfomsg: IFLA_LINKINFO
+  CHECK(text(attribute(info, 0, 1)) == std::string("veth\0", 5));
+  const auto peer = attribute(attribute(info, 0, 2), 0, 1);  // VETH_INFO_PEER: an ifinfomsg of its own before the attributes
+  CHECK(text(attribute(bytes, 32, 3)) == std::string("near0\0", 6));
+  CHECK(text(attribute(peer, 16, 3)) == std::string("far0\0", 5));
+  for (const auto& mtu : {attribute(bytes, 32, 4), attribute(peer, 16, 4)}) CHECK(at<std::uint32_t>(mtu, 0) == 65535);
 }
 
 TEST_CASE("what was asked of netem is read back from a dump exactly") {
@@ -200,12 +173,12 @@ TEST_CASE("what was asked of netem is read back from a dump exactly") {
         everything(), Effects{.loss = 0.1, .loss_correlation = 0.3}, Effects{.four_state = FourState{0.1, 0.5, 0.3, 0.4, 0.02}},
         Effects{.rate = {.bits_per_second = 100'000'000'000}},
         Effects{.slot = Slot{.shape = Shape::normal, .delay = std::chrono::milliseconds(5), .jitter = std::chrono::milliseconds(1)}}}) {
-    const auto found = netem::standing(dumped(netem::add_netem(7, handles, netem::Place::band, asked, std::nullopt)));
+    const auto found = netem::standing(dumped(netem::add_netem(7, handle, asked, std::nullopt)));
     REQUIRE(found.has_value());
     CHECK(found->kind == "netem");
     CHECK(found->device == 7);
-    CHECK(found->handle == handles.netem);
-    CHECK(found->parent == (handles.root | 4U));
+    CHECK(found->handle == handle);
+    CHECK(found->parent == 0xffffffff);
     CHECK(found->settings.delay == asked.delay);
     CHECK(found->settings.jitter == asked.jitter);
     CHECK(found->settings == netem::settings_for(asked));
@@ -228,7 +201,7 @@ TEST_CASE("netem that does something else than asked is told apart") {
 }
 
 TEST_CASE("a cut or foreign dump is read without harm") {
-  const auto whole = netem::add_netem(7, handles, netem::Place::band, effects, 42);
+  const auto whole = netem::add_netem(7, handle, effects, 42);
   const auto bytes = whole.bytes().subspan(16);
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     const auto part = bytes.first(length);
@@ -268,12 +241,13 @@ TEST_CASE("the queue holds what arrives within the delay, within bounds, or what
 
 TEST_CASE("names and handles come from the injection's id and stay out of the kernel's own numbers") {
   for (const auto* id : {"abcd1234", "zzzzzzzz", "00000000", "k3v9x0qa"}) {
-    const auto of_id = netem::handles_of(id);
-    CHECK(of_id.root < 0x80000000);
-    CHECK(of_id.root >= 0x40000000);
-    CHECK((of_id.root & 0xffffU) == 0);
-    CHECK(of_id.netem == of_id.root + 0x10000);
-    CHECK(netem::ifb_name(id, 999).size() <= 15);
+    const auto of_id = netem::handle_of(id);
+    CHECK(of_id < 0x80000000);
+    CHECK(of_id >= 0x40000000);
+    CHECK((of_id & 0xffffU) == 0);
+    CHECK(netem::end_name(id, 999, netem::End::near).size() <= 15);
+    CHECK(netem::end_name(id, 1, netem::End::near) != netem::end_name(id, 1, netem::End::far));
+    CHECK(netem::end_name(id, 1, netem::End::near) != netem::end_name(id, 2, netem::End::near));
   }
-  CHECK(netem::handles_of("abcd1234").root != netem::handles_of("abcd1235").root);
+  CHECK(netem::handle_of("abcd1234") != netem::handle_of("abcd1235"));
 }
