@@ -16,8 +16,9 @@ struct Named {
   std::string_view name;
   Engine run;
 };
-constexpr std::array engines{Named{"dns", run_dns},     Named{"down", run_down},   Named{"kill", run_kill}, Named{"names", run_names},
-                             Named{"ports", run_ports}, Named{"reset", run_reset}, Named{"tap", run_tap}};
+constexpr std::array engines{Named{"conntrack", run_conntrack}, Named{"dns", run_dns},     Named{"down", run_down},
+                             Named{"kill", run_kill},           Named{"names", run_names}, Named{"ports", run_ports},
+                             Named{"reset", run_reset},         Named{"tap", run_tap}};
 
 Result<void> run_engine(std::string_view name) {
   const auto found = std::ranges::find(engines, name, &Named::name);

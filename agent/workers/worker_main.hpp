@@ -12,6 +12,7 @@ namespace arashi::workers {
 // holder. Add one: its file beside this one, a line in worker_main.cpp's table.
 using Engine = Result<void> (*)(const Json& config);
 
+Result<void> run_conntrack(const Json& config);
 Result<void> run_dns(const Json& config);
 Result<void> run_down(const Json& config);
 Result<void> run_kill(const Json& config);

@@ -258,6 +258,31 @@ Result<Ack> Socket::change_all(std::vector<Message> messages) {
   return batch_ack(first, last);
 }
 
+Result<std::map<int, std::size_t>> Socket::change_each(std::vector<Message> messages) {
+  std::map<int, std::size_t> refused;
+  if (messages.empty()) return refused;
+  std::vector<std::byte> all;
+  const auto first = sequence_ + 1;
+  std::uint16_t flags = 0;
+  std::memcpy(&flags, messages.back().bytes().data() + offsetof(nlmsghdr, nlmsg_flags), sizeof flags);
+  messages.back().flags(static_cast<std::uint16_t>(flags | NLM_F_ACK));  // of the others only refusals are told
+  for (auto& message : messages) {
+    message.number(++sequence_);
+    const auto bytes = message.bytes();
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  if (::send(fd_.get(), all.data(), all.size(), 0) < 0) return sys_fail("send to netlink");
+  for (;;) {
+    const auto bytes = TRY(receive());
+    Bytes rest = bytes;
+    while (const auto part = cut_message(rest)) {
+      if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < first) continue;
+      if (const auto ack = ack_of(*part); !ack) ++refused[ack.code];
+      if (part->head.nlmsg_seq == sequence_) return refused;
+    }
+  }
+}
+
 Result<std::vector<Reply>> Socket::dump(Message message) {
   message.flags(NLM_F_REQUEST | NLM_F_DUMP);
   TRY(send(message));

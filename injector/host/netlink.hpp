@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -91,6 +92,8 @@ class Socket {
   [[nodiscard]] Result<Socket> share() const;
   Result<Ack> change(Message message);                    // waits for the kernel's ack
   Result<Ack> change_all(std::vector<Message> messages);  // nfnetlink's batch: all or nothing; the first refusal, else the last's ack
+  // Each for itself, in one system call; how many of them the kernel refused, by errno.
+  Result<std::map<int, std::size_t>> change_each(std::vector<Message> messages);
   Result<std::vector<Reply>> dump(Message message);
   Result<std::optional<Reply>> get(Message message, Ack* ack = nullptr);  // one object (a link, a route); none if the kernel refuses
 

@@ -37,6 +37,11 @@ bool is_of_the_network(const Fault& fault) { return std::ranges::find(fault.targ
 
 Stage::Stage() : pair_(std::in_place), cgroup_(std::in_place, "v2", "arashitest") {
   std::filesystem::create_directories(files());
+  // A rule that has connections tracked, as a firewall or a service mesh has.
+  const auto tracked = pair_->left.run({"nft",
+                                        "add table inet stage; add chain inet stage out { type filter hook output priority 0; }; "
+                                        "add rule inet stage out ct state invalid drop"});
+  if (tracked.exit_code != 0) FAIL("nft: " << tracked.output);
   victim("process");
 }
 
@@ -50,6 +55,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
       {"network.impair", {{{"loss", "50%"}, {"direction", "both"}}, {{"delay", "20ms"}}, {{"loss", "50%"}, {"peers", {peer}}}}},
       {"network.down", {{{"device", "eth0"}}, {{"device", "eth0"}, {"every", "1s"}}}},
       {"network.reset", {{{"new", "50%"}, {"every", "1s"}}, Json::object()}},
+      {"conntrack.exhaust", {{{"share", "1%"}}}},
       {"ports.exhaust", {{{"protocol", "both"}, {"share", "1%"}}}},
       {"dns.answer", {{{"answer", "servfail"}}}},
       {"network.partition", {{{"peers", {peer}}}, {{"peers", {peer}}, {"established", "reset"}}}},

@@ -1,0 +1,85 @@
+// The engine behind conntrack.exhaust: keeps a namespace's table of tracked connections as full as is asked for. Its entries go by
+// themselves soon after nobody renews them.
+#include "agent/workers/channel.hpp"
+#include "agent/workers/worker_main.hpp"
+#include "injector/core/json.hpp"
+#include "injector/host/conntrack_table.hpp"
+#include "injector/host/netns.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+
+namespace arashi::workers {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration look_every = 200ms;
+constexpr std::int64_t looks_for_all = Fillers::lifetime / 3 / look_every;  // until each entry was renewed once
+
+class Table {
+ public:
+  Table(netlink::Socket& socket, const Json& config)
+      : socket_(socket), fillers_(socket, config.at("id").get<std::string>()), wanted_(config.at("wanted").get<std::size_t>()) {}
+
+  Result<void> begin() {
+    refusals_before_ = TRY(tracking_refusals(socket_));
+    return fill();
+  }
+
+  // Only as many as there is room for: one too many would put out somebody's entry that was not answered yet.
+  Result<void> fill() {
+    table_ = TRY(tracking_table(Host{}));
+    if (table_.count + wanted_ / 2 < ours_) ours_ = 0;  // someone has emptied it
+    if (table_.count >= wanted_ || ours_ >= wanted_) return {};
+    const auto missing = std::min<std::size_t>(wanted_ - table_.count, wanted_ - ours_);
+    TRY(fillers_.put(ours_, missing));
+    ours_ += missing;
+    table_ = TRY(tracking_table(Host{}));
+    return {};
+  }
+
+  Result<void> renew_some() {
+    if (ours_ == 0) return {};
+    if (next_ >= ours_) next_ = 0;
+    const auto count = std::min(ours_ - next_, ours_ / static_cast<std::size_t>(looks_for_all) + 1);
+    TRY(fillers_.renew(next_, count));
+    next_ += count;
+    return {};
+  }
+
+  Result<Json> stats() {
+    const auto refusals = TRY(tracking_refusals(socket_));
+    return Json{{"count", table_.count}, {"most", table_.most}, {"ours", ours_}, {"refusals", refusals - refusals_before_}};
+  }
+
+ private:
+  netlink::Socket& socket_;
+  Fillers fillers_;
+  TrackingTable table_;
+  std::size_t wanted_, ours_ = 0, next_ = 0;
+  std::uint64_t refusals_before_ = 0;
+};
+
+}  // namespace
+
+Result<void> run_conntrack(const Json& config) {
+  const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
+  if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
+  auto socket = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
+  Table table(socket, config);
+  TRY(table.begin());
+  Channel::ready(TRY(table.stats()));
+  Channel channel;
+  while (Channel::wait_until(boot_now() + look_every)) {
+    TRY(table.fill());
+    TRY(table.renew_some());
+    channel.stats(TRY(table.stats()), boot_now());
+  }
+  return {};
+}
+
+}  // namespace arashi::workers
