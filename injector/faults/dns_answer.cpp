@@ -4,7 +4,9 @@
 #include "injector/host/cgroup.hpp"
 #include "injector/host/conntrack.hpp"
 #include "injector/host/dns_message.hpp"
+#include "injector/host/files.hpp"
 #include "injector/host/network_place.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/nft.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/host/traffic_params.hpp"
@@ -51,9 +53,9 @@ constexpr std::array params{
     Param{.name = "types", .type = ParamType::list, .summary = "only queries of these types; none: every type", .example = "[A, AAAA]"},
     Param{.name = "share", .type = ParamType::percent, .summary = "how many of the matching queries", .example = "20%", .fallback = "100%"},
     Param{.name = "peers",
-          .type = ParamType::list,
-          .summary = "only queries to servers with these addresses or blocks, v4 and v6; none: to every server",
-          .example = "[10.0.0.53]"},
+          .type = ParamType::peers,
+          .summary = "only queries to servers with these addresses or blocks, v4 and v6, or of target groups; none: to every server",
+          .example = "[10.0.0.53, {target: resolver}]"},
     except_param,
     Param{.name = "seed",
           .type = ParamType::integer,
@@ -102,21 +104,15 @@ Result<Json> rules_of(const Json& given) {
   return rules;
 }
 
-// Of a cgroup or unit only its own processes are hit, as its namespace may be shared. nft knows cgroups by their path below
-// /sys/fs/cgroup and their depth.
-struct Scope {
-  std::string path;
-  int level = 0;
-};
-Result<std::optional<Scope>> scope_of(const Host& host, const Victim& victim) {
-  if (victim.kind != "cgroup" && victim.kind != "unit") return std::optional<Scope>{};
+// Of a cgroup or unit only its own processes are hit, as its namespace may be shared; of a process those in its cgroup, where it is.
+Result<std::optional<SocketCgroup>> scope_of(const Host& host, const Victim& victim) {
+  if (victim.kind == "process") return TRY(network_scope(host, victim)).cgroup;
+  if (victim.kind != "cgroup" && victim.kind != "unit") return std::optional<SocketCgroup>{};
   for (const auto& hierarchy : hierarchies(host)) {
     const auto below = fs::path(victim.cgroup_path).lexically_relative(hierarchy.root);
     if (hierarchy.name != "v2" || below.empty() || *below.begin() == ".." || below == ".") continue;
-    const auto path = fs::path(victim.cgroup_path).lexically_relative("/sys/fs/cgroup");
-    if (path.empty() || *path.begin() == "..")
-      return fail(Blame::unsupported, "cgroup v2 is not mounted below /sys/fs/cgroup, where nft looks");
-    return std::optional(Scope{path.string(), static_cast<int>(std::distance(below.begin(), below.end()))});
+    const auto level = static_cast<std::uint32_t>(std::distance(below.begin(), below.end()));
+    return std::optional(SocketCgroup{below.string(), TRY(inode_of(victim.cgroup_path)), level});
   }
   return fail(Blame::unsupported, victim.label, " is no cgroup of version 2, by which its queries could be told from those of others");
 }
@@ -133,14 +129,14 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto scope = TRY(scope_of(host, request.victim));
   auto place_of = request.victim;
   if (scope && place_of.netns != 0) place_of.kind = "netns";
-  const auto place = TRY(place_traffic(host, place_of, request.params));
+  const auto place = TRY(place_traffic(host, request.id, place_of, request.params, Names::refused));
   TRY(must_have_loopback(host, place.netns));
   TRY(probe_nft());
   TRY(probe_conntrack());
   Prepared prepared;
   prepared.change = std::move(rules);
   prepared.change.update(Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}});
-  if (scope) prepared.change.update(Json{{"cgroup", scope->path}, {"level", scope->level}});
+  if (scope) prepared.change.update(Json{{"cgroup", TRY(path_for_nft(host, *scope))}, {"level", scope->level}});
   prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (scope ? "/" + scope->path : "")};
   prepared.mechanism = "nft, dns worker";
   prepared.because = "queries to port 53 are redirected to a worker, which passes on all that do not match";

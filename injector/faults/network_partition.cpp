@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <set>
 
 namespace arashi {
 
@@ -61,16 +60,6 @@ Result<void> check(const std::string& established, const Impairment& impairment)
   return {};
 }
 
-// Connections are found by what they are, whichever way their packets are cut, and by what names stand for now.
-Traffic of_connections(Traffic traffic) {
-  traffic.egress = traffic.ingress = true;
-  traffic.peers = traffic.all_peers();
-  for (const auto& name : traffic.except_names) traffic.except.insert(traffic.except.end(), name.addresses.begin(), name.addresses.end());
-  traffic.peer_names.clear();
-  traffic.except_names.clear();
-  return traffic;
-}
-
 Result<Prepared> prepare(const Host& host, const Request& request) {
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
   const auto established = text_param(request.params, "established").value_or("stall");
@@ -104,12 +93,11 @@ Result<Resets> reset_open(const Host& host, const Impairment& impairment) {
   auto routes = TRY(socket_in(host, impairment.netns));
   const auto netns = TRY(open_netns(host, impairment.netns));
   auto socket = TRY(netlink::Socket::open(netns, netlink::Socket::Family::sock_diag));
-  std::set<std::uint64_t> cgroups;
-  if (impairment.cgroup) cgroups = TRY(ids_in_and_below(host, *impairment.cgroup));
-  const auto traffic = of_connections(impairment.traffic);
+  auto traffic = without_names(impairment.traffic);
+  traffic.egress = traffic.ingress = true;  // whoever opened it, whichever way its packets are cut
   Resets resets;
-  for (const auto& each : TRY(connections(socket))) {
-    if (!matches(traffic, each) || (impairment.cgroup && !cgroups.contains(each.cgroup))) continue;
+  for (const auto& each : TRY(connections_of(host, socket, impairment.cgroup))) {
+    if (!matches(traffic, each)) continue;
     if (!TRY(is_on_the_way(routes, impairment, each))) continue;
     ++resets.matched;
     if (TRY(destroy(socket, each))) ++resets.reset;

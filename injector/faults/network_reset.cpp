@@ -2,12 +2,15 @@
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
 #include "injector/host/network_place.hpp"
+#include "injector/host/network_scope.hpp"
 #include "injector/host/nft.hpp"
 #include "injector/host/sock_diag.hpp"
 #include "injector/host/traffic_params.hpp"
 #include "injector/host/worker.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 namespace arashi {
 
@@ -38,9 +41,9 @@ constexpr std::array params{
           .least = 1e8,
           .most = 3.6e12},
     Param{.name = "peers",
-          .type = ParamType::list,
-          .summary = "only connections with these addresses or blocks, v4 and v6; none: with everyone",
-          .example = "[10.0.0.7, \"2001:db8::/32\"]"},
+          .type = ParamType::peers,
+          .summary = "only connections with these addresses, blocks, host names or target groups, v4 and v6; none: with everyone",
+          .example = "[10.0.0.7, \"2001:db8::/32\", {target: wallet}]"},
     Param{.name = "direction",
           .type = ParamType::choice,
           .summary = "egress: connections that the target opens; ingress: those that are opened to it",
@@ -69,20 +72,31 @@ Result<void> check(const Json& given) {
   return {};
 }
 
+// Of one cgroup of a shared namespace: open connections are told by their sockets, new ones by nft.
+Result<void> check_cgroup(const Host& host, const SocketCgroup& cgroup, const Json& given, Json& change) {
+  if (number_param(given, "existing").value_or(1) > 0) TRY(probe_socket_cgroups());
+  if (number_param(given, "new").value_or(0) > 0) change["nftPath"] = TRY(path_for_nft(host, cgroup));
+  change["cgroup"] = cgroup;
+  return {};
+}
+
 bool is_lasting(const Json& change) { return change.at("every").get<std::int64_t>() > 0 || change.at("new").get<double>() > 0; }
 
 std::vector<std::string> claims_of(const TrafficPlace& place, const Json& change) {
   const auto start = "netns:" + std::to_string(place.netns.inode) + "/connections/";
   std::vector<std::string> claims;
   if (!is_lasting(change)) return {start + change.at("id").get<std::string>()};  // done in a moment, and in nobody's way
-  if (place.traffic.egress) claims.push_back(start + "egress");
-  if (place.traffic.ingress) claims.push_back(start + "ingress");
+  const auto end = place.cgroup ? "/" + place.cgroup->path : std::string();
+  if (place.traffic.egress) claims.push_back(start + "egress" + end);
+  if (place.traffic.ingress) claims.push_back(start + "ingress" + end);
   return claims;
 }
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
-  const auto place = TRY(place_traffic(host, request.victim, request.params));
+  // What lasts would have to follow a name, and does not.
+  const bool once = !duration_param(request.params, "every") && number_param(request.params, "new").value_or(0) <= 0;
+  const auto place = TRY(place_traffic(host, request.id, request.victim, request.params, once ? Names::as_now : Names::refused));
   Prepared prepared;
   prepared.change = {{"id", request.id},
                      {"netns", place.netns},
@@ -91,10 +105,14 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
                      {"new", number_param(request.params, "new").value_or(0)},
                      {"every", duration_param(request.params, "every").value_or(Duration{}).count()},
                      {"seed", static_cast<std::uint32_t>(number_param(request.params, "seed").value_or(0))}};
+  if (place.cgroup) TRY(check_cgroup(host, *place.cgroup, request.params, prepared.change));
   const bool lasts = is_lasting(prepared.change);
   prepared.claims = claims_of(place, prepared.change);
   prepared.mechanism = prepared.change["new"].get<double>() > 0 ? "sock_destroy, nft" : "sock_destroy";
   prepared.because = lasts ? "a worker holds it" : "once, at the beginning";
+  if (place.cgroup)
+    prepared.because =
+        "others share the network namespace, so only sockets of cgroup '" + place.cgroup->path + "' are hit; " + prepared.because;
   prepared.undo = std::string(lasts ? "end the worker, whose rules go with it; " : "") +
                   "a connection that was reset is not opened again: that is its owner's affair";
   return prepared;
@@ -126,7 +144,9 @@ Result<Evidence> once(const Host& host, const Json& change) {
   const auto netns = TRY(open_netns(host, change.at("netns").get<Netns>()));
   auto socket = TRY(netlink::Socket::open(netns, netlink::Socket::Family::sock_diag));
   const auto traffic = change.at("traffic").get<Traffic>();
-  const auto all = TRY(connections(socket));
+  std::optional<SocketCgroup> cgroup;
+  if (change.contains("cgroup")) cgroup = change.at("cgroup").get<SocketCgroup>();
+  const auto all = TRY(connections_of(host, socket, cgroup));
   std::uint64_t reset = 0;
   for (const auto& one : picked(all, traffic, change.at("existing").get<double>(), change.at("seed").get<std::uint64_t>()))
     if (TRY(destroy(socket, one))) ++reset;

@@ -154,6 +154,13 @@ std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates) {
   return values;
 }
 
+void to_json(Json& json, const SocketCgroup& cgroup) { json = Json{{"path", cgroup.path}, {"id", cgroup.id}, {"level", cgroup.level}}; }
+
+void from_json(const Json& json, SocketCgroup& cgroup) {
+  cgroup = {
+      .path = json.at("path").get<std::string>(), .id = json.at("id").get<std::uint64_t>(), .level = json.at("level").get<std::uint32_t>()};
+}
+
 void to_json(Json& json, const Impairment& impairment) {
   json = Json{{"id", impairment.id},
               {"netns", impairment.netns},
@@ -162,8 +169,7 @@ void to_json(Json& json, const Impairment& impairment) {
               {"effects", impairment.effects}};
   for (const auto& device : impairment.devices)
     json["devices"].push_back({{"name", device.name}, {"index", device.index}, {"loopback", device.loopback}});
-  if (impairment.cgroup)
-    json["cgroup"] = {{"path", impairment.cgroup->path}, {"id", impairment.cgroup->id}, {"level", impairment.cgroup->level}};
+  if (impairment.cgroup) json["cgroup"] = *impairment.cgroup;
   if (impairment.seed) json["seed"] = *impairment.seed;
 }
 
@@ -175,9 +181,7 @@ void from_json(const Json& json, Impairment& impairment) {
     impairment.devices.push_back(
         {device.at("name").get<std::string>(), device.at("index").get<std::int32_t>(), device.value("loopback", false)});
   impairment.cgroup.reset();
-  if (const auto cgroup = json.find("cgroup"); cgroup != json.end())
-    impairment.cgroup = {cgroup->at("path").get<std::string>(), cgroup->at("id").get<std::uint64_t>(),
-                         cgroup->at("level").get<std::uint32_t>()};
+  if (json.contains("cgroup")) impairment.cgroup = json.at("cgroup").get<SocketCgroup>();
   impairment.traffic = json.at("traffic").get<Traffic>();
   impairment.effects = json.at("effects").get<Effects>();
   impairment.seed.reset();

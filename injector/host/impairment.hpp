@@ -94,6 +94,8 @@ struct Fates {
 // Loss, duplicate, corrupt and reorder as the evidence shows them, each that is asked for: requested beside achieved.
 std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates);
 
+void to_json(Json& json, const SocketCgroup& cgroup);
+void from_json(const Json& json, SocketCgroup& cgroup);
 void to_json(Json& json, const Impairment& impairment);
 void from_json(const Json& json, Impairment& impairment);
 

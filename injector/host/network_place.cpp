@@ -183,16 +183,30 @@ Result<Netns> netns_of(const Host& host, const Victim& victim) {
       "is meant");
 }
 
-Result<TrafficPlace> place_traffic(const Host& host, const Victim& victim, const Json& params) {
-  TrafficPlace place{.netns = TRY(netns_of(host, victim)), .traffic = TRY(traffic_from_params(params))};
-  const bool at_home = place.netns.inode == TRY(own_netns(host)).inode;
-  TRY(exempt_control_path(host.control, at_home, place.traffic));
-  if (place.traffic.has_names())
-    return fail(Blame::input, "a host name among the peers: this fault does not follow names while it is active; give addresses or blocks");
-  TRY(check_not_control(host.control, place.traffic));
-  auto socket = TRY(socket_in(host, place.netns));
-  TRY(check_families(socket, place.traffic));
-  return place;
+Result<TrafficPlace> place_traffic(const Host& host, const std::string& id, const Victim& victim, const Json& params, Names names) {
+  auto scope = TRY(network_scope(host, victim));
+  Impairment where{.id = id,
+                   .netns = std::move(scope.netns),
+                   .cgroup = std::move(scope.cgroup),
+                   .devices = {},
+                   .traffic = {},
+                   .effects = {},
+                   .seed = {}};
+  where.traffic = TRY(traffic_from_params(params));
+  const bool at_home = where.netns.inode == TRY(own_netns(host)).inode;
+  TRY(exempt_control_path(host.control, at_home, where.traffic));
+  if (where.traffic.has_names()) {
+    if (names == Names::refused)
+      return fail(Blame::input,
+                  "a host name among the peers: this fault does not follow names while it is active; give addresses or blocks");
+    where.traffic.resolver = resolver_of(host, victim);
+    TRY(resolve_names(host, where));
+    where.traffic = without_names(std::move(where.traffic));
+  }
+  TRY(check_not_control(host.control, where.traffic));
+  auto socket = TRY(socket_in(host, where.netns));
+  TRY(check_families(socket, where.traffic));
+  return TrafficPlace{.netns = std::move(where.netns), .cgroup = std::move(where.cgroup), .traffic = std::move(where.traffic)};
 }
 
 Result<Impairment> place_impairment(const Host& host, const std::string& id, const Victim& victim, const Json& params) {

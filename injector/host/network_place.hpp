@@ -6,6 +6,7 @@
 #include "injector/host/impairment.hpp"
 #include "injector/host/netlink.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,12 +22,15 @@ Result<void> spare_control_path(const Host& host, const Netns& netns, netlink::S
 // Refuses a namespace in which a runner is, as its connections to the agent would be hit as any other's there.
 Result<void> spare_runners(const Host& host, const Netns& netns, std::string_view what);
 
-// Where a fault that knows no devices goes, and its traffic with the control path exempt; refuses what place_impairment refuses.
+// Where a fault that knows no devices goes, and its traffic with the control path exempt; refuses what place_impairment refuses. Names are
+// refused, or stand for what they mean now.
 struct TrafficPlace {
   Netns netns;
+  std::optional<SocketCgroup> cgroup;  // only its sockets; none: all of the namespace's
   Traffic traffic;
 };
-Result<TrafficPlace> place_traffic(const Host& host, const Victim& victim, const Json& params);
+enum class Names { refused, as_now };
+Result<TrafficPlace> place_traffic(const Host& host, const std::string& id, const Victim& victim, const Json& params, Names names);
 
 // Everything of an Impairment but its effects. Refuses what could not bite (no such device, no route to a peer, a v6 peer where there is no
 // v6), what would hit more than the victim (network_scope.hpp), and what would cut the control path.

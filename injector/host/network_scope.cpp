@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,9 @@ Result<bool> has_others(const Host& host, const Victim& victim) {
 
 }  // namespace
 
+namespace {
+
+// The v2 ids of the cgroup and all below it, by which its sockets are known now.
 Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketCgroup& cgroup) {
   const auto all = hierarchies(host);
   const auto v2 = std::ranges::find(all, "v2", &Hierarchy::name);
@@ -121,6 +125,25 @@ Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketC
     if (const auto id = inode_of(entry->path())) ids.insert(*id);
   }
   return ids;
+}
+
+}  // namespace
+
+Result<std::vector<Connection>> connections_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup) {
+  auto all = TRY(connections(socket));
+  if (!cgroup) return all;
+  const auto ids = TRY(ids_in_and_below(host, *cgroup));
+  std::erase_if(all, [&](const Connection& each) { return !ids.contains(each.cgroup); });
+  return all;
+}
+
+Result<std::string> path_for_nft(const Host& host, const SocketCgroup& cgroup) {
+  for (const auto& hierarchy : hierarchies(host)) {
+    if (hierarchy.name != "v2") continue;
+    const auto path = (hierarchy.root / cgroup.path).lexically_relative("/sys/fs/cgroup");
+    if (!path.empty() && *path.begin() != "..") return path.string();
+  }
+  return fail(Blame::unsupported, "cgroup v2 is not mounted below /sys/fs/cgroup, where nft looks");
 }
 
 std::vector<ServedPort> served_ports(const Host& host, const Impairment& impairment) {

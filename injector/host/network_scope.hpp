@@ -7,10 +7,10 @@
 #include "injector/host/impairment.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/proc.hpp"
+#include "injector/host/sock_diag.hpp"
 
-#include <cstdint>
 #include <optional>
-#include <set>
+#include <string>
 #include <vector>
 
 namespace arashi {
@@ -25,8 +25,11 @@ struct NetworkScope {
 // cgroup with strangers, or there is no cgroup v2.
 Result<NetworkScope> network_scope(const Host& host, const Victim& victim);
 
-// The v2 ids of the cgroup and all below it, by which its sockets are known now. Blame::missing when it is gone.
-Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketCgroup& cgroup);
+// Open connections, of the cgroup's sockets alone where there is one. The socket is of Family::sock_diag. Blame::missing when it is gone.
+Result<std::vector<Connection>> connections_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup);
+
+// The path by which nft knows it, below /sys/fs/cgroup. Blame::unsupported where v2 is mounted elsewhere.
+Result<std::string> path_for_nft(const Host& host, const SocketCgroup& cgroup);
 
 // What a classifier of the cgroup's incoming packets is told beforehand (Classifier::know); nothing where all of the namespace is hit.
 std::vector<ServedPort> served_ports(const Host& host, const Impairment& impairment);

@@ -196,6 +196,14 @@ bool Traffic::meets_everyone() const { return peers.empty() && peer_names.empty(
 bool Traffic::has_exceptions() const { return !except.empty() || !except_names.empty(); }
 bool Traffic::has_names() const { return !peer_names.empty() || !except_names.empty(); }
 
+Traffic without_names(Traffic traffic) {
+  traffic.peers = with_names(traffic.peers, traffic.peer_names);
+  traffic.except = with_names(traffic.except, traffic.except_names);
+  traffic.peer_names.clear();
+  traffic.except_names.clear();
+  return traffic;
+}
+
 std::vector<Cidr> Traffic::all_peers() const { return with_names(peers, peer_names); }
 
 namespace {

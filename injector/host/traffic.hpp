@@ -63,6 +63,9 @@ struct Traffic {
   bool operator==(const Traffic&) const = default;
 };
 
+// The same with the addresses that its names stand for now in their place.
+Traffic without_names(Traffic traffic);
+
 // Reads direction, peers, except, protocol, ports, localPorts, dscp from canonical parameters; refuses what contradicts itself. Names have
 // no addresses yet.
 Result<Traffic> traffic_from_params(const Json& canonical);
