@@ -155,6 +155,39 @@ TEST_CASE("partition: the gateway cannot reach one wallet and can reach the othe
   check_left_as_found(before, run);
 }
 
+TEST_CASE("network: one wallet's device goes down and comes up, another one's connections are reset, and transfers go on") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<bool> up([] {
+    return run_in(pod("wallet-1"), {"ip", "-br", "link", "show", "eth0", "up"}).output.find("eth0") != std::string::npos;
+  });
+  Run run({example("network.yaml")});
+  CHECK(run.wait() == 0);
+  const auto seen = up.all();
+  CHECK(std::ranges::count(seen, false) >= 4);  // down for 1 s, twice, asked ten times a second
+  CHECK(std::ranges::count(seen, true) >= 20);
+  REQUIRE(!seen.empty());
+  CHECK(seen.back());
+  REQUIRE(run.result.is_object());
+  REQUIRE(run.result["faults"].size() == 2);
+  for (const auto& fault : run.result["faults"]) CHECK(fault["evidence"]["bit"] == true);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("ports: the gateway can open no connection to a wallet, and transfers go on over those that it keeps") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<int> connects([] { return run_in(pod("gateway"), {"nc", "-z", "-w", "1", "10.87.0.22", "8080"}).exit_code; });
+  Run run({example("ports.yaml")});
+  CHECK(run.wait() == 0);
+  const auto seen = connects.all();
+  CHECK(std::ranges::count(seen, 1) >= 10);
+  CHECK(std::ranges::count(seen, 0) >= 10);
+  REQUIRE(!seen.empty());
+  CHECK(seen.back() == 0);
+  check_left_as_found(before, run);
+}
+
 TEST_CASE("command: a user's own fault is done and undone") {
   const Platform platform;
   const Snapshot before = Platform::snapshot({});
