@@ -1,10 +1,12 @@
 // The proof of the guard: the real code in virtual time over a grid of experiments, beside what others would have done. Prints the table of
 // experiments/guard/PROOF.md; exits 1 when a mark is missed.
 //   guard_bench [--short] [--scale 0.1]      the whole grid, or a short form
+//   guard_bench --cross RUNS SAMPLE          the full cross products of its axes, and a random sample of all of them: PROOF-GRID.md
 //   guard_bench --record SEED                one run as JSON Lines, for second.py
 //   guard_bench --page RATIO                 when the guard's burn-rate rules fire on 15 s scrapes after 6 h without an error, for
 //   promtool.py
 #include "experiments/guard/burn_rate.hpp"
+#include "tests/bench/guard/cross.hpp"
 #include "tests/bench/guard/grid.hpp"
 #include "tests/bench/guard/run.hpp"
 
@@ -204,6 +206,7 @@ int main(int argc, char** argv) {
     std::printf("%d\n", page_after(std::atof(argv[2])));
     return 0;
   }
+  if (words.size() == 3 && words[0] == "--cross") return print_cross_products(std::atoi(argv[2]), std::atoi(argv[3])) ? 0 : 1;
   const bool whole = words.empty() || words[0] != "--short";
   const double scale = words.size() == 2 && words[0] == "--scale" ? std::atof(argv[2]) : 1;
   const auto rows = measure_all(whole ? long_grid(scale) : short_grid());
