@@ -33,9 +33,10 @@ inet_diag_req_v2 question(std::uint8_t family, std::uint32_t states) {
   return request;
 }
 
-Cidr address_of(std::uint8_t family, const __be32 (&words)[4]) {
+// words: the four of an inet_diag_sockid.
+Cidr address_of(std::uint8_t family, const __be32* words) {
   Cidr address;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(static_cast<const __be32*>(words));
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
   if (family == AF_INET) {
     address.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     std::copy_n(bytes, 4, address.address.begin() + 12);

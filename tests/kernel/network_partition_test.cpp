@@ -13,7 +13,6 @@ using namespace arashi;
 using arashi::test::canonical;
 using arashi::test::Injected;
 using arashi::test::unique_id;
-using arashi::testing::Directory;
 using arashi::testing::eventually;
 using arashi::testing::Lan;
 using arashi::testing::Namespace;

@@ -17,7 +17,6 @@ using arashi::testing::Directory;
 using arashi::testing::eventually;
 using arashi::testing::Machine;
 using arashi::testing::Pair;
-using arashi::testing::sleeper;
 using arashi::testing::the_victim;
 using namespace std::chrono_literals;
 
