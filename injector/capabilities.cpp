@@ -34,6 +34,7 @@ constexpr std::array known_features{
     Known{"clsact", "qdisc clsact: programs on a device's way in and out", "`modprobe sch_ingress`; Linux 4.5 or later"},
     Known{"cls_bpf", "tc filters that are BPF programs", "`modprobe cls_bpf`"},
     Known{"veth", "pairs of veth devices: netem for some of a device's packets", "`modprobe veth`"},
+    Known{"tbf", "qdisc tbf: netem's rate with a burst", "`modprobe sch_tbf`"},
     Known{"tcx", "TCX links: programs that go when their holder dies", "Linux 6.6 or later; clsact takes its place"},
     Known{"tun", "TAP devices: the tap backend's delay", "`modprobe tun`, and give a container the device /dev/net/tun"},
     Known{"bpf", "BPF programs for the network", "CONFIG_BPF_SYSCALL, and CAP_BPF with CAP_NET_ADMIN (or root)"},
@@ -43,18 +44,6 @@ constexpr std::array known_features{
           "Linux 5.12 or later with nf_tables (`modprobe nf_tables`), and the package libnftables1 (elsewhere: nftables)"},
     Known{"conntrack", "the kernel's table of tracked connections: dns.answer, conntrack.exhaust", "`modprobe nf_conntrack_netlink`"},
 };
-
-void add_features(std::vector<Capability>& list) {
-  for (const auto& feature : kernel_features())
-    for (const auto& known : known_features) {
-      if (known.name != feature.name) continue;
-      const bool works = feature.works.has_value();
-      list.push_back({.name = std::string(known.name),
-                      .available = works,
-                      .detail = works ? std::string(known.works) : feature.works.error().message,
-                      .remedy = works ? "" : std::string(known.remedy)});
-    }
-}
 
 struct Mount {
   fs::path at;
@@ -165,9 +154,18 @@ void add_rights(std::vector<Capability>& list, const Host& host) {
 
 }  // namespace
 
+Capability capability_of(const KernelFeature& feature) {
+  const auto known = std::ranges::find(known_features, feature.name, &Known::name);
+  Capability one{.name = std::string(feature.name), .available = feature.works.has_value(), .detail = {}, .remedy = {}};
+  if (!feature.works) one.detail = feature.works.error().message;
+  if (known == known_features.end()) return one;
+  (one.available ? one.detail : one.remedy) = std::string(one.available ? known->works : known->remedy);
+  return one;
+}
+
 std::vector<Capability> capabilities(const Host& host) {
   std::vector<Capability> list;
-  add_features(list);
+  for (const auto& feature : kernel_features()) list.push_back(capability_of(feature));
   const auto mounts = cgroup_mounts(host);
   list.push_back(freezer_v1(mounts));
   list.push_back(v2_file(mounts, {"cgroup v2 freezer", "cgroup.freeze", 5, 2}));

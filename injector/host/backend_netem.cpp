@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -76,9 +77,16 @@ bool is_devices(const Link& link, const Impairment& impairment) {
 }
 
 Result<void> check_devices(Socket& socket, const Impairment& impairment) {
-  for (const auto& link : TRY(links(socket)))
-    if (is_devices(link, impairment) && !link.ethernet)
+  constexpr std::uint64_t header = 18;  // Ethernet, VLAN
+  const auto burst = impairment.effects.rate.burst;
+  for (const auto& link : TRY(links(socket))) {
+    if (!is_devices(link, impairment)) continue;
+    if (!link.ethernet)
       return fail(Blame::unsupported, link.device.name, " has no Ethernet frames, which the pair of devices with netem needs");
+    if (burst > 0 && burst < link.mtu + header)
+      return fail(Blame::unsupported, "tbf loses every packet that is larger than its burst: on ", link.device.name, " it must be ",
+                  link.mtu + header, " bytes or more");
+  }
   for (const auto& device : impairment.devices)
     for (const auto& qdisc : TRY(qdiscs(socket, device.index)))
       if (qdisc.kind == "ingress" && impairment.traffic.egress)
@@ -89,6 +97,7 @@ Result<void> check_devices(Socket& socket, const Impairment& impairment) {
 Result<Json> prepare(const Host& host, const Impairment& impairment) {
   TRY(netem::can_hold(impairment.effects));
   TRY(netem_works());
+  if (impairment.effects.rate.burst > 0) TRY(tbf_works());
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(check_devices(socket, impairment));
@@ -123,8 +132,10 @@ Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impai
   if (lane.hook == Hook::ingress) TRY(classifier.know(served_ports(host, one)));
   TRY(ensure_clsact(socket, pair.far));
   TRY(add_filter(socket, pair.far, Hook::ingress, classifier.back_program(), "arashi-back"));
-  TRY(change(socket, netem::add_netem(pair.near, netem::handle_of(impairment.id), impairment.effects, impairment.seed),
-             "add netem to " + lane.near));
+  const auto root = netem::handle_of(impairment.id);
+  if (impairment.effects.rate.burst > 0)
+    TRY(change(socket, netem::add_tbf(pair.near, root, impairment.effects.rate), "add tbf to " + lane.near));
+  TRY(change(socket, netem::add_netem(pair.near, root, impairment.effects, impairment.seed), "add netem to " + lane.near));
   TRY(change(socket, netem::set_up(pair.far), "set up " + lane.far));
   TRY(change(socket, netem::set_up(pair.near), "set up " + lane.near));
   const clsact::Attach main{.id = impairment.id,
@@ -146,14 +157,31 @@ struct Readings {
   std::string missing;  // the first thing that is not as it should be
 };
 
+// A burst is kept as a time in ticks of 64 ns: near is as good as equal.
+bool holds_burst(const std::vector<Standing>& standing, const Impairment& impairment, Readings& readings) {
+  const auto& rate = impairment.effects.rate;
+  if (rate.burst == 0) return true;
+  const auto mine = std::ranges::find(standing, netem::handle_of(impairment.id), &Standing::handle);
+  if (mine == standing.end() || mine->kind != "tbf") return false;
+  readings.held.bytes_per_second = mine->bytes_per_second;
+  readings.drops += mine->drops;
+  constexpr double near = 0.01;
+  const auto differs = [](double held, double asked) { return std::abs(held - asked) > near * asked + 1; };
+  constexpr double bits = 8;
+  return !differs(static_cast<double>(mine->burst), static_cast<double>(rate.burst)) &&
+         !differs(static_cast<double>(mine->bytes_per_second), static_cast<double>(rate.bits_per_second) / bits);
+}
+
 Result<bool> read_netem(Socket& socket, const Impairment& impairment, std::int32_t device, Readings& readings) {
   const auto standing = TRY(standing_on(socket, device));
-  const auto mine = std::ranges::find(standing, netem::handle_of(impairment.id), &Standing::handle);
+  const auto handle = netem::netem_handle(netem::handle_of(impairment.id), impairment.effects);
+  const auto mine = std::ranges::find(standing, handle, &Standing::handle);
   if (mine == standing.end() || mine->kind != "netem") return false;
   readings.held = mine->settings;
   readings.drops += mine->drops;
   readings.overtaking += mine->requeues;
-  return netem::settings_for(impairment.effects) == mine->settings;
+  const bool burst_holds = holds_burst(standing, impairment, readings);
+  return burst_holds && netem::settings_for(impairment.effects) == mine->settings;
 }
 
 // The near end, which is netem's, and the far one with the filter that brings packets back.
@@ -202,7 +230,7 @@ Achieved rate_value(const Effects& asked, const netem::Settings& held) {
           .unit = "bit/s",
           .requested = static_cast<double>(asked.rate.bits_per_second),
           .achieved = static_cast<double>(held.bytes_per_second) * bits,
-          .note = "as the kernel's netem holds it"};
+          .note = asked.rate.burst > 0 ? "as the kernel's tbf holds it" : "as the kernel's netem holds it"};
 }
 
 Evidence evidence_from(const Impairment& impairment, const Readings& readings) {

@@ -3,6 +3,7 @@
 #include "injector/core/fd.hpp"
 #include "injector/core/units.hpp"
 #include "injector/host/conntrack.hpp"
+#include "injector/host/netem_message.hpp"
 #include "injector/host/netlink.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/nft.hpp"
@@ -110,6 +111,11 @@ Result<void> try_veth(Socket& socket) {
   return change(socket, std::move(add), "add a pair of veth devices");
 }
 
+Result<void> try_tbf(Socket& socket) {
+  TRY(change(socket, netem::add_tbf(loopback, handle, {.bits_per_second = 1'000'000, .burst = 100'000}), "add qdisc tbf"));
+  return change(socket, Message(RTM_DELQDISC, 0).header(on_loopback(TC_H_ROOT, handle)), "delete qdisc tbf");
+}
+
 Result<void> try_tcx() {
   const auto program = TRY(empty_program());
   bpf_attr attr{};
@@ -150,6 +156,7 @@ constexpr std::array trials{
     Trial{"cls_bpf", try_cls_bpf},
     Trial{"clsact", try_clsact},
     Trial{"veth", try_veth},
+    Trial{"tbf", try_tbf},
     Trial{"tcx", [](Socket&) { return try_tcx(); }},
     Trial{"tun", [](Socket&) { return try_tun(); }},
     Trial{"bpf", [](Socket&) { return try_bpf(); }},
@@ -199,6 +206,15 @@ Result<void> netem_works() {
     remembered.until = boot_now() + good_for;
   }
   return *remembered.outcome;
+}
+
+Result<void> tbf_works() {
+  Result<void> outcome;
+  TRY(in_scratch_netns([&outcome](Socket& socket) {
+    if (const auto works = try_tbf(socket); !works)
+      outcome = fail(Blame::unsupported, "this kernel has no tbf, which a rate with a burst needs (", works.error().message, ")");
+  }));
+  return outcome;
 }
 
 }  // namespace arashi

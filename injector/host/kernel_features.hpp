@@ -10,7 +10,7 @@
 namespace arashi {
 
 struct KernelFeature {
-  std::string_view name;  // "netem", "cls_bpf", "clsact", "veth", "tcx", "tun", "bpf", "sock_destroy", "nft", "conntrack"
+  std::string_view name;  // "netem", "cls_bpf", "clsact", "veth", "tbf", "tcx", "tun", "bpf", "sock_destroy", "nft", "conntrack"
   Result<void> works;     // the error is what the kernel said
 };
 
@@ -20,5 +20,6 @@ std::vector<KernelFeature> kernel_features();
 // Whether a network namespace's devices can be given netem with our classifier: netem, cls_bpf, clsact and veth. Blame::unsupported with
 // the first that is missing. Remembered for a minute, as a kernel that looks for a module takes milliseconds.
 Result<void> netem_works();
+Result<void> tbf_works();  // likewise, but for the remembering
 
 }  // namespace arashi

@@ -12,6 +12,9 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 
 namespace arashi::netem {
@@ -48,17 +51,51 @@ ifinfomsg link(std::int32_t device) {
   return header;
 }
 
+constexpr double bits = 8;
+constexpr double nanoseconds = 1e9;
+constexpr double nanoseconds_per_tick = 64;  // PSCHED_SHIFT is 6
+
+std::uint64_t tbf_rate(const LinkRate& rate) {
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(static_cast<double>(rate.bits_per_second) / bits)));
+}
+
+// The kernel keeps the burst as the time that it takes.
+void read_tbf(Standing& found, netlink::Bytes options) {
+  const auto held = read_as<tc_tbf_qopt>(netlink::find(options, TCA_TBF_PARMS)).value_or(tc_tbf_qopt{});
+  found.bytes_per_second = read_as<std::uint64_t>(netlink::find(options, TCA_TBF_RATE64)).value_or(held.rate.rate);
+  const double seconds = held.buffer * nanoseconds_per_tick / nanoseconds;
+  found.burst = static_cast<std::uint64_t>(std::llround(seconds * static_cast<double>(found.bytes_per_second)));
+}
+
 }  // namespace
 
-std::uint32_t handle_of(std::string_view id) { return (0x4000U | (crc32c(id) & 0x1FFFU)) << 16U; }
+std::uint32_t handle_of(std::string_view id) { return (0x4000U | (crc32c(id) & 0x1FFEU)) << 16U; }
+
+std::uint32_t netem_handle(std::uint32_t root, const Effects& effects) { return effects.rate.burst > 0 ? root + 0x10000U : root; }
 
 std::string end_name(std::string_view id, std::size_t lane, End end) {
   return "ara" + std::string(id) + (end == End::near ? "n" : "f") + std::to_string(lane);
 }
 
-Message add_netem(std::int32_t device, std::uint32_t handle, const Effects& effects, std::optional<std::uint64_t> seed) {
+Message add_tbf(std::int32_t device, std::uint32_t root, const LinkRate& rate) {
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  const auto bytes_per_second = tbf_rate(rate);
+  tc_tbf_qopt options{};  // its limit is that of a queue that netem takes the place of
+  options.rate.rate = static_cast<std::uint32_t>(std::min(bytes_per_second, most));
+  options.rate.linklayer = TC_LINKLAYER_ETHERNET;  // then no table of times is needed
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(about(device, TC_H_ROOT, handle)).put_text(TCA_KIND, "netem");
+  message.header(about(device, TC_H_ROOT, root)).put_text(TCA_KIND, "tbf");
+  const auto nested = message.nest(TCA_OPTIONS);
+  message.put(TCA_TBF_PARMS, bytes_of(options)).put_u32(TCA_TBF_BURST, static_cast<std::uint32_t>(rate.burst));
+  if (bytes_per_second >= most) message.put(TCA_TBF_RATE64, bytes_of(bytes_per_second));
+  message.end(nested);
+  return message;
+}
+
+Message add_netem(std::int32_t device, std::uint32_t root, const Effects& effects, std::optional<std::uint64_t> seed) {
+  const auto parent = effects.rate.burst > 0 ? root | 1U : TC_H_ROOT;
+  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+  message.header(about(device, parent, netem_handle(root, effects))).put_text(TCA_KIND, "netem");
   put_options(message, effects, seed);
   return message;
 }
@@ -123,6 +160,7 @@ std::optional<Standing> standing(const netlink::Reply& reply) {
   found.parent = header.tcm_parent;
   found.kind = netlink::text(reply.find(sizeof header, TCA_KIND));
   if (const auto options = reply.find(sizeof header, TCA_OPTIONS); options && found.kind == "netem") found.settings = settings_in(*options);
+  if (const auto options = reply.find(sizeof header, TCA_OPTIONS); options && found.kind == "tbf") read_tbf(found, *options);
   const auto stats = reply.find(sizeof header, TCA_STATS2);
   if (!stats) return found;
   if (const auto basic = read_as<gnet_stats_basic>(netlink::find(*stats, TCA_STATS_BASIC))) found.packets = basic->packets;

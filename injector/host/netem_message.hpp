@@ -16,18 +16,21 @@
 namespace arashi::netem {
 
 // Handles, made from the injection's id: what stands under them is ours. Below 0x8000, where the kernel starts to number by itself.
-std::uint32_t handle_of(std::string_view id);
+std::uint32_t handle_of(std::string_view id);  // of the near end's root qdisc
+std::uint32_t netem_handle(std::uint32_t root, const Effects& effects);
 enum class End { near, far };
 std::string end_name(std::string_view id, std::size_t lane, End end);  // lane: one direction of one device; at most 15 bytes
 
-netlink::Message add_netem(std::int32_t device, std::uint32_t handle, const Effects& effects, std::optional<std::uint64_t> seed);
+// A rate with a burst is a tbf, with netem below it; else netem is the root and has the rate.
+netlink::Message add_tbf(std::int32_t device, std::uint32_t root, const LinkRate& rate);
+netlink::Message add_netem(std::int32_t device, std::uint32_t root, const Effects& effects, std::optional<std::uint64_t> seed);
 
 netlink::Message add_pair(std::string_view near, std::string_view far);
 netlink::Message without_addresses(std::int32_t device);  // no IPv6 link-local one when it goes up
 netlink::Message set_up(std::int32_t device);             // and no ARP
 netlink::Message delete_link(std::int32_t device);        // of a pair: both ends
 
-// What netem can't do: a ramp, a burst, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
+// What netem can't do: a ramp, a burst with overheads, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
 // Blame::unsupported, with the reason.
 Result<void> can_hold(const Effects& effects);
 
@@ -59,6 +62,7 @@ struct Standing {
   std::string kind;
   std::uint32_t handle = 0, parent = 0;
   Settings settings;
+  std::uint64_t bytes_per_second = 0, burst = 0;       // of tbf
   std::uint64_t packets = 0, drops = 0, requeues = 0;  // requeues: netem counts there what overtook
 };
 std::optional<Standing> standing(const netlink::Reply& reply);

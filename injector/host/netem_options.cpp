@@ -162,7 +162,7 @@ Settings settings_for(const Effects& effects) {
   settings.reorder = chances(effects.reorder);
   settings.corrupt = chances(effects.corrupt);
   set_losses(settings, effects);
-  if (const auto& rate = effects.rate; rate.bits_per_second > 0) {
+  if (const auto& rate = effects.rate; rate.bits_per_second > 0 && rate.burst == 0) {
     settings.bytes_per_second =
         std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(static_cast<double>(rate.bits_per_second) / bits)));
     settings.packet_overhead = rate.packet_overhead;
@@ -223,7 +223,9 @@ Result<void> can_hold(const Effects& effects) {
   // It takes the remainder of its correlated numbers by the jitter or by the table's size, which has no memory left; measured on Linux 6.1.
   if (effects.delay_correlation > 0) return fail(Blame::unsupported, "netem's correlation of delays has no effect");
   if (effects.ramp > Duration{}) return fail(Blame::unsupported, "netem's values stand still: it knows no ramp");
-  if (effects.rate.burst > 0) return fail(Blame::unsupported, "netem's rate knows no burst");
+  const auto& rate = effects.rate;
+  if (rate.burst > 0 && (rate.packet_overhead != 0 || rate.cell_size > 0))
+    return fail(Blame::unsupported, "a rate with a burst is tbf's, beside netem, which knows no overheads");
   return {};
 }
 

@@ -73,6 +73,7 @@ Result<std::vector<Link>> links(Socket& socket) {
     Link link;
     link.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
     link.device = {std::string(netlink::text(reply.find(sizeof header, IFLA_IFNAME))), header.ifi_index, link.loopback};
+    link.mtu = netlink::u32(reply.find(sizeof header, IFLA_MTU)).value_or(0);
     link.ours = netlink::text(reply.find(sizeof header, IFLA_IFALIAS)) == our_alias;
     link.up = (header.ifi_flags & IFF_UP) != 0;
     link.ethernet = header.ifi_type == ARPHRD_ETHER || header.ifi_type == ARPHRD_LOOPBACK;

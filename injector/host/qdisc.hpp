@@ -16,6 +16,7 @@ namespace arashi {
 struct Link {
   Device device;
   bool up = false, loopback = false;
+  std::uint32_t mtu = 0;
   bool ethernet = false;  // has Ethernet frames (loopback has them too)
   bool bare = false;      // its packets begin with their IP header: tun, WireGuard, IP tunnels
   bool ours = false;      // made by a fault, which says so in its alias

@@ -53,9 +53,32 @@ TEST_CASE("capabilities are always the same names in the same order, and each mi
     names.insert(real[i].name);
   }
   CHECK(names.size() == real.size());
-  for (const auto* name : {"netem", "clsact", "cls_bpf", "veth", "tcx", "tun", "bpf", "cgroup v1 freezer", "cgroup v2 freezer",
+  for (const auto* name : {"netem", "clsact", "cls_bpf", "veth", "tbf", "tcx", "tun", "bpf", "cgroup v1 freezer", "cgroup v2 freezer",
                            "cgroup v2 kill", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_KILL"})
     CHECK_MESSAGE(names.contains(name), name);
+}
+
+TEST_CASE("what a backend lacks is named with the kernel's words and what to load or install") {
+  const auto lacking = [](std::string_view feature) {
+    return capability_of({.name = feature, .works = fail(Blame::unsupported, "add it: No such file or directory")});
+  };
+  struct Want {
+    std::string_view feature;
+    const char* remedy;
+  };
+  for (const auto& want : {Want{"netem", "modprobe sch_netem"}, Want{"netem", "linux-modules-extra"}, Want{"cls_bpf", "modprobe cls_bpf"},
+                           Want{"clsact", "modprobe sch_ingress"}, Want{"veth", "modprobe veth"}, Want{"tbf", "modprobe sch_tbf"},
+                           Want{"tun", "modprobe tun"}, Want{"tun", "/dev/net/tun"}, Want{"tcx", "Linux 6.6"}, Want{"bpf", "CAP_BPF"}}) {
+    const auto said = lacking(want.feature);
+    INFO(said.name, ": ", said.remedy);
+    CHECK_FALSE(said.available);
+    CHECK(said.detail == "add it: No such file or directory");
+    CHECK(said.remedy.find(want.remedy) != std::string::npos);
+    const auto works = capability_of({.name = want.feature, .works = {}});
+    CHECK(works.available);
+    CHECK(works.remedy.empty());
+    CHECK_FALSE(works.detail.empty());
+  }
 }
 
 TEST_CASE("rights are read from the effective capabilities of the process") {

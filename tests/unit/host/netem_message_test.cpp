@@ -63,7 +63,7 @@ Effects everything() {
           .slot = Slot{.least = 4ms, .most = 6ms, .packets = 16, .bytes = 65536}};
 }
 
-constexpr std::uint32_t handle = 0x40030000;
+constexpr std::uint32_t handle = 0x40020000;
 
 // What a kernel dumps about a netem qdisc: the request's own bytes with type RTM_NEWQDISC and no netlink header.
 netlink::Reply dumped(const netlink::Message& message) {
@@ -80,7 +80,7 @@ TEST_CASE("the netem message carries delay, jitter, loss and limit where the ker
   CHECK((at<std::uint16_t>(bytes, 6) & 0x601) == 0x601);  // REQUEST, EXCL and CREATE: never replaces
   CHECK((at<std::uint16_t>(bytes, 6) & 0x100) == 0);
   CHECK(at<std::int32_t>(bytes, 20) == 7);
-  CHECK(at<std::uint32_t>(bytes, 24) == 0x40030000);
+  CHECK(at<std::uint32_t>(bytes, 24) == 0x40020000);
   CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);  // the fourth band
   CHECK(text(attribute(bytes, behind_tcmsg, 1)) == std::string("netem\0", 6));
   const auto options = attribute(bytes, behind_tcmsg, 2);
@@ -166,6 +166,24 @@ TEST_CASE("a pair of devices has both names and takes packets of any size") {
   for (const auto& mtu : {attribute(bytes, 32, 4), attribute(peer, 16, 4)}) CHECK(at<std::uint32_t>(mtu, 0) == 65535);
 }
 
+TEST_CASE("a rate with a burst is a tbf with netem below it, and is read back") {
+  const LinkRate rate{.bits_per_second = 4'000'000, .burst = 50'000};
+  const auto found = netem::standing(dumped(netem::add_tbf(7, handle, rate)));
+  REQUIRE(found.has_value());
+  CHECK(found->kind == "tbf");
+  CHECK(found->parent == 0xffffffff);
+  CHECK(found->handle == handle);
+  CHECK(found->bytes_per_second == 500'000);
+  const auto bytes = octets(netem::add_tbf(7, handle, rate).bytes());
+  CHECK(at<std::uint32_t>(attribute(attribute(bytes, behind_tcmsg, 2), 0, 6), 0) == 50'000);  // TCA_TBF_BURST
+  const Effects effects{.delay = std::chrono::milliseconds(5), .rate = rate};
+  const auto below = netem::standing(dumped(netem::add_netem(7, handle, effects, std::nullopt)));
+  REQUIRE(below.has_value());
+  CHECK(below->parent == (handle | 1U));
+  CHECK(below->handle == handle + 0x10000);
+  CHECK(below->settings.bytes_per_second == 0);
+}
+
 TEST_CASE("what was asked of netem is read back from a dump exactly") {
   for (const Effects& asked :
        {effects, Effects{}, Effects{.delay = Duration(1), .jitter = Duration(1), .loss = 1},
@@ -224,7 +242,7 @@ TEST_CASE("what netem does not know is refused with the reason") {
   for (const auto& [effects, part] :
        {std::pair{Effects{.delay = Duration(1), .ramp = std::chrono::seconds(1)}, "ramp"},
         std::pair{Effects{.delay = Duration(1), .jitter = Duration(1), .delay_correlation = 0.5}, "correlation"},
-        std::pair{Effects{.rate = {.bits_per_second = 8000, .burst = 1500}}, "burst"}}) {
+        std::pair{Effects{.rate = {.bits_per_second = 8000, .packet_overhead = 4, .burst = 1500}}, "burst"}}) {
     const auto refused = netem::can_hold(effects);
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().blame == Blame::unsupported);
