@@ -70,12 +70,14 @@ std::vector<std::string> budgets_of(const spec::Slo& slo, const spec::Experiment
   for (const auto& measure : slo.measures) {
     const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
     if (!measure.authoritative) continue;
-    if (const spec::Load* load = spec::load_of(experiment, measure))
-      budgets.push_back("load " + load->method + " " + load->url);
-    else if (server != nullptr)
+    if (const spec::Load* load = spec::load_of(experiment, measure)) {
+      const auto first = spec::requests_of(*load).front();
+      budgets.push_back("load " + first.method + " " + first.url + (load->requests.size() > 1 ? " and others" : ""));
+    } else if (server != nullptr) {
       budgets.push_back("prometheus " + server->url + " " + server->bad + " of " + server->total);
-    else
+    } else {
       budgets.push_back(std::string(spec::name_of(measure.source)) + " " + slo.name);
+    }
   }
   return budgets;
 }

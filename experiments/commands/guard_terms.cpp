@@ -68,8 +68,9 @@ guard::SourceTerms source_of(const spec::Experiment& experiment, const spec::Slo
   if (!measure.load.empty()) {
     const spec::Load* load = spec::load_of(experiment, measure);
     if (load == nullptr) return source;
-    source.rate_most = load->rate.per_second;
-    source.window_events = load->rate.per_second * seconds(slo.window);
+    const Duration run = spec::run_length(experiment);
+    source.rate_most = spec::most_in_a_second(*load, run);
+    source.window_events = spec::mean_rate(*load, run).per_second * seconds(slo.window);
     source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     return source;
   }

@@ -62,15 +62,15 @@ void Hands::aside(std::function<void(Shared&)> work) {
 void Hands::carry(const run::StartLoad& /*command*/) {
   for (const auto& load : experiment_.loads) {
     Running one{.load = load.name};
-    Duration latency{};
+    std::vector<Duration> latencies;
     for (std::size_t i = 0; i < experiment_.slos.size(); ++i)
       for (std::size_t j = 0; j < experiment_.slos[i].measures.size(); ++j) {
         const auto& measure = experiment_.slos[i].measures[j];
         if (measure.load != load.name) continue;
-        one.counted_by.push_back({.slo = i, .source = j});
-        latency = measure.latency;
+        one.counted_by.emplace_back(Place{.slo = i, .source = j}, measure.latency);
+        latencies.push_back(measure.latency);
       }
-    auto generator = load::Generator::start(load, latency, epoch_);
+    auto generator = load::Generator::start(load, latencies, epoch_);
     if (!generator) {
       shared_->inbox->put(run::LoadFailed{"load '" + load.name + "': " + generator.error().message});
       continue;
@@ -155,9 +155,14 @@ void Hands::carry(const run::AskStatus& /*command*/) {
 void Hands::carry(const run::Finish& /*command*/) {}
 
 void Hands::collect(Duration now) {
-  for (const auto& one : loads_)
-    for (const auto& slice : one.generator->drain())
-      for (const auto [slo, source] : one.counted_by) shared_->inbox->put(run::SliceSeen{slo, slice, source});
+  for (const auto& one : loads_) {
+    std::map<Duration, std::vector<guard::Slice>> drained;  // SLOs of the same latency share their slices
+    for (const auto& [place, latency] : one.counted_by) {
+      const auto [slices, is_new] = drained.try_emplace(latency);
+      if (is_new) slices->second = one.generator->drain(latency);
+      for (const auto& slice : slices->second) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
+    }
+  }
   for (const auto& [place, source] : sources_)
     for (const auto& slice : source->drain()) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
   if (loads_.empty() || now - summed_ < seconds(1)) return;

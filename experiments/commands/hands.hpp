@@ -45,7 +45,7 @@ class Hands {
   };
   struct Running {
     std::string load;
-    std::vector<Place> counted_by;
+    std::vector<std::pair<Place, Duration>> counted_by;  // and with which latency
     std::shared_ptr<load::Generator> generator;
   };
 

@@ -34,21 +34,6 @@ Show how_to_show(const Options& options) {
   return !options.json && ::isatty(STDOUT_FILENO) == 1 ? Show::picture : Show::lines;
 }
 
-// A load is generated once: SLOs that count its requests must agree on what is too slow.
-Result<void> check_loads(const spec::Experiment& experiment) {
-  std::map<std::string, std::pair<std::string, Duration>> by_load;
-  for (const auto& slo : experiment.slos)
-    for (const auto& measure : slo.measures) {
-      if (measure.load.empty()) continue;
-      const auto [entry, is_new] = by_load.try_emplace(measure.load, slo.name, measure.latency);
-      const auto& [first, latency] = entry->second;
-      if (!is_new && latency != measure.latency)
-        return fail(Blame::input, "SLOs '", first, "' and '", slo.name, "' count load '", measure.load, "' with latencies ",
-                    to_text(latency), " and ", to_text(measure.latency), "; give each a load of its own");
-    }
-  return {};
-}
-
 struct Run {
   spec::Experiment experiment;
   plan::Plan plan;
@@ -106,7 +91,6 @@ Result<int> run_it(const Options& options) {
   const Fleet fleet = TRY(reach(options.fleet, options.run_directory));
   SpecFile file = load_spec(options.file, fleet.faults);
   if (const auto bad = complaint_about(file)) return *bad;
-  TRY(check_loads(file.experiment));
   Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
   run.started = wall_clock_text();
   run.plan = make_plan(run.experiment, fleet.agents, wall_clock_seconds(), options.seed ? *options.seed : fresh_seed());

@@ -28,7 +28,12 @@ SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultTex
   }
   std::error_code none;
   const auto folder = std::filesystem::absolute(file, none).parent_path();
-  auto parsed = spec::parse(*text, faults, [&](const std::string& from) { return read_slo(folder, from); });
+  auto parsed = spec::parse(
+      *text, faults, [&](const std::string& from) { return read_slo(folder, from); },
+      [&](const std::string& name) { return spec::read_load_file((folder / name).string()); });
+  for (auto& load : parsed.experiment.loads)
+    for (auto* pem : {&load.tls.ca, &load.tls.cert, &load.tls.key})
+      if (!pem->empty()) *pem = (folder / *pem).string();
   loaded.experiment = std::move(parsed.experiment);
   loaded.problems = std::move(parsed.problems);
   loaded.experiment.directory = folder.string();

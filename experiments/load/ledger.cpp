@@ -1,13 +1,13 @@
 #include "experiments/load/ledger.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace arashi::load {
 namespace {
 
 constexpr Duration slice_length = std::chrono::seconds(1);
 constexpr Duration grace = std::chrono::seconds(1);  // an answer this much after its timeout still goes into the latencies
+constexpr Duration blind = std::chrono::seconds(1);  // who has not looked for so long has seen nothing
 
 void take_quantiles(Second& second, const Histogram& latencies) {
   second.p50 = latencies.quantile(0.5);
@@ -19,142 +19,199 @@ void take_quantiles(Second& second, const Histogram& latencies) {
 }  // namespace
 
 Ledger::Ledger(Terms terms) : terms_(std::move(terms)) {
-  patience_ = terms_.latency > Duration::zero() ? std::min(terms_.latency, terms_.timeout) : terms_.timeout;
+  std::vector<Duration> latencies = terms_.latencies.empty() ? std::vector<Duration>{Duration{}} : terms_.latencies;
+  const auto patience = [&](Duration latency) { return latency > Duration{} ? std::min(latency, terms_.timeout) : terms_.timeout; };
+  for (const Duration latency : latencies) {
+    const bool known = std::ranges::find(thresholds_, latency, &Threshold::latency) != thresholds_.end();
+    if (!known) thresholds_.push_back({.latency = latency, .patience = patience(latency), .sum = {.latency = latency}});
+  }
+  std::ranges::stable_sort(thresholds_, {}, &Threshold::patience);
   summary_.name = terms_.name;
-  summary_.rate_intended = terms_.rate;
+  make_next();
 }
 
-Duration Ledger::intended(std::uint64_t request) const {
-  return terms_.start + Duration(static_cast<std::int64_t>(std::ceil(static_cast<double>(request) * (1e9 / terms_.rate))));
+void Ledger::make_next() {
+  next_ = terms_.next();
+  if (next_) *next_ += terms_.start;
 }
 
-std::uint64_t Ledger::bin_of(std::uint64_t request) const {
-  return static_cast<std::uint64_t>((intended(request) - terms_.start) / slice_length);
+std::optional<Duration> Ledger::intended(std::uint64_t request) const {
+  if (request < first_request_ || request >= due()) return std::nullopt;
+  return requests_[request - first_request_].at;
 }
 
-Ledger::Bin* Ledger::live_bin(std::uint64_t request) {
-  const std::uint64_t index = bin_of(request);
+std::uint64_t Ledger::bin_of(Duration at) const { return static_cast<std::uint64_t>((at - terms_.start) / slice_length); }
+
+Ledger::Bin* Ledger::live_bin(Duration at) {
+  const std::uint64_t index = bin_of(at);
   return index < first_bin_ || index >= first_bin_ + bins_.size() ? nullptr : &bins_[index - first_bin_];
 }
 
 Ledger::Bin& Ledger::bin_at(std::uint64_t index) {
   while (first_bin_ + bins_.size() <= index) {
-    Bin bin;
+    Bin bin{.tallies = std::vector<Tally>(thresholds_.size()), .end = due()};
     bin.second.begin = terms_.start - terms_.epoch + static_cast<std::int64_t>(first_bin_ + bins_.size()) * slice_length;
     bins_.push_back(std::move(bin));
   }
   return bins_[index - first_bin_];
 }
 
-void Ledger::advance(Duration now) {
-  for (; intended(made_) <= now; ++made_) {
-    Bin& bin = bin_at(bin_of(made_));
+void Ledger::advance(Duration now, Duration seen) {
+  for (; next_ && *next_ <= now; make_next()) {
+    Bin& bin = bin_at(bin_of(*next_));
     ++bin.second.intended;
-    ++bin.undecided;
+    for (Tally& tally : bin.tallies) ++tally.undecided;
     ++bin.unanswered;
-    fates_.push_back(Fate::open);
+    ++bin.end;
+    requests_.push_back({*next_});
+    last_due_ = *next_;
   }
-  if (now > terms_.start) bin_at(static_cast<std::uint64_t>((now - terms_.start) / slice_length));
-  age(now);
-  close(now);
+  if (now > terms_.start) bin_at(bin_of(now));
+  for (std::size_t i = 0; i < thresholds_.size(); ++i) {
+    age(i, std::max(seen, now - blind));
+    close(i, now);
+  }
   retire(now);
 }
 
-// The open requests are in the order of their intended times: those too old are at the front.
-void Ledger::age(Duration now) {
-  while (!fates_.empty()) {
-    if (fates_.front() == Fate::open) {
-      if (now - intended(first_fate_) <= patience_) return;
-      decide(first_fate_, terms_.latency > Duration::zero() ? Answer::good : Answer::timed_out, true, now);
-    }
-    fates_.pop_front();
-    ++first_fate_;
+// The requests are in the order of their intended times: those too old are at the front.
+void Ledger::age(std::size_t threshold, Duration seen) {
+  Threshold& by = thresholds_[threshold];
+  for (; by.decided < due(); ++by.decided) {
+    const Request& request = requests_[by.decided - first_request_];
+    if (request.answered) continue;
+    if (seen - request.at <= by.patience) return;
+    decide(threshold, request.at, by.latency > Duration{} ? Answer::good : Answer::timed_out, true, seen);
   }
 }
 
-void Ledger::decide(std::uint64_t request, Answer answer, bool slow, Duration now) {
-  Bin* bin = live_bin(request);
+void Ledger::decide(std::size_t threshold, Duration at, Answer answer, bool slow, Duration when) {
+  Bin* bin = live_bin(at);
   if (bin == nullptr) return;
-  fates_[request - first_fate_] = Fate::decided;
-  --bin->undecided;
-  ++summary_.total;
-  const bool bad = slow || answer != Answer::good;
-  if (!bad) {
-    ++bin->second.good;
+  Tally& tally = bin->tallies[threshold];
+  ByLatency& sum = thresholds_[threshold].sum;
+  --tally.undecided;
+  ++sum.total;
+  if (!slow && answer == Answer::good) {
+    ++tally.good;
     return;
   }
-  ++(answer == Answer::good ? bin->second.slow : bin->second.failed);
-  ++summary_.bad;
-  if (!summary_.first_bad) summary_.first_bad = now - terms_.epoch;
-  summary_.last_bad = now - terms_.epoch;
+  ++(answer == Answer::good ? tally.slow : tally.failed);
+  ++sum.bad;
+  if (!sum.first_bad) sum.first_bad = when - terms_.epoch;
+  sum.last_bad = when - terms_.epoch;
 }
 
 void Ledger::started(std::uint64_t request, Duration now) {
-  last_start_ = now;
+  last_start_ = std::max(last_start_, now);
   ++started_;
-  if (Bin* bin = live_bin(request)) ++bin->second.started;
+  const auto at = intended(request);
+  if (Bin* bin = at ? live_bin(*at) : nullptr) ++bin->second.started;
 }
 
-void Ledger::answered(std::uint64_t request, Answer answer, Duration now) {
-  const Duration latency = now - intended(request);
-  if (request >= first_fate_ && request < made_ && fates_[request - first_fate_] == Fate::open)
-    decide(request, answer, latency > patience_, now);
-  if (Bin* bin = live_bin(request)) {
+void Ledger::answered(std::uint64_t request, Answer answer, Duration arrived, const std::string& why) {
+  if (answer != Answer::good) ++summary_.failures[why];
+  if (request < first_request_ || request >= due() || requests_[request - first_request_].answered) return;
+  Request& known = requests_[request - first_request_];
+  const Duration latency = arrived - known.at;
+  known.answered = true;
+  for (std::size_t i = 0; i < thresholds_.size(); ++i)
+    if (request >= thresholds_[i].decided) decide(i, known.at, answer, latency > thresholds_[i].patience, arrived);
+  if (Bin* bin = live_bin(known.at)) {
     --bin->unanswered;
     if (answer != Answer::failed || latency >= terms_.timeout) bin->latencies.add(latency);
   }
 }
 
-guard::Slice Ledger::slice_of(const Bin& bin, Duration end) const {
-  const Second& second = bin.second;
-  const std::uint64_t bad = second.failed + second.slow;
-  return {.begin = second.begin, .end = end, .total = second.good + bad, .bad = bad, .newest = end};
+guard::Slice Ledger::slice_of(const Bin& bin, std::size_t threshold, Duration end) const {
+  const Tally& tally = bin.tallies[threshold];
+  const std::uint64_t bad = tally.failed + tally.slow;
+  return {.begin = bin.second.begin, .end = end, .total = tally.good + bad, .bad = bad, .newest = end};
 }
 
-void Ledger::close(Duration now) {
-  for (; next_slice_ < first_bin_ + bins_.size(); ++next_slice_) {
-    const Bin& bin = bins_[next_slice_ - first_bin_];
+void Ledger::close(std::size_t threshold, Duration now) {
+  Threshold& by = thresholds_[threshold];
+  for (; by.next_slice < first_bin_ + bins_.size(); ++by.next_slice) {
+    const Bin& bin = bins_[by.next_slice - first_bin_];
     const Duration end = bin.second.begin + slice_length;
-    if (bin.undecided > 0 || end > now - terms_.epoch) return;
-    slices_.push_back(slice_of(bin, end));
+    if (bin.tallies[threshold].undecided > 0 || end > now - terms_.epoch) return;
+    by.slices.push_back(slice_of(bin, threshold, end));
   }
 }
 
+Second Ledger::second_of(const Bin& bin) const {
+  Second second = bin.second;
+  second.good = bin.tallies.front().good;
+  second.failed = bin.tallies.front().failed;
+  second.slow = bin.tallies.front().slow;
+  take_quantiles(second, bin.latencies);
+  return second;
+}
+
+// A second goes when it is closed by every threshold and its latencies are known, or no more are waited for.
 void Ledger::retire(Duration now) {
-  while (!bins_.empty() && first_bin_ < next_slice_) {
-    Bin& bin = bins_.front();
+  const std::uint64_t closed = std::ranges::min_element(thresholds_, {}, &Threshold::next_slice)->next_slice;
+  while (!bins_.empty() && first_bin_ < closed) {
+    const Bin& bin = bins_.front();
     const bool over = now - terms_.epoch >= bin.second.begin + slice_length + terms_.timeout + grace;
     if (bin.unanswered > 0 && !over) return;
-    take_quantiles(bin.second, bin.latencies);
-    summary_.seconds.push_back(bin.second);
+    summary_.seconds.push_back(second_of(bin));
+    latencies_.merge(bin.latencies);
+    for (Threshold& by : thresholds_) by.decided = std::max(by.decided, bin.end);
+    requests_.erase(requests_.begin(), requests_.begin() + static_cast<std::ptrdiff_t>(bin.end - first_request_));
+    first_request_ = bin.end;
     bins_.pop_front();
     ++first_bin_;
   }
 }
 
-void Ledger::finish(Duration now) {
-  advance(now);
-  for (; next_slice_ < first_bin_ + bins_.size(); ++next_slice_) {
-    Bin& bin = bins_[next_slice_ - first_bin_];
-    bin.second.intended -= bin.undecided;
-    bin.undecided = 0;
-    const guard::Slice slice = slice_of(bin, std::min(bin.second.begin + slice_length, now - terms_.epoch));
-    if (slice.total > 0) slices_.push_back(slice);
-  }
-  fates_.clear();
-  first_fate_ = made_;
+// What is undecided was neither good nor bad.
+void Ledger::settle(Bin& bin, std::size_t threshold) {
+  if (threshold == 0) bin.second.intended -= bin.tallies[threshold].undecided;
+  bin.tallies[threshold].undecided = 0;
 }
 
-std::vector<guard::Slice> Ledger::drain() { return std::exchange(slices_, {}); }
+void Ledger::finish(Duration now) {
+  advance(now);
+  next_.reset();
+  for (std::size_t i = 0; i < thresholds_.size(); ++i) {
+    Threshold& by = thresholds_[i];
+    for (; by.next_slice < first_bin_ + bins_.size(); ++by.next_slice) {
+      Bin& bin = bins_[by.next_slice - first_bin_];
+      settle(bin, i);
+      const guard::Slice slice = slice_of(bin, i, std::min(bin.second.begin + slice_length, now - terms_.epoch));
+      if (slice.total > 0) by.slices.push_back(slice);
+    }
+    by.decided = due();
+  }
+}
+
+std::vector<guard::Slice> Ledger::drain(Duration latency) {
+  const auto by = std::ranges::find(thresholds_, latency, &Threshold::latency);
+  return by == thresholds_.end() ? std::vector<guard::Slice>{} : std::exchange(by->slices, {});
+}
 
 Summary Ledger::summary() const {
   Summary result = summary_;
+  for (const Threshold& by : thresholds_) result.thresholds.push_back(by.sum);
+  const ByLatency& first = result.thresholds.front();
+  result.total = first.total;
+  result.bad = first.bad;
+  result.first_bad = first.first_bad;
+  result.last_bad = first.last_bad;
+  Histogram all = latencies_;
   for (const Bin& bin : bins_) {
-    result.seconds.push_back(bin.second);
-    take_quantiles(result.seconds.back(), bin.latencies);
+    result.seconds.push_back(second_of(bin));
+    all.merge(bin.latencies);
   }
-  const Duration span = last_start_ - terms_.start;  // the first request is intended at the start
-  if (started_ > 1 && span > Duration::zero()) result.rate_achieved = static_cast<double>(started_ - 1) / seconds(span);
+  result.latencies = {all.quantile(0.5), all.quantile(0.9), all.quantile(0.99), all.quantile(0.999), all.quantile(1)};
+  const Duration planned = last_due_ - terms_.start;
+  result.rate_intended = terms_.rate;
+  if (terms_.rate <= 0 && planned > Duration{}) result.rate_intended = static_cast<double>(due()) / seconds(planned);
+  // Evenly, the first request is intended at the start; otherwise one more or less makes no difference.
+  const Duration span = last_start_ - terms_.start;
+  const double gaps = static_cast<double>(started_) - (terms_.rate > 0 ? 1 : 0);
+  if (started_ > 1 && span > Duration{}) result.rate_achieved = gaps / seconds(span);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "experiments/load/load.hpp"
 
 #include <deque>
+#include <functional>
 
 namespace arashi::load {
 
@@ -14,52 +15,74 @@ class Ledger {
  public:
   struct Terms {
     std::string name;
-    double rate = 1;
-    Duration latency{};  // a request older than this is bad; 0: its timeout
+    double rate = 0;                                // a steady one, for the summary; 0: told by what was due
+    std::function<std::optional<Duration>()> next;  // the next request's time after the start, in order; nothing: no more
+    std::vector<Duration> latencies;                // thresholds: a request older than this is bad; 0: than its timeout
     Duration timeout{};
     Duration epoch{}, start{};
   };
   explicit Ledger(Terms terms);
 
   // Makes the requests that are due, counts those that have become too old, and closes the seconds that are decided.
-  void advance(Duration now);
-  [[nodiscard]] std::uint64_t due() const { return made_; }  // requests 0 .. due()-1 should have been started by now
-  [[nodiscard]] Duration intended(std::uint64_t request) const;
+  // `seen`: all that had arrived by then was told; what came in time is not too old for being read late.
+  void advance(Duration now, Duration seen);
+  void advance(Duration now) { advance(now, now); }
+  [[nodiscard]] std::uint64_t due() const { return first_request_ + requests_.size(); }  // requests 0 … due()-1 should have been started
+  [[nodiscard]] std::optional<Duration> intended(std::uint64_t request) const;           // of one that is due and not long over
+  [[nodiscard]] std::optional<Duration> next_intended() const { return next_; }
   void started(std::uint64_t request, Duration now);
-  void answered(std::uint64_t request, Answer answer, Duration now);
+  // `why`: of what is not good, for people.
+  void answered(std::uint64_t request, Answer answer, Duration arrived, const std::string& why = {});
   // No more requests: what is undecided and young is taken out of the counts.
   void finish(Duration now);
 
-  std::vector<guard::Slice> drain();
+  // The seconds closed since the last call by this threshold, one of the terms' latencies.
+  std::vector<guard::Slice> drain(Duration latency);
   [[nodiscard]] Summary summary() const;
 
  private:
-  enum class Fate : std::uint8_t { open, decided };
+  struct Request {
+    Duration at{};
+    bool answered = false;
+  };
+  struct Tally {  // of one second by one threshold
+    std::uint64_t undecided = 0, good = 0, failed = 0, slow = 0;
+  };
   struct Bin {  // one second
     Second second;
-    std::uint64_t undecided = 0;  // requests not yet good or bad
-    std::uint64_t unanswered = 0;
+    std::vector<Tally> tallies;
+    std::uint64_t unanswered = 0, end = 0;  // the first request that is not in it
     Histogram latencies;
   };
+  struct Threshold {
+    Duration latency{}, patience{};
+    std::uint64_t decided = 0;  // the requests before this one are
+    std::uint64_t next_slice = 0;
+    std::vector<guard::Slice> slices;  // closed, not yet drained
+    ByLatency sum;
+  };
 
-  [[nodiscard]] std::uint64_t bin_of(std::uint64_t request) const;
-  [[nodiscard]] Bin* live_bin(std::uint64_t request);
+  [[nodiscard]] std::uint64_t bin_of(Duration at) const;
+  [[nodiscard]] Bin* live_bin(Duration at);
   Bin& bin_at(std::uint64_t index);
-  void decide(std::uint64_t request, Answer answer, bool slow, Duration now);
-  void age(Duration now);
-  void close(Duration now);
+  void make_next();
+  void decide(std::size_t threshold, Duration at, Answer answer, bool slow, Duration when);
+  void age(std::size_t threshold, Duration seen);
+  void close(std::size_t threshold, Duration now);
   void retire(Duration now);
-  [[nodiscard]] guard::Slice slice_of(const Bin& bin, Duration end) const;
+  void settle(Bin& bin, std::size_t threshold);
+  [[nodiscard]] guard::Slice slice_of(const Bin& bin, std::size_t threshold, Duration end) const;
+  [[nodiscard]] Second second_of(const Bin& bin) const;
 
   Terms terms_;
-  Duration patience_;  // age at which an undecided request is bad
-  std::uint64_t made_ = 0, started_ = 0;
-  Duration last_start_{};
-  std::deque<Fate> fates_;  // of the requests from first_fate_ on; older ones are all decided
-  std::uint64_t first_fate_ = 0;
+  std::vector<Threshold> thresholds_;
+  std::optional<Duration> next_;
+  std::deque<Request> requests_;  // from first_request_ on; the seconds of older ones are over
+  std::uint64_t first_request_ = 0, started_ = 0;
+  Duration last_start_{}, last_due_{};
   std::deque<Bin> bins_;  // from first_bin_ on: seconds whose latencies may still change
-  std::uint64_t first_bin_ = 0, next_slice_ = 0;
-  std::vector<guard::Slice> slices_;  // closed, not yet drained
+  std::uint64_t first_bin_ = 0;
+  Histogram latencies_;  // of the seconds that are over
   Summary summary_;
 };
 

@@ -28,13 +28,16 @@ class Histogram {
   std::uint64_t count_ = 0;
 };
 
-// Runs on one thread with epoll (libcurl multi) until stopped; `epoch` is CLOCK_BOOTTIME at which the run began.
-// A slow request is one over `latency` (0: only failures and timeouts are bad).
+// Runs on threads of its own, each with epoll and libcurl's multi interface, until stopped; `epoch` is CLOCK_BOOTTIME at which the run
+// began. By each latency a request that takes longer is bad (0: only failures and timeouts are).
 class Generator : public sli::Source {
  public:
-  static Result<std::unique_ptr<Generator>> start(const spec::Load& load, Duration latency, Duration epoch);
-  // Ends the requests and the thread; idempotent. The seconds not yet drained stay to be drained.
+  static Result<std::unique_ptr<Generator>> start(const spec::Load& load, const std::vector<Duration>& latencies, Duration epoch);
+  // Ends the requests and the threads; idempotent. The seconds not yet drained stay to be drained.
   virtual void stop() = 0;
+  // The seconds closed since the last call, by this latency.
+  virtual std::vector<guard::Slice> drain(Duration latency) = 0;
+  std::vector<guard::Slice> drain() override = 0;  // by the first latency
   virtual Summary summary() const = 0;
 };
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "experiments/load/ledger.hpp"
+#include "experiments/load/requests.hpp"
 #include "experiments/request_headers.hpp"
 #include "injector/core/fd.hpp"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -14,49 +16,93 @@ namespace arashi::load {
 struct Finished {
   std::uint64_t request = 0;
   Answer answer{};
+  Duration arrived{};  // when the answer was here, although it may have been read later
+  std::string why;     // of what is not good
 };
 
 class Multi {
  public:
-  static Result<std::unique_ptr<Multi>> make(const spec::Load& load, std::size_t connections);
+  struct Terms {
+    std::size_t connections = 1;     // of HTTP/2: to each host
+    std::vector<Duration> patience;  // ages that matter: on which side of them an answer came is told exactly
+  };
+  static Result<std::unique_ptr<Multi>> make(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms);
   ~Multi();
   Multi(const Multi&) = delete;
   Multi& operator=(const Multi&) = delete;
 
-  [[nodiscard]] bool free_connection() const { return !idle_.empty() || flights_.size() < connections_; }
-  // Begins a request that may take this long. False: libcurl refused it.
-  bool begin(std::uint64_t request, Duration at_most);
-  // Sleeps at most until a socket is ready, a libcurl timer is due, `until` (CLOCK_BOOTTIME) has come or wake() is called.
+  // Whether another request may begin.
+  [[nodiscard]] bool room() const { return in_flight_ < most_in_flight_; }
+  // Begins a request that was due at `intended`. False: libcurl refused it.
+  bool begin(std::uint64_t request, Duration intended);
+  // Sleeps at most until a socket is ready, libcurl or a timeout is due, `until` (CLOCK_BOOTTIME) has come or wake() is called.
   void wait(Duration until);
   void wake() const;  // from any thread
+  // What has ended since the last call, timeouts included.
+  void take(std::vector<Finished>& finished);
+  // All that had arrived by then has been taken.
+  [[nodiscard]] Duration seen() const { return seen_; }
   // Breaks off all requests and closes all connections.
   void end();
-  // What has ended since the last call.
-  std::vector<Finished> finished();
 
  private:
   struct Flight {
     CURL* easy = nullptr;
+    std::size_t kind = 0;
     std::uint64_t request = 0;
+    Duration intended{};
+    bool under_way = false;
+    std::string url{}, body{};  // of this request, where they are not the same in each
+    HeaderLines headers{nullptr, &curl_slist_free_all}, connect_to{nullptr, &curl_slist_free_all};
+  };
+  struct Socket {  // what epoll was told, and what libcurl wants
+    std::uint32_t told = 0, wanted = 0;
+    bool changed = false;
   };
 
-  Multi(spec::Load load, std::size_t connections);
+  Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms);
   Result<void> open();
   Result<void> make_headers();
-  Flight* new_flight();
-  void set(CURL* easy);
+  Flight* new_flight(std::size_t kind);
+  bool prepare(Flight& flight);
+  void set(Flight& flight);
+  void set_transport(CURL* easy);
+  void set_tls(CURL* easy);
+  void set_url(Flight& flight);
+  void set_body(const Flight& flight, const std::string& body);
   void act(int socket, int events);
+  void act_on_timers(Duration now);
+  void sleep_until(Duration due, int at_most);
+  void take_event(int fd, std::uint32_t events);
+  void tell_epoll();
+  void tell(int fd, std::uint32_t events);
+  void change(int fd, std::uint32_t wanted);
+  Socket& socket_at(int fd);
+  void release(Flight& flight);
+  void time_out(Duration now, std::vector<Finished>& finished);
+  [[nodiscard]] Duration next_timeout();
+  [[nodiscard]] Duration arrival(const Flight& flight) const;
+  [[nodiscard]] Finished ending(const Flight& flight, CURLcode code) const;
   static int socket_changed(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
   static int timer_changed(CURLM* multi, long milliseconds, void* self);
+  static int socket_closes(void* self, curl_socket_t socket);
 
   spec::Load load_;
-  std::size_t connections_;
+  std::shared_ptr<const Requests> requests_;
+  Terms terms_;
+  std::size_t most_in_flight_, in_flight_ = 0;
   CURLM* multi_ = nullptr;
-  HeaderLines headers_{nullptr, &curl_slist_free_all};
+  std::vector<HeaderLines> headers_;        // of each kind whose headers are the same in each request
+  std::vector<std::vector<Flight*>> idle_;  // of each kind
   std::vector<std::unique_ptr<Flight>> flights_;
-  std::vector<Flight*> idle_;
+  std::deque<std::pair<Flight*, std::uint64_t>> begun_;  // in the order of their timeouts; the ended ones go when they are first
   Fd epoll_, timer_, wake_;
+  std::vector<Socket> sockets_;  // by number
+  std::vector<int> changed_;
   std::optional<Duration> curl_due_;
+  int running_ = 0;   // as libcurl counted them last
+  Duration armed_{};  // what the timer is set to
+  Duration looked_{}, seen_{}, seen_before_{};
 };
 
 }  // namespace arashi::load

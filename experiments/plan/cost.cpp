@@ -1,6 +1,8 @@
 #include "experiments/plan/cost.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace arashi::plan {
 namespace {
@@ -34,6 +36,31 @@ void check_lag(const spec::Experiment& experiment, const spec::Slo& slo, const s
   plan.warnings.push_back(std::move(text));
 }
 
+struct Weight {  // of the time under faults beside the mean of the whole run
+  double mean = 1, most = 1;
+};
+
+Weight weight_of(const spec::Load& load, const spec::Experiment& experiment) {
+  const Duration run = spec::run_length(experiment), faulty = run - experiment.steady_for;
+  const double usual = spec::mean_rate(load, run).per_second;
+  const bool steady = load.arrivals.stages.empty() && load.arrivals.record.empty();
+  if (steady || faulty <= Duration{} || !(usual > 0)) return {};
+  const double requests = spec::expected_requests(load, run) - spec::expected_requests(load, experiment.steady_for);
+  return {.mean = requests / seconds(faulty) / usual, .most = spec::most_in_a_second(load, run) / usual};
+}
+
+// The worst of those that its budget goes by.
+Weight weight_of(const spec::Slo& slo, const spec::Experiment& experiment) {
+  std::optional<Weight> worst;
+  for (const spec::Measure& measure : slo.measures) {
+    if (!measure.authoritative) continue;
+    const spec::Load* load = spec::load_of(experiment, measure);
+    const Weight weight = load == nullptr ? Weight{} : weight_of(*load, experiment);
+    worst = worst ? Weight{.mean = std::max(worst->mean, weight.mean), .most = std::max(worst->most, weight.most)} : weight;
+  }
+  return worst.value_or(Weight{});
+}
+
 }  // namespace
 
 std::vector<Cost> worst_case(const spec::Experiment& experiment) {
@@ -42,11 +69,21 @@ std::vector<Cost> worst_case(const spec::Experiment& experiment) {
   const Duration length = faulty > Duration{0} ? faulty + experiment.recovery_within : Duration{0};
   for (const spec::Slo& slo : experiment.slos) {
     const double stop_at = experiment.guard.budget.fraction;
-    const double until = stop_at * (1 - slo.objective) * static_cast<double>(slo.window.count());
-    costs.push_back(
-        {.slo = slo.name, .budget_share = share_of(slo, length), .stop_at = stop_at, .until_stop = Duration{std::llround(until)}});
+    const Weight weight = weight_of(slo, experiment);
+    const double until = stop_at * (1 - slo.objective) * static_cast<double>(slo.window.count()) / weight.most;
+    costs.push_back({.slo = slo.name,
+                     .budget_share = share_of(slo, length) * weight.mean,
+                     .stop_at = stop_at,
+                     .until_stop = Duration{std::llround(until)}});
   }
   return costs;
+}
+
+void check_loads(const spec::Experiment& experiment, Plan& plan) {
+  for (const spec::Load& load : experiment.loads)
+    if (load.tls.insecure)
+      plan.warnings.push_back("load '" + load.name +
+                              "' takes whoever answers (tls.insecure): what it measures may be someone else's answers");
 }
 
 void check_lag(const spec::Experiment& experiment, Plan& plan) {
@@ -57,4 +94,5 @@ void check_lag(const spec::Experiment& experiment, Plan& plan) {
     for (const spec::Measure& measure : slo.measures)
       if (measure.authoritative) check_lag(experiment, slo, measure, plan);
 }
+
 }  // namespace arashi::plan

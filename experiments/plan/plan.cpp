@@ -104,6 +104,7 @@ Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>
   check_limits(experiment, plan);
   check_window(experiment, now, plan);
   check_lag(experiment, plan);
+  check_loads(experiment, plan);
   return plan;
 }
 

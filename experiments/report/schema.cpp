@@ -144,6 +144,19 @@ Json load_schema() {
                     {"bad", "of these bad", whole()},
                     {"firstBad", "when the first was found bad", time_or_null()},
                     {"lastBad", "when the last was found bad", time_or_null()},
+                    {"thresholds", "the same requests by each SLO's latency; the figures above are by the first",
+                     list_of(object_of({{"latency", "longer is bad; 0: only failures and timeouts are", number()},
+                                        {"total", "requests", whole()},
+                                        {"bad", "of these bad", whole()},
+                                        {"firstBad", "when the first was found bad", time_or_null()},
+                                        {"lastBad", "when the last was found bad", time_or_null()}}))},
+                    {"latencies", "of all answers and timeouts, from their intended times",
+                     object_of({{"p50", "median", number()},
+                                {"p90", "90th percentile", number()},
+                                {"p99", "99th percentile", number()},
+                                {"p999", "99.9th percentile", number()},
+                                {"most", "the longest", number()}})},
+                    {"failures", "why answers failed, and how many", Json{{"type", "object"}, {"additionalProperties", whole()}}},
                     {"seconds", "one entry a second", list_of(second)}});
 }
 

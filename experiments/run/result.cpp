@@ -163,8 +163,29 @@ Json json_of(const load::Summary& load) {
                     {"p90", seconds(second.p90)},
                     {"p99", seconds(second.p99)},
                     {"most", seconds(second.most)}});
-  return {{"name", load.name}, {"rateIntended", load.rate_intended},  {"rateAchieved", load.rate_achieved}, {"total", load.total},
-          {"bad", load.bad},   {"firstBad", or_null(load.first_bad)}, {"lastBad", or_null(load.last_bad)},  {"seconds", std::move(rows)}};
+  Json thresholds = Json::array();
+  for (const auto& by : load.thresholds)
+    thresholds.push_back({{"latency", seconds(by.latency)},
+                          {"total", by.total},
+                          {"bad", by.bad},
+                          {"firstBad", or_null(by.first_bad)},
+                          {"lastBad", or_null(by.last_bad)}});
+  return {{"name", load.name},
+          {"rateIntended", load.rate_intended},
+          {"rateAchieved", load.rate_achieved},
+          {"total", load.total},
+          {"bad", load.bad},
+          {"firstBad", or_null(load.first_bad)},
+          {"lastBad", or_null(load.last_bad)},
+          {"thresholds", std::move(thresholds)},
+          {"failures", load.failures},
+          {"latencies",
+           {{"p50", seconds(load.latencies.p50)},
+            {"p90", seconds(load.latencies.p90)},
+            {"p99", seconds(load.latencies.p99)},
+            {"p999", seconds(load.latencies.p999)},
+            {"most", seconds(load.latencies.most)}}},
+          {"seconds", std::move(rows)}};
 }
 
 template <class T>

@@ -105,15 +105,23 @@ void Runner::Inside::judge() {
   conclude(Outcome::held, reason);
 }
 
+namespace {
+
+std::optional<Duration> first_bad_by(const load::Summary& load, Duration latency, Duration since) {
+  const auto by = std::ranges::find(load.thresholds, latency, &load::ByLatency::latency);
+  return by != load.thresholds.end() && by->first_bad && *by->first_bad >= since ? by->first_bad : std::nullopt;
+}
+
+}  // namespace
+
 // The load generator knows the moment; a slice only its second.
 void Runner::Inside::settle_first_bad() {
   for (std::size_t i = 0; i < first_bad.size(); ++i) {
     auto first = first_bad[i];
     for (const auto& load : result.loads) {
-      const auto counts_it = [&](const spec::Measure& measure) { return measure.load == load.name; };
-      const bool precise = std::ranges::any_of(experiment.slos[i].measures, counts_it) && load.first_bad && result.times.first_injection &&
-                           *load.first_bad >= *result.times.first_injection;
-      if (precise) first = *load.first_bad;
+      for (const auto& measure : experiment.slos[i].measures)
+        if (measure.load == load.name && result.times.first_injection)
+          if (const auto bad = first_bad_by(load, measure.latency, *result.times.first_injection)) first = bad;
     }
     if (first && (!result.times.first_bad || *first < *result.times.first_bad)) result.times.first_bad = first;
   }

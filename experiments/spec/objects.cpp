@@ -13,7 +13,6 @@ constexpr std::string_view not_yet_kubernetes =
 
 constexpr std::array<std::string_view, 1> versions{"arashi.dev/v1"};
 constexpr std::array<std::string_view, 1> kinds{"Experiment"};
-constexpr std::array<std::string_view, 7> methods{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
 constexpr std::array<std::string_view, 3> budget_methods{"occurrences", "timeslices", "ratioTimeslices"};
 constexpr std::array<std::string_view, 3> empty_slices{"good", "bad", "skip"};
 constexpr std::array<std::string_view, 3> moments{"before", "during", "after"};
@@ -117,16 +116,6 @@ constexpr auto slice_keys = std::to_array<Key>({
      .choices = empty_slices},
 });
 
-constexpr auto load_keys = std::to_array<Key>({
-    {"url", Type::url, "where the requests go", "http://10.0.0.1/checkout", required},
-    {"rate", Type::rate, "how many are started, whatever the answers do (open loop)", "200/s", required},
-    {.name = "method", .type = Type::choice, .summary = "HTTP method", .example = "POST", .fallback = "GET", .choices = methods},
-    {"headers", Type::pairs, "sent along", "{Content-Type: application/json}"},
-    {"body", Type::text, "sent along", "'{\"amount\": 1}'"},
-    {"timeout", Type::duration, "a request that takes longer is cut off and bad", "5s", optional, "5s"},
-    {"connections", Type::integer, "most at once; absent: rate times timeout, at most 1000", "100"},
-});
-
 constexpr auto hold_keys = std::to_array<Key>({
     {"hold", Type::duration, "start nothing further and wait this long for data, then abort", "10s", required},
 });
@@ -224,7 +213,6 @@ constexpr Object count_object{"pick", "so many of those found", count_keys};
 constexpr Object slo_object{"slo", "what must hold, and what measures it: a load, or a source of counts", slo_keys};
 constexpr Object measure_object{"source", "one of several that measure an SLO", measure_keys};
 constexpr Object slice_object{"slice", "the time slices in which a budget is counted", slice_keys};
-constexpr Object load_object{"load", "HTTP requests at a fixed rate", load_keys};
 constexpr Object hold_object{"hold", "wait for data", hold_keys};
 constexpr Object guard_object{"guard", "when the experiment is stopped", guard_keys};
 constexpr Object expect_object{"expect", "what makes a check pass", expect_keys};
@@ -247,7 +235,10 @@ std::vector<const Object*> all_objects() {
           &mackerel_object,   &cloudwatch_metric_object,
           &cloudwatch_object, &newrelic_object,
           &command_object,    &access_log_object,
-          &load_object,       &guard_object,
+          &load_object,       &stage_object,
+          &ramp_object,       &record_object,
+          &request_object,    &data_object,
+          &tls_object,        &guard_object,
           &hold_object,       &check_object,
           &expect_object,     &steady_object,
           &step_object,       &recovery_object,

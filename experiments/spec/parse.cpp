@@ -103,21 +103,6 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
   return slo;
 }
 
-Load read_load(const std::string& name, const Fields& fields) {
-  Load load{.name = name, .where = fields.where()};
-  fields.text("url", load.url);
-  fields.text("method", load.method);
-  fields.text("body", load.body);
-  fields.pairs("headers", load.headers);
-  fields.rate("rate", load.rate);
-  fields.duration("timeout", load.timeout);
-  fields.integer("connections", load.connections);
-  constexpr double most = 1e6;
-  if (load.rate.per_second > most)
-    fields.report.complain(fields.path("rate"), "is " + to_text(load.rate) + ": at most 1000000/s is possible");
-  return load;
-}
-
 Guard read_guard(const Fields& fields) {
   Guard guard{.where = fields.where()};
   fields.percent("budget", guard.budget);
@@ -178,11 +163,16 @@ Limits read_limits(const Fields& fields) {
   return limits;
 }
 
-void read_spec_object(const Fields& fields, const Faults& faults, const ReadSlo& read, Experiment& out) {
+struct Read {
+  const ReadSlo& slo;
+  const ReadText& text;
+};
+
+void read_spec_object(const Fields& fields, const Faults& faults, const Read& read, Experiment& out) {
   fields.text("hypothesis", out.hypothesis);
   fields.named("targets", [&](const std::string& name, const Fields& target) { out.targets.push_back(read_target(name, target)); });
-  fields.named("slos", [&](const std::string& name, const Fields& slo) { out.slos.push_back(read_slo(name, slo, read)); });
-  fields.named("load", [&](const std::string& name, const Fields& load) { out.loads.push_back(read_load(name, load)); });
+  fields.named("slos", [&](const std::string& name, const Fields& slo) { out.slos.push_back(read_slo(name, slo, read.slo)); });
+  fields.named("load", [&](const std::string& name, const Fields& load) { out.loads.push_back(read_load(name, load, read.text)); });
   fields.object("guard", [&](const Fields& guard) { out.guard = read_guard(guard); });
   fields.named("checks", [&](const std::string& name, const Fields& check) { out.checks.push_back(read_check(name, check)); });
   fields.object("steadyState", [&](const Fields& steady) { steady.duration("for", out.steady_for); });
@@ -191,7 +181,7 @@ void read_spec_object(const Fields& fields, const Faults& faults, const ReadSlo&
   fields.object("limits", [&](const Fields& limits) { out.limits = read_limits(limits); });
 }
 
-void read_root(const Tree& tree, const Faults& faults, const ReadSlo& read, Report& report, Experiment& out) {
+void read_root(const Tree& tree, const Faults& faults, const Read& read, Report& report, Experiment& out) {
   const Fields root(report, tree, "", root_object);
   std::string checked;
   root.text("apiVersion", checked);
@@ -233,7 +223,7 @@ bool Problem::operator<(const Problem& other) const {
   return std::tie(where.line, where.column, path, message) < std::tie(other.where.line, other.where.column, other.path, other.message);
 }
 
-Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& from) {
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& from, const ReadText& text_of) {
   Parsed parsed;
   const auto refuse = [&](Where where, std::string message) {
     parsed.problems.push_back({where, "", std::move(message)});
@@ -248,7 +238,7 @@ Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faul
   if (tree.kind == Tree::Kind::null) return refuse({1, 1}, "is empty: an experiment is expected; see 'arashi schema' and the examples");
   Report report;
   Experiment& experiment = parsed.experiment;
-  read_root(tree, faults, from, report, experiment);
+  read_root(tree, faults, {from, text_of}, report, experiment);
   check_references(experiment, faults, report);
   std::ranges::stable_sort(experiment.timeline, {}, &Step::at);
   experiment.text = text;
@@ -265,6 +255,10 @@ Duration timeline_length(const Experiment& experiment) {
   Duration longest{0};
   for (const Step& step : experiment.timeline) longest = std::max(longest, step.at + step.length);
   return longest;
+}
+
+Duration run_length(const Experiment& experiment) {
+  return experiment.steady_for + timeline_length(experiment) + experiment.recovery_within;
 }
 
 std::vector<std::string> peer_targets(const Step& step) {

@@ -33,10 +33,14 @@ struct ImportedSlo {
 };
 using ReadSlo = std::function<Result<ImportedSlo>(const std::string& from)>;
 
+// A file that the spec names, relative to it.
+using ReadText = std::function<Result<std::string>(const std::string& file)>;
+
 // `faults` is what the agents offer: timeline[].fault and .with are checked against it. No I/O.
-// `read_slo` answers slos.NAME.from: FILE or FILE#SLO, relative to the spec.
+// `read_slo` answers slos.NAME.from: FILE or FILE#SLO, relative to the spec; `read_text` the files of a load.
 // Refuses: over 1 MiB, over 10,000 nodes after alias expansion (alias bombs), over 64 levels.
-Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& read_slo = {});
+Parsed parse(std::string_view text, const std::vector<protocol::FaultText>& faults, const ReadSlo& read_slo = {},
+             const ReadText& read_text = {});
 
 using arashi::to_text;  // the units' ones are not hidden by this:
 // "FILE:LINE:COLUMN: PATH: MESSAGE"
@@ -44,5 +48,8 @@ std::string to_text(const std::string& file, const Problem& problem);
 
 // Reads a spec file with the same limits; directory, missing or too large → error.
 Result<std::string> read_spec(const std::string& file);
+inline constexpr std::size_t largest_load_file = std::size_t{16} << 20U;  // bytes
+// The same of a file that a load names.
+Result<std::string> read_load_file(const std::string& file);
 
 }  // namespace arashi::spec

@@ -37,7 +37,8 @@ std::string parent_of(const std::string& path) {
   return cut == std::string::npos ? std::string{} : path.substr(0, cut);
 }
 
-// http://host… or https://host…; what follows the host is the server's business.
+}  // namespace
+
 bool is_url(const std::string& text) {
   const std::string_view rest = text.starts_with("http://")    ? std::string_view(text).substr(7)
                                 : text.starts_with("https://") ? std::string_view(text).substr(8)
@@ -45,8 +46,6 @@ bool is_url(const std::string& text) {
   const bool has_host = !rest.empty() && rest.front() != '/' && rest.front() != ':' && rest.front() != '?';
   return has_host && std::ranges::none_of(text, [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
 }
-
-}  // namespace
 
 std::string missing_unit(std::string_view type, const std::string& text) {
   const bool bare = is_number(text);

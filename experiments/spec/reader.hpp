@@ -72,6 +72,9 @@ class Fields {
   const Object& object_;
 };
 
+// http://host… or https://host…; what follows the host is the server's business.
+bool is_url(const std::string& text);
+
 // "a duration needs a unit; did you mean '200ms' or '200s'?" for a bare number, or the same number with a space before its unit;
 // else empty. `type`: "duration", "percent", "rate" (as in ParamText).
 std::string missing_unit(std::string_view type, const std::string& text);

@@ -51,11 +51,12 @@ void check_burn(const Slo& slo, const std::string& path, Report& report) {
 }
 
 // Less than one bad event allowed: the guard would stop at the first, whatever caused it.
-void check_allowance(const Slo& slo, const Load& load, const Guard& guard, const std::string& path, Report& report) {
-  const double events = load.rate.per_second * seconds(slo.window);
+void check_allowance(const Slo& slo, const Load& load, Duration run, const Guard& guard, const std::string& path, Report& report) {
+  const Rate rate = mean_rate(load, run);
+  const double events = rate.per_second * seconds(slo.window);
   const double allowed = events * (1 - slo.objective) * guard.budget.fraction;
-  if (slo.method != Method::occurrences || !(slo.objective > 0) || !(load.rate.per_second > 0) || allowed >= 1) return;
-  report.complain(path, "leaves no room for a single bad request: " + to_text(load.rate) + " over " + to_text(slo.window) + " are " +
+  if (slo.method != Method::occurrences || !(slo.objective > 0) || !(rate.per_second > 0) || allowed >= 1) return;
+  report.complain(path, "leaves no room for a single bad request: " + to_text(rate) + " over " + to_text(slo.window) + " are " +
                             number(events) + " requests, of which " + to_text(Percent{1 - slo.objective}) + " may be bad, and " +
                             to_text(guard.budget) + " of these (guard.budget) are " + number(allowed) +
                             "; raise the load's rate, the window or guard.budget");
@@ -72,6 +73,16 @@ void check_slices(const Slo& slo, const Guard& guard, const std::string& path, R
                             to_text(Percent{std::ceil(1 / slices * 1e3) / 1e3}));
 }
 
+// What a load without an end in sight is held to.
+void check_record(const Load& load, const Experiment& experiment, Report& report) {
+  const Arrivals& arrivals = load.arrivals;
+  const Duration run = run_length(experiment);
+  if (arrivals.record.empty() || arrivals.period > Duration{} || experiment.timeline.empty() || arrivals.record.back() >= run) return;
+  report.complain("spec.load." + load.name + ".arrivals", "end after " + to_text(arrivals.record.back()) +
+                                                              ", and the experiment may take " + to_text(run) +
+                                                              ": add repeat: true, or record more");
+}
+
 void check_load_measure(const Slo& slo, const Measure& measure, const Experiment& experiment, Report& report) {
   const std::string& path = measure.path;
   const Load* load = find_named(experiment.loads, measure.load);
@@ -81,7 +92,7 @@ void check_load_measure(const Slo& slo, const Measure& measure, const Experiment
                                            to_text(load->timeout) + "): a request is cut off before it can be too slow");
   if (measure.rate.per_second > 0)
     report.complain(path + ".rate", "is for a source of counts: load '" + load->name + "' has a rate of its own");
-  if (measure.authoritative) check_allowance(slo, *load, experiment.guard, path, report);
+  if (measure.authoritative) check_allowance(slo, *load, run_length(experiment), experiment.guard, path, report);
 }
 
 bool knows_control(const Measure& measure) {
@@ -145,6 +156,7 @@ void check_step(const Step& step, const std::string& path, const Experiment& exp
 }  // namespace
 
 void check_references(const Experiment& experiment, const std::vector<protocol::FaultText>& faults, Report& report) {
+  for (const Load& load : experiment.loads) check_record(load, experiment, report);
   for (const Slo& slo : experiment.slos) check_slo(slo, experiment, report);
   for (std::size_t i = 0; i < experiment.timeline.size(); ++i)
     check_step(experiment.timeline[i], "spec.timeline[" + std::to_string(i) + "]", experiment, faults, report);

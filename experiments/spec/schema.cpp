@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* name_pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 constexpr const char* duration_pattern = "^(0|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+)$";
+constexpr const char* rate_pattern = "^[0-9]+(\\.[0-9]+)?/[smh]$";
 constexpr const char* percent_pattern = "^[0-9]+(\\.[0-9]+)?%$";
 
 Json text() { return {{"type", "string"}}; }
@@ -50,6 +51,9 @@ Json special_schema(const Object& object, const Key& key) {
   if (key.name == "status") return {{"type", "integer"}, {"minimum", 100}, {"maximum", 599}};
   if (key.name == "days") return either(text(), {{"type", "array"}, {"items", text()}});
   if (key.name == "hours") return pattern("^([01][0-9]|2[0-4]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]$");
+  if (key.name == "arrivals") return either({{"enum", {"even", "poisson"}}}, reference(record_object));
+  if (key.name == "speed") return {{"type", "number"}, {"exclusiveMinimum", 0}};
+  if (key.name == "repeat" || key.name == "insecure") return {{"type", "boolean"}};
   if (key.name == "with") return {{"type", "object"}};
   return text();
 }
@@ -67,7 +71,7 @@ Json key_schema(const Object& object, const Key& key) {
     case Type::percent:
       return pattern(percent_pattern);
     case Type::rate:
-      return pattern("^[0-9]+(\\.[0-9]+)?/[smh]$");
+      return key.name == "rate" && &object == &load_object ? either(pattern(rate_pattern), reference(ramp_object)) : pattern(rate_pattern);
     case Type::integer:
       return {{"type", "integer"}, {"minimum", 1}};
     case Type::choice:
@@ -150,6 +154,7 @@ Json schema(const std::vector<protocol::FaultText>& faults) {
   defs["secret"]["oneOf"] = exactly_one({"env", "file", "command"});
   defs["mackerel"]["oneOf"] = exactly_one({"service", "host"});
   defs["metrics"]["oneOf"] = {{{"required", {"bad", "total"}}}, {{"required", {"good", "total"}}}, {{"required", {"histogram"}}}};
+  defs["load"]["allOf"] = {{{"oneOf", exactly_one({"url", "requests"})}}, {{"anyOf", exactly_one({"rate", "arrivals"})}}};
   defs["check"]["oneOf"] = exactly_one({"command", "http"});
   defs["pick"]["oneOf"] = exactly_one({"count", "percent"});
   Json made = defs["experiment"];

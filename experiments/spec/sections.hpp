@@ -7,6 +7,8 @@ namespace arashi::spec {
 
 Selector read_selector(const Fields& target);
 Pick read_pick(const Fields& target);
+// Files that it names are read with `read`.
+Load read_load(const std::string& name, const Fields& fields, const ReadText& read);
 // In what its budget is counted: method, slice and countLost.
 void read_budgeting(const Fields& slo, Slo& out);
 void read_no_data(const Fields& guard, Guard& out);

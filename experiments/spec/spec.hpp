@@ -1,6 +1,7 @@
 // An experiment as written by a person, checked and in typed units. Pure data: parse.hpp makes it, plan/ and run/ read it.
 #pragma once
 
+#include "experiments/spec/load.hpp"
 #include "experiments/spec/sources.hpp"
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/units.hpp"
@@ -14,10 +15,6 @@
 #include <vector>
 
 namespace arashi::spec {
-
-struct Where {
-  int line = 0, column = 0;
-};  // 1-based, in the spec file
 
 struct Pick {
   enum class Mode { all, one, count, percent };
@@ -62,15 +59,6 @@ struct Slo {
   double slice_target = 0;                   // timeslices: the share of good events that makes a slice good
   EmptySlice empty = EmptySlice::good;
   CountLost count_lost = CountLost::no;
-  Where where;
-};
-
-struct Load {
-  std::string name, url, method = "GET", body;
-  std::map<std::string, std::string> headers;
-  Rate rate;  // open loop
-  Duration timeout = std::chrono::seconds(5);
-  int connections = 0;  // most at once; 0: rate * timeout, at most 1000
   Where where;
 };
 
@@ -135,6 +123,8 @@ struct Experiment {
 
 // When the last step ends.
 Duration timeline_length(const Experiment& experiment);
+// From the start of the loads to the end of the recovery, when all takes as long as it may.
+Duration run_length(const Experiment& experiment);
 // The targets that a step names as peers, each once.
 std::vector<std::string> peer_targets(const Step& step);
 // Of an SLO's measures; two of a kind are told apart by a number.

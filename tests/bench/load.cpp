@@ -85,7 +85,7 @@ Shot shoot(const std::string& url, double rate, int connections, Duration time) 
   load.rate = {rate};
   load.connections = connections;
   const double before = processor_seconds(RUSAGE_SELF);
-  auto generator = load::Generator::start(load, 0s, boot_now());
+  auto generator = load::Generator::start(load, {0s}, boot_now());
   if (!generator) give_up(generator.error().message);
   std::this_thread::sleep_for(time);
   (*generator)->stop();

@@ -200,6 +200,14 @@ TEST_CASE("the worst case is a total outage from the first fault to the end of r
   CHECK(plan.worst_case[0].budget_share == doctest::Approx(0.0347222));
   CHECK(plan.worst_case[0].stop_at == doctest::Approx(0.02));
   CHECK(seconds(plan.worst_case[0].until_stop) == doctest::Approx(51.84));  // the SRE workbook's number for 14.4
+  auto rising = experiment();                                               // 10 s steady at 10/s, 90 s at 90/s: a mean of 82/s
+  rising.steady_for = 10s;
+  rising.loads = {{.name = "l", .rate = {10}}};
+  rising.slos[0].measures[0].load = "l";
+  rising.loads[0].arrivals.stages = {{{10}, 10s}, {{90}, 0s}};
+  const auto cost = planned(rising, 1).worst_case.at(0);
+  CHECK(cost.budget_share == doctest::Approx(0.0347222 * 90 / 82).epsilon(0.001));
+  CHECK(seconds(cost.until_stop) == doctest::Approx(51.84 * 82 / 90).epsilon(0.001));
   auto idle = experiment();
   idle.timeline.clear();
   CHECK(plan::make(idle, {}, monday_noon_utc, 1).worst_case.at(0).budget_share == 0);
@@ -221,6 +229,10 @@ TEST_CASE("what weakens the guard is a warning") {
       "SLO 's': its data may be 2m40s old, in which a total outage spends 0.62% of the budget, not more than guard.budget (2%); datadog is "
       "fit to decide whether to start, and for the record, but not to stop in time: measure it with a load, metrics or accessLog as "
       "well\n");
+  auto anyone = experiment();
+  anyone.loads = {{.name = "l", .rate = {10}, .tls = {.insecure = true}}};
+  CHECK(joined(planned(anyone, 1).warnings) ==
+        "load 'l' takes whoever answers (tls.insecure): what it measures may be someone else's answers\n");
   auto unused = experiment();
   unused.targets.push_back({.name = "spare", .selector = {"node", {}}});
   CHECK(joined(planned(unused, 1).warnings) == "target 'spare' is not used in the timeline\n");
