@@ -112,17 +112,25 @@ std::optional<Duration> first_bad_by(const load::Summary& load, Duration latency
   return by != load.thresholds.end() && by->first_bad && *by->first_bad >= since ? by->first_bad : std::nullopt;
 }
 
+// By whichever of the loads that measure it knew first.
+std::optional<Duration> first_bad_of(const spec::Slo& slo, const std::vector<load::Summary>& loads, Duration since) {
+  std::optional<Duration> first;
+  for (const auto& measure : slo.measures)
+    for (const auto& load : loads) {
+      const auto bad = measure.load == load.name ? first_bad_by(load, measure.latency, since) : std::nullopt;
+      if (bad && (!first || *bad < *first)) first = bad;
+    }
+  return first;
+}
+
 }  // namespace
 
 // The load generator knows the moment; a slice only its second.
 void Runner::Inside::settle_first_bad() {
   for (std::size_t i = 0; i < first_bad.size(); ++i) {
     auto first = first_bad[i];
-    for (const auto& load : result.loads) {
-      for (const auto& measure : experiment.slos[i].measures)
-        if (measure.load == load.name && result.times.first_injection)
-          if (const auto bad = first_bad_by(load, measure.latency, *result.times.first_injection)) first = bad;
-    }
+    if (result.times.first_injection)
+      if (const auto precise = first_bad_of(experiment.slos[i], result.loads, *result.times.first_injection)) first = precise;
     if (first && (!result.times.first_bad || *first < *result.times.first_bad)) result.times.first_bad = first;
   }
 }

@@ -67,7 +67,7 @@ void spread(std::vector<double>& times) {
   for (std::size_t first = 0; first < times.size();) {
     std::size_t end = first;
     while (end < times.size() && times[end] == times[first]) ++end;
-    const double count = static_cast<double>(end - first);
+    const auto count = static_cast<double>(end - first);
     for (std::size_t i = first; i < end; ++i) times[i] += static_cast<double>(i - first) / count;
     first = end;
   }
@@ -106,19 +106,24 @@ Result<std::vector<Duration>> parse_arrivals(std::string_view text) {
 
 namespace {
 
-// One record of CSV from `at` on, which is moved behind it; nothing when a quote is not closed or text stands behind one.
+// What stands in quotes from `at` on, which is moved behind them; false when they are not closed, or text stands behind them.
+bool take_quoted(std::string_view text, std::size_t& at, std::string& out) {
+  for (++at; at < text.size() && (text[at] != '"' || text.substr(at, 2) == "\"\""); ++at) {
+    out += text[at];
+    if (text[at] == '"') ++at;
+  }
+  if (at >= text.size()) return false;
+  ++at;
+  return at >= text.size() || std::string_view(",\r\n").find(text[at]) != std::string_view::npos;
+}
+
+// One record of CSV from `at` on, which is moved behind it; nothing when a quoted value is wrong.
 std::optional<std::vector<std::string>> csv_record(std::string_view text, std::size_t& at) {
   std::vector<std::string> fields(1);
   while (at < text.size()) {
     if (text[at] == '"' && fields.back().empty()) {
-      for (++at; at < text.size() && (text[at] != '"' || text.substr(at, 2) == "\"\""); ++at) {
-        fields.back() += text[at];
-        if (text[at] == '"') ++at;
-      }
-      if (at >= text.size()) return std::nullopt;
-      ++at;
-      if (at < text.size() && std::string_view(",\r\n").find(text[at]) == std::string_view::npos) return std::nullopt;
-      if (at >= text.size()) break;
+      if (!take_quoted(text, at, fields.back())) return std::nullopt;
+      continue;
     }
     const char c = text[at++];
     if (c == '\n') break;

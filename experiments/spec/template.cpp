@@ -73,6 +73,13 @@ std::string read_piece(std::string_view inside, const Columns& columns, Piece& p
   return "unknown placeholder; " + (meant.empty() ? std::string(known_words) : "did you mean '" + meant + "'?");
 }
 
+// Of the placeholder that opens there: where its '}}' is. What is quoted may hold braces.
+std::size_t close_of(std::string_view text, std::size_t open) {
+  if (!trimmed(text.substr(open + 2)).starts_with('"')) return text.find("}}", open + 2);
+  const auto quote = text.find('"', text.find('"', open) + 1);
+  return quote == std::string_view::npos ? quote : text.find("}}", quote + 1);
+}
+
 }  // namespace
 
 std::variant<Template, TemplateProblem> parse_template(std::string_view text, const Columns& columns) {
@@ -82,9 +89,7 @@ std::variant<Template, TemplateProblem> parse_template(std::string_view text, co
     const auto open = text.find("{{", at);
     if (open != at) pieces.push_back({.text = std::string(text.substr(at, open - at))});
     if (open == std::string_view::npos) break;
-    const bool quoted = trimmed(text.substr(open + 2)).starts_with('"');  // what is quoted may hold braces
-    const auto quote = quoted ? text.find('"', text.find('"', open) + 1) : open;
-    const auto close = quote == std::string_view::npos ? quote : text.find("}}", quote + (quoted ? 1 : 2));
+    const auto close = close_of(text, open);
     if (close == std::string_view::npos) return TemplateProblem{open, "'{{' is not closed by '}}'"};
     Piece piece;
     const std::string_view inside = text.substr(open + 2, close - open - 2);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <set>
 
 namespace arashi::testing {
@@ -241,6 +242,29 @@ TEST_CASE("several sources: one SLO by a load, the replicas' pages and Prometheu
   for (const auto& source : sources) CHECK(source["total"].get<double>() > 300);  // 50/s for 8 s and more
   CHECK(run.result["slos"][0]["total"].get<double>() < 1500);                     // no sum of them
   CHECK(run.output.find("by prometheus (not authoritative): ") != std::string::npos);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("load: a rising load of several kinds of requests, by the gateway's log, and two SLOs that share it") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("load.yaml")});
+  CHECK(run.wait() == 0);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  REQUIRE(run.result["slos"].size() == 2);
+  const Json& load = run.result["loads"][0];
+  REQUIRE(load["thresholds"].size() == 2);
+  CHECK(load["thresholds"][0]["latency"] == 1.5);
+  CHECK(load["thresholds"][0]["bad"].get<int>() >= load["thresholds"][1]["bad"].get<int>());
+  std::ifstream log("/run/arashi-demo/gateway/access.log");
+  double transfers = 0, others = 0;
+  for (std::string line; std::getline(log, line);) {
+    transfers += line.find("\"POST /transfer ") != std::string::npos ? 1 : 0;
+    others += line.find("\"GET /healthz ") != std::string::npos ? 1 : 0;
+  }
+  CHECK(transfers + others > 200);
+  CHECK(transfers / (transfers + others) == doctest::Approx(0.75).epsilon(0.1));
   check_left_as_found(before, run);
 }
 

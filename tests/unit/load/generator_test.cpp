@@ -270,7 +270,7 @@ TEST_CASE("several threads share one load, each request is sent once") {
     return Answered{};
   });
   auto load = load_to(server.url("/{{request}}"), 200);
-  load.arrivals.stages = {{{200}, 1h}, {{30'000}, 0s}};  // the rate it may come to asks for several threads
+  load.arrivals.stages = {{{200}, 1h}, {{100'000}, 0s}};  // the rate it may come to asks for several threads
   load.connections = 8;
   const auto generator = start(load, 0s);
   std::this_thread::sleep_for(2s);
