@@ -55,6 +55,15 @@ std::string quoted(const std::string& text) {
   return made + "'";
 }
 
+// Lines of `method` and `slice`, where the budget is not counted in events.
+std::string budgeting(const ForeignSlo& slo) {
+  if (slo.method == spec::Method::occurrences) return "";
+  if (slo.method == spec::Method::ratio_timeslices) return "\n    method: ratioTimeslices\n    slice: {window: " + to_text(slo.slice) + "}";
+  std::array<char, 32> target{};
+  std::snprintf(target.data(), target.size(), "%.10g%%", slo.slice_target * 100);
+  return std::string("\n    method: timeslices\n    slice: {target: ") + target.data() + ", window: " + to_text(slo.slice) + "}";
+}
+
 }  // namespace
 
 Imported import(std::string_view text, Strictness strictness) {
@@ -95,7 +104,8 @@ Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, c
   if (found == nullptr && name.empty())
     return fail(Blame::input, "'", file, "' has several SLOs: write ", file, "#NAME; known are ", names);
   if (found == nullptr) return fail(Blame::input, "'", file, "' has no SLO '", name, "'; known are ", names);
-  return spec::ImportedSlo{found->objective, found->window, found->bad, found->total, found->url};
+  return spec::ImportedSlo{found->objective, found->window, found->bad,   found->total,
+                           found->url,       found->method, found->slice, found->slice_target};
 }
 
 std::string to_spec(const std::vector<ForeignSlo>& slos, const std::string& url) {
@@ -106,7 +116,7 @@ std::string to_spec(const std::vector<ForeignSlo>& slos, const std::string& url)
     std::string name = each.name;
     std::ranges::transform(name, name.begin(),
                            [](unsigned char c) { return std::isalnum(c) != 0 ? static_cast<char>(std::tolower(c)) : '-'; });
-    text += "  " + name + ":\n    objective: " + objective.data() + "\n    window: " + to_text(each.window) +
+    text += "  " + name + ":\n    objective: " + objective.data() + "\n    window: " + to_text(each.window) + budgeting(each) +
             "\n    prometheus:\n      url: " + quoted(each.url.empty() ? url : each.url) + "\n      bad: " + quoted(each.bad) +
             "\n      total: " + quoted(each.total) + "\n";
   }

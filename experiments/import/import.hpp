@@ -14,6 +14,9 @@ struct ForeignSlo {
   Duration window = std::chrono::hours(24 * 30);
   std::string bad, total;  // counters that our Prometheus source reads
   std::string url;         // of the Prometheus server, where the file says it
+  spec::Method method = spec::Method::occurrences;
+  Duration slice{};         // of the methods with time slices
+  double slice_target = 0;  // timeslices
   spec::Where where;
 };
 

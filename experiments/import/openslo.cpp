@@ -2,12 +2,19 @@
 #include "experiments/import/document.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace arashi::import {
 namespace {
 
 constexpr std::int64_t day = 86400;
 using Documents = std::vector<Tree>;
+
+constexpr const char* duration_words = "must be a number and m (minutes), h, d, w, M (months), Q or Y, such as 30d";
+
+std::optional<Duration> length_of(const std::string& text) {
+  return units(text, "mhdwMQY", {60, 3600, day, 7 * day, 30 * day, 90 * day, 365 * day});
+}
 
 const Tree* find_named(const Documents& all, std::string_view kind, const std::string& name) {
   const auto found = std::ranges::find_if(
@@ -51,11 +58,8 @@ class Slo {
       return document_.complain(window, "spec.timeWindow[0]",
                                 "is a calendar window: the guard's windows roll; write duration and isRolling: true");
     const Tree* duration = child(window, "duration");
-    const auto length =
-        units(duration == nullptr ? "" : duration->text, "mhdwMQY", {60, 3600, day, 7 * day, 30 * day, 90 * day, 365 * day});
-    if (!length)
-      document_.complain(duration, "spec.timeWindow[0].duration",
-                         "must be a number and m (minutes), h, d, w, M (months), Q or Y, such as 30d");
+    const auto length = length_of(duration == nullptr ? "" : duration->text);
+    if (!length) document_.complain(duration, "spec.timeWindow[0].duration", duration_words);
     made_.window = length.value_or(made_.window);
   }
 
@@ -129,10 +133,32 @@ class Slo {
     const Tree* method = child(spec_, "budgetingMethod");
     if (method == nullptr) return lapse(spec_, "spec.budgetingMethod", "is missing: Occurrences is taken");
     if (method->text == "Occurrences") return;
-    const bool known = method->text == "Timeslices" || method->text == "RatioTimeslices";
-    document_.complain(method, "spec.budgetingMethod",
-                       known ? "'" + method->text + "' can't be told to the guard yet: only Occurrences is read"
-                             : "is '" + method->text + "': known are Occurrences, Timeslices, RatioTimeslices");
+    if (method->text == "Timeslices") made_.method = spec::Method::timeslices;
+    if (method->text == "RatioTimeslices") made_.method = spec::Method::ratio_timeslices;
+    if (made_.method == spec::Method::occurrences)
+      document_.complain(method, "spec.budgetingMethod", "is '" + method->text + "': known are Occurrences, Timeslices, RatioTimeslices");
+  }
+
+  // timeSliceTarget and timeSliceWindow, which both methods with slices need, the second only for Timeslices.
+  void read_slices(const Tree* objective) {
+    const std::string path = "spec.objectives[0].";
+    if (made_.method == spec::Method::occurrences) return;
+    const Tree* window = child(objective, "timeSliceWindow");
+    const auto length = length_of(window == nullptr ? "" : window->text);
+    if (!length)
+      document_.complain(window == nullptr ? objective : window, path + "timeSliceWindow",
+                         window == nullptr ? "is missing: how long is a time slice, such as 1m" : duration_words);
+    made_.slice = length.value_or(made_.slice);
+    if (made_.slice > made_.window) document_.complain(window, path + "timeSliceWindow", "is longer than the time window");
+    if (made_.method != spec::Method::timeslices) return;
+    const Tree* target = child(objective, "timeSliceTarget");
+    char* end = nullptr;
+    const std::string text = target == nullptr ? "" : target->text;
+    made_.slice_target = std::strtod(text.c_str(), &end);
+    if (target == nullptr)
+      document_.complain(objective, path + "timeSliceTarget", "is missing: which share of good events makes a slice good?");
+    else if (text.empty() || *end != '\0' || !(made_.slice_target > 0 && made_.slice_target <= 1))
+      document_.complain(target, path + "timeSliceTarget", "is '" + text + "': more than 0 and at most 1 is expected");
   }
 
   void read_objective() {
@@ -146,6 +172,7 @@ class Slo {
       return document_.complain(one, "spec.objectives[0]", "exactly one of target and targetPercent is needed");
     made_.objective = target != nullptr ? document_.percent(target, "spec.objectives[0].target", 1)
                                         : document_.percent(percent, "spec.objectives[0].targetPercent", 100);
+    read_slices(one);
     for (const char* key : {"op", "value"})
       if (const Tree* extra = child(one, key); extra != nullptr && inline_)
         lapse(extra, std::string("spec.objectives[0].") + key, "is for threshold indicators: a ratio is not compared");

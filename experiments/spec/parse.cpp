@@ -98,6 +98,11 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
   // What stands in the spec goes before what the file says.
   if (imported && !fields.has("objective")) slo.objective = imported->objective;
   if (imported && !fields.has("window")) slo.window = imported->window;
+  if (imported && !fields.has("method") && imported->method != Method::occurrences) {
+    slo.method = imported->method;
+    if (!fields.has("slice")) slo.slice = imported->slice;
+    if (!fields.has("slice")) slo.slice_target = imported->slice_target;
+  }
   if (!fields.has("objective") && !imported && !fields.has("from"))
     fields.complain("'objective' is missing: the share of events that must be good, such as objective: 99.9%");
   return slo;

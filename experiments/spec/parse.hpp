@@ -30,6 +30,9 @@ struct ImportedSlo {
   double objective = 0;
   Duration window{};
   std::string bad, total, url;  // of Prometheus; the URL may be empty
+  Method method = Method::occurrences;
+  Duration slice{};         // of the methods with time slices
+  double slice_target = 0;  // timeslices
 };
 using ReadSlo = std::function<Result<ImportedSlo>(const std::string& from)>;
 

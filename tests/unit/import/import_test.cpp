@@ -122,7 +122,18 @@ TEST_CASE("OpenSLO v1: what is refused, by name and place, strictly and lenientl
            {openslo(objective, "  timeWindow: [{duration: 0d, isRolling: true}]\n"), "duration: must be", "duration: must be"},
            {openslo(objective, "  timeWindow: [{duration: 1y, isRolling: true}]\n"), "duration: must be", "duration: must be"},
            {openslo(objective, "  timeWindow: [{duration: 1M, calendar: {timeZone: UTC}}]\n"), "a calendar window", "a calendar window"},
-           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99}]\n"), "'Timeslices' can't", "'Timeslices' can't"},
+           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99}]\n"), "timeSliceWindow: is missing",
+            "timeSliceTarget: is missing"},
+           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 0, timeSliceWindow: 1m}]\n"),
+            "more than 0 and at most 1", "more than 0 and at most 1"},
+           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 1.1, timeSliceWindow: 1m}]\n"),
+            "more than 0 and at most 1", "more than 0 and at most 1"},
+           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 1.0, timeSliceWindow: 1y}]\n"),
+            "timeSliceWindow: must be", "timeSliceWindow: must be"},
+           {openslo("  budgetingMethod: RatioTimeslices\n  objectives: [{target: 0.99}]\n"), "timeSliceWindow: is missing",
+            "timeSliceWindow: is missing"},
+           {openslo("  budgetingMethod: RatioTimeslices\n  objectives: [{target: 0.99, timeSliceWindow: 5m}]\n"), "", ""},
+           {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 0.95, timeSliceWindow: 1m}]\n"), "", ""},
            {openslo("  budgetingMethod: Ratio\n  objectives: [{target: 0.99}]\n"), "known are Occurrences", "known are Occurrences"},
            {openslo("  budgetingMethod: Occurrences\n  objectives: [{target: 1}]\n"), "leaves no budget", "leaves no budget"},
            {openslo("  budgetingMethod: Occurrences\n  objectives: [{target: 99.9}]\n"), "a number from 0 to 1", "a number from 0 to 1"},
@@ -147,6 +158,28 @@ TEST_CASE("OpenSLO v1: what is refused, by name and place, strictly and lenientl
       CHECK(imported.slos.empty() == !says.empty());
     }
   }
+}
+
+TEST_CASE("OpenSLO v1: time slices are the guard's own") {
+  const Imported slices = import::import(
+      openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 0.95, timeSliceWindow: 5m}]\n"));
+  REQUIRE_MESSAGE(slices.slos.size() == 1, told(slices));
+  CHECK(slices.slos[0].method == spec::Method::timeslices);
+  CHECK(slices.slos[0].slice == 5min);
+  CHECK(slices.slos[0].slice_target == doctest::Approx(0.95));
+  CHECK(to_spec(slices.slos, "http://p").find("method: timeslices\n    slice: {target: 95%, window: 5m}\n") != std::string::npos);
+  const auto parsed = spec::parse(
+      "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: a}\nspec:\n  timeline: []\n  guard: {budget: 10%}\n"
+      "  slos: {s: {from: f, server: 'http://p:9090'}}\n",
+      {}, [&](const std::string& from) {
+        return pick(openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 0.95, timeSliceWindow: 5m}]\n"),
+                    from, "");
+      });
+  for (const auto& problem : parsed.problems) FAIL_CHECK(spec::to_text("f", problem));
+  REQUIRE(parsed.experiment.slos.size() == 1);
+  CHECK(parsed.experiment.slos[0].method == spec::Method::timeslices);
+  CHECK(parsed.experiment.slos[0].slice == 5min);
+  CHECK(parsed.experiment.slos[0].slice_target == doctest::Approx(0.95));
 }
 
 TEST_CASE("Sloth: both forms, and what is refused") {
