@@ -179,6 +179,31 @@ Result<void> revert(const Host& host, const Impairment& impairment, const Json& 
   return stopped;
 }
 
+Result<bool> is_attached(netlink::Socket& socket, std::int32_t device, Hook hook, const Json& programs, bool by_tcx) {
+  std::vector<std::uint32_t> present;
+  if (by_tcx) present = TRY(tcx_programs(device, hook));
+  if (!by_tcx)
+    for (const auto& filter : TRY(filters(socket, device, hook))) present.push_back(filter.program);
+  return std::ranges::any_of(present,
+                             [&](std::uint32_t id) { return std::find(programs.begin(), programs.end(), Json(id)) != programs.end(); });
+}
+
+// A program lives as long as its worker, also when somebody has taken it off its device.
+Result<void> check_attached(const Host& host, const Impairment& impairment, const Json& notes, const Json& programs) {
+  const auto netns = TRY(open_netns(host, impairment.netns));
+  auto socket = TRY(netlink::Socket::open(netns));
+  const bool by_tcx = !notes.contains("clsactMissingOn");
+  return inside(netns, [&]() -> Result<void> {
+    for (const auto& device : impairment.devices)
+      for (const auto hook : {Hook::egress, Hook::ingress}) {
+        const bool wanted = hook == Hook::egress ? impairment.traffic.egress : impairment.traffic.ingress;
+        if (wanted && !TRY(is_attached(socket, device.index, hook, programs, by_tcx)))
+          return fail(Blame::missing, "someone else has taken the program off ", device.name, ": its traffic passes undelayed");
+      }
+    return {};
+  });
+}
+
 // The programs live as long as their worker, also when the device they were on has been deleted.
 Result<void> check_devices_live(const Host& host, const Impairment& impairment) {
   auto socket = TRY(socket_in(host, impairment.netns));
@@ -190,7 +215,7 @@ Result<void> check_devices_live(const Host& host, const Impairment& impairment) 
   return {};
 }
 
-Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& notes) {
   if (host.workers == nullptr) return fail(Blame::missing, "no worker of '", impairment.id, "' is known here");
   TRY(check_devices_live(host, impairment));
   const auto state = host.workers->state(impairment.id);
@@ -201,6 +226,8 @@ Result<Evidence> observe(const Host& host, const Impairment& impairment, const J
     evidence.detail = "the tap worker is gone (exit " + std::to_string(state.exit_code) + "): its traffic passes undelayed";
   } else if (!evidence.in_place) {
     evidence.detail += ": the tap worker (pid " + std::to_string(state.pid) + ") is stopped or starved, its traffic passes undelayed";
+  } else {
+    TRY(check_attached(host, impairment, notes, stats.value("programs", Json::array())));
   }
   return evidence;
 }

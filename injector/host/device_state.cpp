@@ -3,6 +3,7 @@
 #include "injector/core/json.hpp"
 #include "injector/host/qdisc.hpp"
 
+#include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -129,10 +130,24 @@ bool contains(const std::vector<Raw>& all, const Raw& one, bool (*same)(const Ra
 Result<void> restore_addresses(Socket& socket, std::int32_t device, const std::vector<Raw>& wanted) {
   const auto present = TRY(addresses(socket, device));
   for (const auto& address : wanted)
-    if (!contains(present, address, same_address))
+    if (header_of<ifaddrmsg>(address).ifa_family == AF_INET6 && !contains(present, address, same_address))
       TRY(ask(socket, address_message(address, NLM_F_CREATE | NLM_F_EXCL, (flags_of_address(address) & kept_address_flags) | IFA_F_NODAD),
               "put an address back"));
   return {};
+}
+
+// IPv4 addresses outlast a fall: one that is missing was taken away by someone else. They are named, and not put back.
+Result<std::string> taken_away(Socket& socket, std::int32_t device, const std::vector<Raw>& wanted) {
+  const auto present = TRY(addresses(socket, device));
+  std::string names;
+  for (const auto& address : wanted) {
+    if (header_of<ifaddrmsg>(address).ifa_family != AF_INET || contains(present, address, same_address)) continue;
+    const auto bytes = netlink::find(attributes_of<ifaddrmsg>(address), IFA_LOCAL).value_or(Payload{});
+    std::array<char, INET_ADDRSTRLEN> text{};
+    if (bytes.size() == sizeof(in_addr)) ::inet_ntop(AF_INET, bytes.data(), text.data(), text.size());
+    names += (names.empty() ? "" : ", ") + std::string(text.data());
+  }
+  return names;
 }
 
 // With the flags that they had.
@@ -287,12 +302,11 @@ Result<void> restore_neighbours(Socket& socket, std::int32_t device, const std::
 
 // --- the device
 
+// By its index, which the kernel gives to no other device of the namespace: it may have been renamed meanwhile.
 Result<std::optional<netlink::Reply>> link_of(Socket& socket, const Device& device) {
   ifinfomsg header{};
   header.ifi_index = device.index;
-  auto reply = TRY(socket.get(Message(RTM_GETLINK, 0).header(header)));
-  if (!reply || netlink::text(reply->find(sizeof header, IFLA_IFNAME)) != device.name) return std::optional<netlink::Reply>{};
-  return reply;
+  return socket.get(Message(RTM_GETLINK, 0).header(header));
 }
 
 Result<void> must_stand_alone(Socket& socket, const Device& device) {
@@ -366,12 +380,16 @@ Result<void> restore_device(Socket& socket, const Json& state) {
   const auto device = device_of(state);
   if (!TRY(is_up(socket, device))) return {};
   const auto wanted = raws(state.at("addresses"));
+  const auto taken = TRY(taken_away(socket, device.index, wanted));
   TRY(restore_addresses(socket, device.index, wanted));
   TRY(set_link(socket, device, LinkState::up));
   TRY(restore_addresses(socket, device.index, wanted));
   TRY(restore_neighbours(socket, device.index, raws(state.at("neighbours"))));
-  TRY(restore_routes(socket, device.index, raws(state.at("routes"))));
-  return finish_addresses(socket, device.index, wanted);
+  auto routed = restore_routes(socket, device.index, raws(state.at("routes")));
+  TRY(finish_addresses(socket, device.index, wanted));
+  if (taken.empty()) return routed;
+  return fail(Blame::refused, drift_mark, "someone else has taken ", taken, " from ", device.name, " meanwhile; it is left so",
+              routed ? "" : ", and with it what needs it: " + routed.error().message);
 }
 
 Result<Remains> remains_of(Socket& socket, const Json& state) {

@@ -17,14 +17,15 @@ namespace arashi {
 Result<Json> device_state(netlink::Socket& socket, const Device& device);
 Device device_of(const Json& state);
 
-// Whether it is up; nothing when it is gone, or another device has its index.
+// Whether it is up, also under another name by now; nothing when it is gone.
 Result<std::optional<bool>> is_up(netlink::Socket& socket, const Device& device);
 // Right if it is so already. Blame::missing when the device is gone.
 enum class LinkState { down, up };
 Result<void> set_link(netlink::Socket& socket, const Device& device, LinkState wanted);
 
-// Brings it up if it is down, and puts back what is missing; what stands there by now, ours or not, is left as it is.
-// Right when the device is gone, and when nothing is missing.
+// Brings it up if it is down, and puts back what a fall takes away; what stands there by now, ours or not, is left as it is. An IPv4
+// address outlasts a fall: one that is missing was taken away by someone else, is left so, and told with drift_mark. Right when the device
+// is gone, and when nothing is missing.
 Result<void> restore_device(netlink::Socket& socket, const Json& state);
 
 // How many of the addresses, routes and neighbours of `state` are there.

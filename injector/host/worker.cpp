@@ -34,6 +34,12 @@ struct Running {
   std::optional<int> exit_code;
 };
 
+bool is_stopped(const Host& host, std::int32_t pid) {
+  const auto stat = read_text(host.proc / std::to_string(pid) / "stat");
+  const auto after_name = stat ? stat->rfind(") ") : std::string::npos;
+  return after_name != std::string::npos && stat->substr(after_name + 2, 1) == "T";
+}
+
 struct Order {
   std::string id;
   Launch launch;
@@ -78,7 +84,7 @@ WorkerProcesses::~WorkerProcesses() {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, running] : running_) ids.push_back(id);
   }
-  for (const auto& id : ids) [[maybe_unused]] const auto stopped = stop(id);
+  for (const auto& id : ids) [[maybe_unused]] const auto stopped = WorkerProcesses::stop(id);
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -216,7 +222,12 @@ WorkerState WorkerProcesses::state(std::string_view id) {
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(std::string(id));
   if (found == running_.end()) return {};
-  const auto& running = found->second;
+  auto& running = found->second;
+  // One that somebody stopped does not do its work, and what it holds in the kernel is a black hole: its end opens that.
+  if (!running.exit_code && is_stopped(host_, running.child.pid())) {
+    running.child.signal(SIGKILL);
+    running.exit_code = running.child.wait(boot_now() + death_patience);
+  }
   return {.alive = !running.exit_code.has_value(), .exit_code = running.exit_code.value_or(0), .pid = running.child.pid()};
 }
 

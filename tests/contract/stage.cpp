@@ -108,4 +108,12 @@ Snapshot Stage::look(const Way& way, const std::string& id) const {
   return take(scope);
 }
 
+Ran Stage::play(const std::string& script, const std::string& id, std::int32_t worker) const {
+  const auto other = directory_.path() / "other";
+  std::filesystem::create_directories(other);
+  return pair_->left.run({"env", "PID=" + std::to_string(child_->pid()), "CGROUP=" + cgroup_->path().string(),
+                          "WORKER=" + std::to_string(worker), "ID=" + id, "PEER=" + pair_->right.name(), "FILES=" + files().string(),
+                          "OTHER=" + other.string(), "sh", "-ec", script});
+}
+
 }  // namespace arashi::testing

@@ -33,6 +33,8 @@ class Stage {
 
   // All that a fault could leave on this stage; of a fault that ends its victims not the victims.
   Snapshot look(const Way& way, const std::string& id) const;
+  // Runs a script in the target's network namespace; what it finds in its environment is told in drift.hpp.
+  [[nodiscard]] Ran play(const std::string& script, const std::string& id, std::int32_t worker) const;
   [[nodiscard]] std::filesystem::path directory() const { return directory_.path(); }
 
  private:

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 namespace arashi::testing {
 
@@ -17,11 +18,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Some other namespace of the machine went away while `ip` listed this one: nothing of this one.
+constexpr std::string_view noise = "Peer netns reference is invalid";
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);)
-    if (!line.empty()) lines.push_back(line);
+    if (!line.empty() && line.find(noise) == std::string::npos) lines.push_back(line);
   return lines;
 }
 

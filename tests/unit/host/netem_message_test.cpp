@@ -45,7 +45,7 @@ Octets attribute(const Octets& bytes, std::size_t start, unsigned type) {
 constexpr std::size_t behind_tcmsg = 16 + 20;  // nlmsghdr, tcmsg
 std::string text(const Octets& bytes) { return {bytes.begin(), bytes.end()}; }
 
-const Effects effects{.delay = std::chrono::milliseconds(100), .jitter = std::chrono::microseconds(10), .loss = 0.2};
+const Effects slow_and_lossy{.delay = std::chrono::milliseconds(100), .jitter = std::chrono::microseconds(10), .loss = 0.2};
 Effects everything() {
   using namespace std::chrono_literals;
   return {.delay = 50ms,
@@ -74,7 +74,7 @@ netlink::Reply dumped(const netlink::Message& message) {
 }  // namespace
 
 TEST_CASE("the netem message carries delay, jitter, loss and limit where the kernel looks for them") {
-  const auto bytes = octets(netem::add_netem(7, handle, effects, 42).bytes());
+  const auto bytes = octets(netem::add_netem(7, handle, slow_and_lossy, 42).bytes());
   CHECK(at<std::uint32_t>(bytes, 0) == bytes.size());
   CHECK(at<std::uint16_t>(bytes, 4) == 36);               // RTM_NEWQDISC
   CHECK((at<std::uint16_t>(bytes, 6) & 0x601) == 0x601);  // REQUEST, EXCL and CREATE: never replaces
@@ -149,7 +149,7 @@ TEST_CASE("a correlated chance gets the threshold that netem's own numbers stay 
 }
 
 TEST_CASE("netem is the root of its device, and no seed is sent where none is asked for") {
-  const auto bytes = octets(netem::add_netem(9, handle, effects, std::nullopt).bytes());
+  const auto bytes = octets(netem::add_netem(9, handle, slow_and_lossy, std::nullopt).bytes());
   CHECK(at<std::uint32_t>(bytes, 28) == 0xffffffff);
   CHECK(attribute(attribute(bytes, behind_tcmsg, 2), 24, 14).empty());
 }
@@ -186,7 +186,7 @@ TEST_CASE("a rate with a burst is a tbf with netem below it, and is read back") 
 
 TEST_CASE("what was asked of netem is read back from a dump exactly") {
   for (const Effects& asked :
-       {effects, Effects{}, Effects{.delay = Duration(1), .jitter = Duration(1), .loss = 1},
+       {slow_and_lossy, Effects{}, Effects{.delay = Duration(1), .jitter = Duration(1), .loss = 1},
         Effects{.delay = std::chrono::seconds(60), .jitter = Duration(std::numeric_limits<std::int32_t>::max()), .loss = 1e-9},
         everything(), Effects{.loss = 0.1, .loss_correlation = 0.3}, Effects{.four_state = FourState{0.1, 0.5, 0.3, 0.4, 0.02}},
         Effects{.rate = {.bits_per_second = 100'000'000'000}},
@@ -219,19 +219,19 @@ TEST_CASE("netem that does something else than asked is told apart") {
 }
 
 TEST_CASE("a cut or foreign dump is read without harm") {
-  const auto whole = netem::add_netem(7, handle, effects, 42);
+  const auto whole = netem::add_netem(7, handle, slow_and_lossy, 42);
   const auto bytes = whole.bytes().subspan(16);
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     const auto part = bytes.first(length);
     const auto found = netem::standing({36, std::vector(part.begin(), part.end())});
     REQUIRE(found.has_value());
-    CHECK_FALSE((found->kind == "netem" && length < 60 && found->settings == netem::settings_for(effects)));
+    CHECK_FALSE((found->kind == "netem" && length < 60 && found->settings == netem::settings_for(slow_and_lossy)));
   }
   CHECK_FALSE(netem::standing({20, {}}).has_value());
 }
 
 TEST_CASE("jitter beyond what netem can hold is refused with the limit") {
-  CHECK(netem::can_hold(effects).has_value());
+  CHECK(netem::can_hold(slow_and_lossy).has_value());
   const auto refused = netem::can_hold({.delay = std::chrono::seconds(5), .jitter = std::chrono::seconds(3), .loss = 0});
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().blame == Blame::unsupported);
