@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -64,9 +66,35 @@ Result<void> apart(const std::function<Result<void>()>& act) {
   return outcome;
 }
 
+// There and back on this thread, some ten times faster than by a thread of its own, whose start and end wake two processors.
+class Visit {
+ public:
+  static Result<Visit> to(const Fd& netns) {
+    Fd home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!home) return sys_fail("remember the network namespace to come back to");
+    if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
+    return Visit(std::move(home));
+  }
+  Visit(Visit&&) = default;
+  Visit& operator=(Visit&&) = delete;
+  // A thread in a wrong namespace would hit what it must not: rather none of us, and what is journalled is taken back by the next.
+  ~Visit() {
+    if (home_ && setns(home_.get(), CLONE_NEWNET) != 0) std::terminate();
+  }
+
+ private:
+  explicit Visit(Fd home) : home_(std::move(home)) {}
+  Fd home_;
+};
+
 }  // namespace
 
 Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act) {
+  const bool is_first_thread = gettid() == getpid();  // whose namespace is the process's own, to others and to own_netns()
+  if (!is_first_thread) {
+    const auto visit = TRY(Visit::to(netns));
+    return act();
+  }
   return apart([&]() -> Result<void> {
     if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
     return act();

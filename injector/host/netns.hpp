@@ -25,7 +25,8 @@ Result<Netns> own_netns(const Host& host);
 // Blame::missing when nothing leads to it any more (then everything that was in it is gone too).
 Result<Fd> open_netns(const Host& host, const Netns& netns);
 
-// Runs `act` on a short-lived thread inside the namespace and waits for it. Sockets opened there stay there.
+// Runs `act` inside the namespace and waits for it. Sockets opened there stay there. The thread comes back, or the process ends; the first
+// thread of a process never moves: another one does it in its place.
 Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act);
 
 // The same in a namespace made for the purpose, which is gone afterwards: for trying what the kernel can do.

@@ -10,7 +10,7 @@
 
 namespace arashi {
 
-// To enter a namespace takes a thread of its own (netns.hpp), and with it longer than a dozen questions to the kernel. A socket keeps its
+// To enter a namespace and to make a socket there takes longer than the question that is then asked. A socket keeps its
 // namespace alive, so a shelf lives no longer than the injection it is for. For one thread at a time.
 class SocketShelf {
  public:
