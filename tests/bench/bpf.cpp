@@ -10,12 +10,6 @@ using namespace arashi::bench;
 
 namespace {
 
-double gigabits(const Wire& wire) {
-  return std::atof(
-             output_of("ip netns exec " + wire.here + " iperf3 -c 10.77.0.2 -t 1 -J | jq .end.sum_received.bits_per_second").c_str()) /
-         1e9;
-}
-
 class Faulted {
  public:
   explicit Faulted(const Wire& wire) {
@@ -45,16 +39,14 @@ class Faulted {
 
 int main() {
   const Wire wire;
-  must("ip netns exec " + wire.there + " sh -c 'iperf3 -s -D -I /tmp/" + wire.there + ".pid'");
-  must("sleep 0.5");
+  const IperfServer server(wire);
   std::vector<double> without;
   std::vector<double> with;
   for (int i = 0; i < 15; ++i) {
-    without.push_back(gigabits(wire));
+    without.push_back(gigabits(wire, 1));
     const Faulted fault(wire);
-    with.push_back(gigabits(wire));
+    with.push_back(gigabits(wire, 1));
   }
-  output_of("kill $(tr -d '\\0' </tmp/" + wire.there + ".pid); rm -f /tmp/" + wire.there + ".pid");
   const double ratio = percentile(with, 0.5) / percentile(without, 0.5);
   std::printf("TCP through a bpf fault at 0 %% loss: %.2f of %.2f Gbit/s, ratio %.3f (hold 0.95)\n", percentile(with, 0.5),
               percentile(without, 0.5), ratio);

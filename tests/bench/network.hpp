@@ -51,6 +51,29 @@ struct Wire {
   }
 };
 
+// iperf3 waits at the far end for as long as this lives.
+class IperfServer {
+ public:
+  explicit IperfServer(const Wire& wire) : pid_file_("/tmp/" + wire.there + ".pid") {
+    must("ip netns exec " + wire.there + " iperf3 -s -D -I " + pid_file_);
+    must("sleep 0.5");
+  }
+  ~IperfServer() { output_of("kill $(tr -d '\\0' <" + pid_file_ + "); rm -f " + pid_file_); }
+  IperfServer(const IperfServer&) = delete;
+  IperfServer& operator=(const IperfServer&) = delete;
+
+ private:
+  std::string pid_file_;
+};
+
+// TCP, one stream, as the receiver counts it.
+inline double gigabits(const Wire& wire, int seconds) {
+  return std::atof(output_of("ip netns exec " + wire.here + " iperf3 -c 10.77.0.2 -C cubic -J -t " + std::to_string(seconds) +
+                             " | jq .end.sum_received.bits_per_second")
+                       .c_str()) /
+         1e9;
+}
+
 inline double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
