@@ -188,6 +188,7 @@ class InjectorProcess {
     pool.run([this, call = std::move(call), life = api_life_] {
       auto answer = operations_.answer(call);
       post({.life = life, .answer = std::move(answer)});
+      machine_.load_ahead();  // not before the answer, which it would hold up
     });
   }
 

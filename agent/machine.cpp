@@ -52,11 +52,7 @@ Result<std::vector<Victim>> Machine::resolve(const Selector& selector) {
   return victims;
 }
 
-Result<Injection> Machine::inject(const std::string& fault, const Request& request) {
-  auto done = injector_->inject(fault, request);
-  classifiers_->fill();
-  return done;
-}
+Result<Injection> Machine::inject(const std::string& fault, const Request& request) { return injector_->inject(fault, request); }
 
 Result<Subject> Machine::look_at(std::string_view fault, const Victim& victim, Duration duration) {
   TRY(still_there(host(), victim));

@@ -21,6 +21,7 @@ class Machine : public Faults {
   Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) override;
   Result<Prepared> prepare(const std::string& fault, const Request& request) override { return injector_->prepare(fault, request); }
   Result<Injection> inject(const std::string& fault, const Request& request) override;
+  void load_ahead() { classifiers_->fill(); }  // what the next injection takes; returns at once
   std::vector<Reverted> revert(std::string_view experiment, std::string_view id) override { return injector_->revert(experiment, id); }
   std::vector<Injection> status() override { return injector_->status(); }
   [[nodiscard]] std::size_t live() const override { return injector_->live(); }

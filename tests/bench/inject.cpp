@@ -23,6 +23,9 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+// Between any two steps of either side: the agent loads its next program, which is not what is measured, and nobody's caches are warm.
+constexpr auto pause = std::chrono::milliseconds(20);
+
 struct Times {
   std::vector<double> inject, revert;
 };
@@ -60,6 +63,7 @@ Times ours(const Wire& wire, int rounds, Ready ready) {
   for (int i = 0; i < rounds; ++i) {
     if (ready == Ready::yes) stock.fill();
     stock.wait();
+    std::this_thread::sleep_for(pause);
     auto start = std::chrono::steady_clock::now();
     const Request request{.id = "bench" + std::to_string(100 + i),
                           .experiment = "bench",
@@ -72,6 +76,7 @@ Times ours(const Wire& wire, int rounds, Ready ready) {
     const auto evidence = fault.apply(host, prepared->change);
     if (!evidence || !evidence->in_place) std::exit((std::fprintf(stderr, "not in place\n"), 1));
     times.inject.push_back(milliseconds_since(start));
+    std::this_thread::sleep_for(pause);
     start = std::chrono::steady_clock::now();
     host.sockets = nullptr;
     if (!fault.revert(host, prepared->change)) std::exit(1);
@@ -84,7 +89,6 @@ Times ours(const Wire& wire, int rounds, Ready ready) {
 Times by_agent(const Wire& wire, int rounds) {
   const auto directory = std::filesystem::temp_directory_path() / ("arashi-bench-" + std::to_string(getpid()));
   const auto& fault = *find_fault("network.impair");
-  constexpr auto load_ahead = std::chrono::milliseconds(20);  // the agent loads the next program, which is not what is measured
   Times times;
   {
     const auto embedded = must_have(fleet::Embedded::start(BIN_DIR "/arashi-agent", directory));
@@ -92,7 +96,7 @@ Times by_agent(const Wire& wire, int rounds) {
     const protocol::LeaseRequest lease{.experiment = "bench", .ttl = std::chrono::seconds(10)};
     for (int i = 0; i < rounds; ++i) {
       must_have(agent.lease(lease));
-      std::this_thread::sleep_for(load_ahead);
+      std::this_thread::sleep_for(pause);
       const protocol::InjectRequest request{.experiment = "bench",
                                             .id = "bench" + std::to_string(100 + i),
                                             .fault = "network.impair",
@@ -103,7 +107,7 @@ Times by_agent(const Wire& wire, int rounds) {
       if (!must_have(agent.inject(request, std::chrono::seconds(5))).evidence.in_place)
         std::exit((std::fprintf(stderr, "not in place\n"), 1));
       times.inject.push_back(milliseconds_since(start));
-      std::this_thread::sleep_for(load_ahead);
+      std::this_thread::sleep_for(pause);
       start = std::chrono::steady_clock::now();
       must_have(agent.revert({.experiment = "bench", .id = request.id}));
       times.revert.push_back(milliseconds_since(start));
@@ -125,9 +129,11 @@ Times commands(const Wire& wire, int rounds) {
   };
   Times times;
   for (int i = 0; i < rounds; ++i) {
+    std::this_thread::sleep_for(pause);
     auto start = std::chrono::steady_clock::now();
     for (const auto& command : sequence) must(command);
     times.inject.push_back(milliseconds_since(start));
+    std::this_thread::sleep_for(pause);
     start = std::chrono::steady_clock::now();
     must(enter + "qdisc del dev eth0 clsact");
     times.revert.push_back(milliseconds_since(start));
