@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;
-  bool json = false;
+  bool json = false, strict = false;
 };
 
 std::string count(std::size_t number, const std::string& thing) { return std::to_string(number) + " " + thing + (number == 1 ? "" : "s"); }
@@ -31,20 +31,49 @@ std::string summary(const spec::Experiment& experiment) {
 std::string summary(const import::Imported& imported) {
   std::string names;
   for (const auto& slo : imported.slos) names += (names.empty() ? "" : ", ") + slo.name;
-  return imported.format + ", " + count(imported.slos.size(), "SLO") + ": " + names;
+  return imported.format + ", " + count(imported.slos.size(), "SLO") + (names.empty() ? "" : ": ") + names;
 }
 
-import::Imported foreign(const std::string& name){const auto text = spec::read_spec(name);
-return text ? import::import(*text) : import::Imported{};
-}  // namespace
+// `auto`: clang-format takes a line that begins with import for a statement of JavaScript.
+auto foreign(const std::string& name, import::Strictness strictness) {
+  const auto text = spec::read_spec(name);
+  return text ? import::import(*text, strictness) : import::Imported{};
+}
 
-Json json_of(const SpecFile& file) {
-  Json problems = Json::array();
-  if (!file.unreadable.empty()) problems.push_back({{"message", file.unreadable}});
-  for (const auto& problem : file.problems)
-    problems.push_back(
-        {{"line", problem.where.line}, {"column", problem.where.column}, {"path", problem.path}, {"message", problem.message}});
-  return {{"file", file.name}, {"ok", file.good()}, {"problems", problems}};
+struct Checked {
+  SpecFile file;
+  std::string summary;
+  std::vector<spec::Problem> notes;
+};
+
+Json json_of(const std::vector<spec::Problem>& problems) {
+  Json list = Json::array();
+  for (const auto& problem : problems)
+    list.push_back({{"line", problem.where.line}, {"column", problem.where.column}, {"path", problem.path}, {"message", problem.message}});
+  return list;
+}
+
+Json json_of(const Checked& checked) {
+  Json problems = json_of(checked.file.problems);
+  if (!checked.file.unreadable.empty()) problems.insert(problems.begin(), {{"message", checked.file.unreadable}});
+  Json json = {{"file", checked.file.name}, {"ok", checked.file.good()}, {"problems", problems}};
+  if (!checked.notes.empty()) json["notes"] = json_of(checked.notes);
+  return json;
+}
+
+Checked look_at(const std::string& name, const std::vector<protocol::FaultText>& faults, import::Strictness strictness) {
+  auto imported = foreign(name, strictness);
+  if (!imported.format.empty())
+    return {SpecFile{.name = name, .problems = std::move(imported.problems)}, summary(imported), std::move(imported.notes)};
+  SpecFile file = load_spec(name, faults);
+  const std::string words = file.good() ? summary(file.experiment) : "";
+  return {std::move(file), words, {}};
+}
+
+void tell(const Checked& checked) {
+  if (checked.file.good()) print(checked.file.name + ": ok: " + checked.summary + "\n");
+  if (!checked.file.good()) std::fputs(problem_lines(checked.file).c_str(), stderr);
+  for (const auto& note : checked.notes) std::fputs(("note: " + spec::to_text(checked.file.name, note) + "\n").c_str(), stderr);
 }
 
 int check(const Options& options) {
@@ -53,27 +82,23 @@ int check(const Options& options) {
   Json report = Json::array();
   int exit_code = exit_ok;
   for (const auto& name : options.files) {
-    const auto imported = foreign(name);
-    const SpecFile file = imported.format.empty() ? load_spec(name, *faults) : SpecFile{.name = name, .problems = imported.problems};
-    if (!file.good()) exit_code = exit_usage;
-    if (options.json)
-      report.push_back(json_of(file));
-    else if (file.good())
-      print(name + ": ok: " + (imported.format.empty() ? summary(file.experiment) : summary(imported)) + "\n");
-    else
-      std::fputs(problem_lines(file).c_str(), stderr);
+    const auto checked = look_at(name, *faults, options.strict ? import::Strictness::strict : import::Strictness::lenient);
+    if (!checked.file.good()) exit_code = exit_usage;
+    if (options.json) report.push_back(json_of(checked));
+    if (!options.json) tell(checked);
   }
   if (options.json) print_json(report);
   return exit_code;
 }
 
-}  // namespace arashi::commands
+}  // namespace
 
 void add_check(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("check", "is a spec well written? prints every problem, with its place");
   auto options = std::make_shared<Options>();
   command->add_option("files", options->files, "spec files, YAML or JSON; or SLO files of OpenSLO v1, Sloth or Pyrra")->required();
   command->add_flag("--json", options->json, "problems as JSON");
+  command->add_flag("--strict", options->strict, "OpenSLO: by all its published rules");
   command->footer("Example:\n  arashi check examples/*.yaml\nExit code 0 when all are well written, 2 otherwise.");
   command->callback([options, &exit_code] { exit_code = check(*options); });
 }

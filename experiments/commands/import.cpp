@@ -35,7 +35,7 @@ void add_import(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "the SLO file, YAML")->required();
   command->add_option("--server", options->server, "the Prometheus server, where the file names none")->capture_default_str();
-  command->add_flag("--strict", options->strict, "OpenSLO: as its SDK checks it; else as its README describes it");
+  command->add_flag("--strict", options->strict, "OpenSLO: by all its published rules; else what breaks one is only noted");
   command->footer(
       "Example:\n  arashi import checkout.openslo.yaml --server http://127.0.0.1:9090\n"
       "What can't be evaluated is refused by name; the others are printed. Exit code 0 when all could be read, 2 otherwise.");

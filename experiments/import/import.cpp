@@ -33,19 +33,22 @@ std::string format_of(const Tree& tree) {
   return version.starts_with("pyrra.dev/") ? "Pyrra" : "";
 }
 
+// OpenSLO's documents refer to each other, so they wait until all are known.
+void read_document(const Tree& tree, std::vector<Tree>& openslo, Imported& into) {
+  const std::string format = format_of(tree), version = text_of(&tree, "apiVersion");
+  Document document(tree, into);
+  if (into.format.empty()) into.format = format;
+  if (format == "Sloth") return read_sloth(document, !version.empty());
+  if (format == "Pyrra") return read_pyrra(document);
+  if (format == "OpenSLO" && version == "openslo/v1") return openslo.push_back(tree);
+  if (format == "OpenSLO")
+    return document.complain(child(&tree, "apiVersion"), "apiVersion", "is '" + version + "': only openslo/v1 is read");
+  if (!into.format.empty()) document.complain(&tree, "", "is not of " + into.format);
+}
+
 void read_documents(const std::vector<Tree>& documents, Strictness strictness, Imported& into) {
   std::vector<Tree> openslo;
-  for (const Tree& each : documents) {
-    const std::string format = format_of(each), version = text_of(&each, "apiVersion");
-    Document document(each, into);
-    if (into.format.empty()) into.format = format;
-    if (format == "Sloth") read_sloth(document, !version.empty());
-    if (format == "Pyrra") read_pyrra(document);
-    if (format == "OpenSLO" && version == "openslo/v1") openslo.push_back(each);
-    if (format == "OpenSLO" && version != "openslo/v1")
-      document.complain(child(&each, "apiVersion"), "apiVersion", "is '" + version + "': only openslo/v1 is read");
-    if (format.empty() && !into.format.empty()) document.complain(&each, "", "is not of " + into.format);
-  }
+  for (const Tree& each : documents) read_document(each, openslo, into);
   read_openslo(openslo, strictness, into);
 }
 
@@ -86,8 +89,10 @@ Imported import(std::string_view text, Strictness strictness) {
     return into;
   }
   read_documents(documents, strictness, into);
-  if (into.slos.empty() && into.problems.empty()) into.problems.push_back({{1, 1}, "", "there is no SLO in it"});
-  std::ranges::sort(into.problems, [](const auto& a, const auto& b) { return a < b; });
+  // OpenSLO's other kinds may stand in files of their own.
+  if (into.slos.empty() && into.problems.empty())
+    (into.format == "OpenSLO" ? into.notes : into.problems).push_back({{1, 1}, "", "there is no SLO in it"});
+  for (auto* told : {&into.problems, &into.notes}) std::ranges::sort(*told, [](const auto& a, const auto& b) { return a < b; });
   return into;
 }
 
@@ -100,6 +105,7 @@ Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, c
     names += (names.empty() ? "" : ", ") + each.name;
     if (name.empty() ? imported.slos.size() == 1 : each.name == name) found = &each;
   }
+  if (imported.slos.empty() && imported.problems.empty()) return fail(Blame::input, "'", file, "' has no SLO");
   if (found == nullptr && !imported.problems.empty()) return fail(Blame::input, spec::to_text(file, imported.problems.front()));
   if (found == nullptr && name.empty())
     return fail(Blame::input, "'", file, "' has several SLOs: write ", file, "#NAME; known are ", names);

@@ -57,8 +57,9 @@ class Rewriter {
 
   Result<std::string> term() {
     std::string made = TRY(plain());
-    // No series at all counts as no event yet, with or without it.
-    if (take("or")) {
+    // No series at all counts as no event yet, with or without it. Of a sum, which has no labels, on() changes nothing.
+    if (take("or") || take("OR")) {
+      if (take("on") && !(take("(") && take(")"))) return refuse("'or on' with labels");
       if (!take("vector") || !take("(") || !take("0") || !take(")")) return refuse("'or' with something else than vector(0)");
     }
     return made;
