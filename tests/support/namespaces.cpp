@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <cstdlib>
 
 namespace arashi::testing {
@@ -30,6 +31,21 @@ std::string unique_name(const std::string& prefix) {
   return prefix + "-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
 }
 
+void end_processes_in(const std::filesystem::path& netns) {
+  struct stat wanted {};
+  struct stat own {};
+  if (::stat(netns.c_str(), &wanted) != 0 || ::stat("/proc/self/ns/net", &own) != 0) return;
+  if (wanted.st_ino == own.st_ino) return;  // the machine's own: never
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+    const auto pid = std::atoi(entry->path().filename().c_str());
+    struct stat found {};
+    if (pid > 1 && ::stat((entry->path() / "ns/net").c_str(), &found) == 0 && found.st_dev == wanted.st_dev &&
+        found.st_ino == wanted.st_ino)
+      ::kill(pid, SIGKILL);
+  }
+}
+
 Namespace::Namespace(const std::string& prefix) : name_(unique_name(prefix)) {
   must(testing::run({"ip", "netns", "add", name_}), "ip netns add " + name_);
   // No router solicitations and neighbour discovery of its own, so that packet counts are the test's.
@@ -39,7 +55,10 @@ Namespace::Namespace(const std::string& prefix) : name_(unique_name(prefix)) {
   ip(name_, {"link", "set", "lo", "up"});
 }
 
-Namespace::~Namespace() { testing::run({"ip", "netns", "delete", name_}); }
+Namespace::~Namespace() {
+  end_processes_in(path());
+  testing::run({"ip", "netns", "delete", name_});
+}
 
 std::uint64_t Namespace::inode() const {
   struct stat info {};

@@ -11,6 +11,9 @@ namespace arashi::testing {
 // A name no other test process uses: PREFIX-PID-N.
 std::string unique_name(const std::string& prefix);
 
+// SIGKILL to every process in a network namespace: servers that went to the background would live on in there, and keep it.
+void end_processes_in(const std::filesystem::path& netns);
+
 // /run/netns/NAME, with its loopback up.
 class Namespace {
  public:

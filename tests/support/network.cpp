@@ -1,5 +1,7 @@
 #include "tests/support/network.hpp"
 
+#include "tests/support/namespaces.hpp"
+
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -54,7 +56,10 @@ Wire::Wire() {
   must("ip netns exec " + here_ + " ping -q -c 1 -W 5 fd77::2");
 }
 
-Wire::~Wire() { shell("ip netns del " + here_ + "; ip netns del " + there_); }
+Wire::~Wire() {
+  for (const auto& netns : {path_here(), path_there()}) arashi::testing::end_processes_in(netns);
+  shell("ip netns del " + here_ + "; ip netns del " + there_);
+}
 
 Victim Wire::victim() const {
   Victim victim;

@@ -29,37 +29,33 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-void add(Snapshot& snapshot, const std::string& section, std::vector<std::string> lines) {
-  auto& into = snapshot[section];
-  into.insert(into.end(), std::make_move_iterator(lines.begin()), std::make_move_iterator(lines.end()));
-}
-
-// "2: eth0@if3: <…>" → eth0
-std::string device_of(const std::string& line) {
-  const auto begin = line.find(": ");
-  if (begin == std::string::npos) return {};
-  return line.substr(begin + 2, line.find_first_of(":@", begin + 2) - begin - 2);
-}
+// One shell for all of a namespace: a process started from there costs a fraction of one started from here, and there are twenty and more.
+// Each answer begins with a line "== SECTION".
+constexpr const char* look_into_netns = R"(
+say() { echo "== $1"; shift; "$@" 2>&1; }
+say links ip -o link show
+say addresses ip -o address show
+say routes ip route show table all
+say routes ip -6 route show table all
+say rules ip rule show
+say nft nft list ruleset
+say qdiscs tc qdisc show
+ip -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | while read -r device; do
+  for hook in root ingress egress; do say filters tc filter show dev "$device" "$hook"; done
+  say classes tc class show dev "$device"
+done
+say bpf bpftool net show
+)";
 
 void take_netns(const std::string& name, Snapshot& snapshot) {
-  const fs::path path = fs::path("/run/netns") / name;
-  const auto say = [&](const std::string& what, std::vector<std::string> argv) {
-    add(snapshot, name + " " + what, lines_of(run_in(path, std::move(argv)).output));
-  };
-  const auto links = run_in(path, {"ip", "-o", "link", "show"});
-  add(snapshot, name + " links", lines_of(links.output));
-  say("addresses", {"ip", "-o", "address", "show"});
-  say("routes", {"ip", "route", "show", "table", "all"});
-  say("routes", {"ip", "-6", "route", "show", "table", "all"});
-  say("rules", {"ip", "rule", "show"});
-  say("nft", {"nft", "list", "ruleset"});
-  say("qdiscs", {"tc", "qdisc", "show"});
-  for (const auto& line : lines_of(links.output)) {
-    const auto device = device_of(line);
-    for (const char* hook : {"root", "ingress", "egress"}) say("filters", {"tc", "filter", "show", "dev", device, hook});
-    say("classes", {"tc", "class", "show", "dev", device});
+  const auto looked = run_in(fs::path("/run/netns") / name, {"sh", "-c", look_into_netns});
+  std::string section = "?";
+  for (auto& line : lines_of(looked.output)) {
+    if (line.starts_with("== "))
+      section = line.substr(3);
+    else
+      snapshot[name + " " + section].push_back(std::move(line));
   }
-  say("bpf", {"bpftool", "net", "show"});
 }
 
 void take_files(const fs::path& directory, Snapshot& snapshot) {

@@ -82,6 +82,7 @@ Run::Run(std::vector<std::string> arguments)
                           argv.insert(argv.end(), arguments.begin(), arguments.end());
                           return argv;
                         }(),
+                    .env = {{"ARASHI_TEST_RUN", marker.substr(marker.find('=') + 1)}},
                     .directory = home_.path(),
                     .errors_into_output = true})),
       reader_([this] { taken_ = read_all(child_, std::chrono::seconds(110)); }) {}

@@ -47,7 +47,8 @@ class Run {
   explicit Run(std::vector<std::string> arguments);
   void signal(int number) const { child_.signal(number); }
   [[nodiscard]] std::int32_t pid() const { return child_.pid(); }
-  int wait(Duration limit = std::chrono::seconds(100));  // exit code; then `output` and `result` are there
+  int wait(Duration limit = std::chrono::seconds(100));                // exit code; then `output` and `result` are there
+  const std::string marker = "ARASHI_TEST_RUN=" + unique_name("run");  // in the environment of all that it starts
   std::string output;
   Json result;                       // result.json; null when there is none
   std::filesystem::path folder;      // of the run

@@ -32,7 +32,9 @@ struct Groups {
 
 TEST_CASE("a partition between two groups: no one of one reaches any of the other, and all else goes on") {
   const Groups groups;
-  auto run = spawn({.argv = {BIN_DIR "/arashi", "run", groups.spec()}, .directory = groups.directory.path(), .errors_into_output = true});
+  auto run = spawn({.argv = {BIN_DIR "/arashi", "run", "--run-dir", groups.directory.path() / "state", groups.spec()},
+                    .directory = groups.directory.path(),
+                    .errors_into_output = true});
   std::string said;
   for (int active = 0; active < 2;) {
     const auto line = read_line(run, std::chrono::seconds(20));
