@@ -11,7 +11,6 @@
 
 #include <array>
 #include <charconv>
-#include <csignal>
 #include <optional>
 
 namespace arashi {
@@ -83,17 +82,15 @@ std::int32_t pid_in(int fd) {
   return pid;
 }
 
-bool is_dead(std::int32_t pid) { return pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH); }
-
-// A child that its dead holder had just forked keeps the lock until it has run its program: a moment, so we wait for that, and not longer.
+// A holder that was killed keeps the lock until it is taken apart, and a child that it had just forked until that has run its program: a
+// moment, which cannot be told from a holder that lives, so we wait for that, and not longer.
 Result<Fd> take_lock(const fs::path& path) {
-  constexpr int rounds = 100;
+  constexpr int rounds = 500;
   auto lock = TRY(open_file(path, O_RDWR | O_CREAT));
   for (int round = 0; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; ++round) {
     if (errno != EWOULDBLOCK) return sys_fail("lock '", path.string(), "'");
-    const auto holder = pid_in(lock.get());
-    if (!is_dead(holder) || round == rounds)
-      return fail(Blame::refused, "journal '", path.parent_path().string(), "' is in use by process ", holder,
+    if (round == rounds)
+      return fail(Blame::refused, "journal '", path.parent_path().string(), "' is in use by process ", pid_in(lock.get()),
                   "; an agent may run there already");
     ::poll(nullptr, 0, 2);
   }

@@ -18,7 +18,7 @@ class Journal {
   enum class Durability { until_reboot, on_disk };  // no fsync on tmpfs; fdatasync before append returns
 
   // Opens or makes `directory/journal` (directory 0700), takes the lock (Blame::refused with the holder's pid when another process has
-  // it), cuts a torn tail, reads what is open. A file of another version is refused and left as it is.
+  // it for longer than a second), cuts a torn tail, reads what is open. A file of another version is refused and left as it is.
   static Result<Journal> open(const std::filesystem::path& directory, Durability durability);
 
   // Written (and on disk, if so opened) when this returns; on failure (a full disk) nothing of the record remains.

@@ -4,9 +4,13 @@
 #include "injector/fault.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/command.hpp"
+#include "injector/host/files.hpp"
 #include "injector/host/worker.hpp"
 
+#include <fcntl.h>
+
 #include <array>
+#include <filesystem>
 
 namespace arashi {
 
@@ -122,13 +126,16 @@ Result<void> must_succeed(const Outcome& outcome, const std::string& what, std::
   return {};
 }
 
+// An empty file in the agent's run directory, made before the command and removed after an undo that succeeded: that it is there says that
+// the command may have run. No cgroup could say so, as whoever tidies up removes an empty one.
+std::filesystem::path mark_of(const Host& host, const Json& change) { return host.run / undo_name(change.at("id").get<std::string>()); }
+
 Result<Evidence> apply(const Host& host, const Json& change) {
   const auto id = change.at("id").get<std::string>();
   const auto timeout = change.at("timeout").get<std::int64_t>();
   std::vector<std::filesystem::path> cgroups;
+  TRY(open_file(mark_of(host, change), O_WRONLY | O_CREAT | O_NOFOLLOW));
   if (own_cgroup(host, id)) {
-    // The undo's cgroup comes first and goes last: that it is there says that the command may have run.
-    TRY(make_own_cgroup(host, undo_name(id)));
     cgroups.push_back(TRY(make_own_cgroup(host, id)));
   }
   const auto ran = TRY(run(change, "command", timeout, cgroups));
@@ -143,11 +150,10 @@ Result<Evidence> apply(const Host& host, const Json& change) {
   return evidence;
 }
 
-// Whether the command may have run: its mark is missing only if apply never began, or if undo has succeeded since.
+// After a reboot the mark may be gone while what it stood for is not.
 bool may_have_run(const Host& host, const Json& change) {
-  const auto mark = own_cgroup(host, undo_name(change.at("id").get<std::string>()));
-  std::error_code ignored;
-  return !mark || std::filesystem::exists(*mark, ignored) || change.at("boot") != Json(boot_id().value_or(""));
+  std::error_code error;
+  return std::filesystem::exists(mark_of(host, change), error) || error || change.at("boot") != Json(boot_id().value_or(""));
 }
 
 Result<void> revert(const Host& host, const Json& change) {
@@ -166,6 +172,9 @@ Result<void> revert(const Host& host, const Json& change) {
     TRY(kill_cgroup(cgroup));
     TRY(remove_cgroup(cgroup));
   }
+  std::error_code error;
+  std::filesystem::remove(mark_of(host, change), error);
+  if (error) return fail(Blame::system, "remove '", mark_of(host, change).string(), "': ", error.message());
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "injector/host/cgroup.hpp"
 #include "injector/host/command.hpp"
 #include "injector/host/files.hpp"
+#include "injector/host/proc.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -38,6 +39,21 @@ bool is_stopped(const Host& host, std::int32_t pid) {
   const auto stat = read_text(host.proc / std::to_string(pid) / "stat");
   const auto after_name = stat ? stat->rfind(") ") : std::string::npos;
   return after_name != std::string::npos && stat->substr(after_name + 2, 1) == "T";
+}
+
+// By the freezer of its cgroup or of one above, of either version; its state in /proc does not tell.
+bool is_frozen(const Host& host, std::int32_t pid) {
+  const auto in = memberships(host, pid);
+  if (!in) return false;
+  for (const auto& hierarchy : hierarchies(host))
+    for (const auto& [controllers, path] : *in) {
+      if (hierarchy.name != (controllers.empty() ? "v2" : controllers)) continue;
+      const auto directory = hierarchy.root / std::filesystem::path(path).relative_path();
+      if (freezer_version(directory) == 0) continue;
+      const auto state = freezer_state(directory);
+      if (state && state->frozen) return true;
+    }
+  return false;
 }
 
 struct Order {
@@ -223,9 +239,11 @@ WorkerState WorkerProcesses::state(std::string_view id) {
   const auto found = running_.find(std::string(id));
   if (found == running_.end()) return {};
   auto& running = found->second;
-  // One that somebody stopped does not do its work, and what it holds in the kernel is a black hole: its end opens that.
-  if (!running.exit_code && is_stopped(host_, running.child.pid())) {
+  // One that somebody stopped or froze does not do its work, and what it holds in the kernel is a black hole: its end opens that.
+  if (!running.exit_code && (is_stopped(host_, running.child.pid()) || is_frozen(host_, running.child.pid()))) {
     running.child.signal(SIGKILL);
+    // Version 1 lets nobody die who is frozen.
+    if (const auto cgroup = own_cgroup(host_, id)) static_cast<void>(kill_cgroup(*cgroup));
     running.exit_code = running.child.wait(boot_now() + death_patience);
   }
   return {.alive = !running.exit_code.has_value(), .exit_code = running.exit_code.value_or(0), .pid = running.child.pid()};

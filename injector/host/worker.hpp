@@ -31,7 +31,7 @@ class Workers {
   virtual Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) = 0;
   // The newest stats line; null before the first.
   virtual Result<Json> stats(std::string_view id) = 0;
-  // One that was stopped (SIGSTOP) by somebody is ended here.
+  // One that somebody stopped (SIGSTOP) or froze (the freezer of a cgroup) is ended here.
   virtual WorkerState state(std::string_view id) = 0;
   // Kills its cgroup, waits until it is empty, removes it. Right also when nothing was started, or by another process.
   virtual Result<void> stop(std::string_view id) = 0;

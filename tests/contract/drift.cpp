@@ -57,9 +57,16 @@ Drifts of_filters() {
   };
 }
 
+// Its cgroup has the injection's name, in whichever hierarchy it is.
+const std::string freeze_worker =
+    "for cgroup in $(find /sys/fs/cgroup -maxdepth 3 -type d -name $ID); do "
+    "if [ -e $cgroup/cgroup.freeze ]; then echo 1 >$cgroup/cgroup.freeze; else echo FROZEN >$cgroup/freezer.state; fi; frozen=$cgroup; "
+    "done; [ -n \"$frozen\" ]";
+
 Drifts of_a_worker(bool passes_on) {
   return {{.what = "its worker is killed", .does = "kill -KILL $WORKER", .seen = Step::lost, .passes_on = passes_on},
-          {.what = "its worker is stopped", .does = "kill -STOP $WORKER", .seen = Step::lost, .passes_on = passes_on}};
+          {.what = "its worker is stopped", .does = "kill -STOP $WORKER", .seen = Step::lost, .passes_on = passes_on},
+          {.what = "its worker is frozen", .does = freeze_worker, .seen = Step::lost, .passes_on = passes_on}};
 }
 
 Drifts of_a_tap() {
@@ -144,6 +151,8 @@ Drifts of_pause(const std::string& mechanism) {
 
 Drifts of_command() {
   return {{.what = "what the command made is taken away", .does = "rm $FILES/it"},
+          {.what = "somebody removes its empty cgroups",  // as systemd may
+           .does = "cgroups=$(find /sys/fs/cgroup -maxdepth 3 -type d -name \"$ID*\"); [ -n \"$cgroups\" ]; rmdir $cgroups"},
           {.what = "somebody makes another file",
            .does = "echo mine >$FILES/mine",
            .stands = "grep -q mine $FILES/mine",
