@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 
 #include <iostream>
+#include <iterator>
 
 namespace arashi {
 namespace {
@@ -86,6 +87,15 @@ int print_faults(bool json) {
   return 0;
 }
 
+// For a runner that has a spec in hand: JSON from standard input, JSON to standard output.
+int print_problems() {
+  const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  const auto asked = protocol::parse<std::vector<protocol::Ask>>(text);
+  if (!asked) return complain(asked.error());
+  std::cout << protocol::print(problems_of(*asked)) << '\n';
+  return 0;
+}
+
 int print_doctor(bool json) {
   const auto found = capabilities(Host{});
   if (json) {
@@ -150,8 +160,9 @@ void add_recover(CLI::App& app, Command& command) {
   recover->callback([&command] { command.exit_code = run_recovery(command.options); });
 }
 
-// The agent's own processes: not for people, so not in --help.
+// The agent's own processes, and what a runner asks: not for people, so not in --help.
 void add_processes(CLI::App& app, Command& command) {
+  app.add_subcommand("check-params")->group("")->callback([&command] { command.exit_code = print_problems(); });
   auto* injector = app.add_subcommand("injector")->group("");
   add_serving_options(*injector, command.options);
   injector->add_option("--control-fd", command.options.control_fd)->required();

@@ -59,6 +59,23 @@ std::vector<protocol::FaultText> fault_texts() {
   return texts;
 }
 
+std::vector<std::string> problems_of(const std::vector<protocol::Ask>& asked) {
+  const auto problem = [](const protocol::Ask& one) -> Result<void> {
+    const auto* fault = find_fault(one.fault);
+    if (fault == nullptr || fault->check == nullptr) return {};
+    const auto params = TRY(parse_json(one.params));
+    const bool is_of_this_version = check_canonical(fault->params, params).empty();
+    return is_of_this_version ? fault->check(params) : Result<void>();
+  };
+  std::vector<std::string> problems;
+  problems.reserve(asked.size());
+  for (const auto& one : asked) {
+    const auto fine = problem(one);
+    problems.push_back(fine ? "" : fine.error().message);
+  }
+  return problems;
+}
+
 Operations::Operations(Faults& faults, Policy policy, std::string node)
     : faults_(faults), policy_(std::move(policy)), node_(std::move(node)), leases_(policy_.longest_lease) {}
 

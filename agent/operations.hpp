@@ -39,6 +39,8 @@ class Faults {
 
 // The fault table as it travels.
 std::vector<protocol::FaultText> fault_texts();
+// What is wrong with each, whatever the machine and the victim; "" where nothing is. What only another version knows is not judged.
+std::vector<std::string> problems_of(const std::vector<protocol::Ask>& asked);
 
 class Operations {
  public:

@@ -48,6 +48,9 @@ struct Fault {
   // Reads the live counters of an applied fault. Blame::missing: it is gone, though nobody took it back. Any other error: it cannot be
   // read (now), so what was last known stands.
   Result<Evidence> (*observe)(const Host&, const Json& change);
+  // What canonical parameters cannot mean on any machine, beyond what their table says; prepare refuses the same. Null: nothing. Peers are
+  // not looked at, as some may still be names of targets.
+  Result<void> (*check)(const Json& params) = nullptr;
 };
 
 // All faults, sorted by name; generated from the folder faults/ by CMake.

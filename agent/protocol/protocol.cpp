@@ -59,6 +59,8 @@ std::string print(const T& value) {
   template std::string print<T>(const T&);
 ARASHI_ON_THE_WIRE(FaultText)
 ARASHI_ON_THE_WIRE(std::vector<FaultText>)
+ARASHI_ON_THE_WIRE(std::vector<Ask>)
+ARASHI_ON_THE_WIRE(std::vector<std::string>)
 ARASHI_ON_THE_WIRE(Capability)
 ARASHI_ON_THE_WIRE(std::vector<Capability>)
 ARASHI_ON_THE_WIRE(About)

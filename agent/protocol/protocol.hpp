@@ -37,6 +37,12 @@ struct FaultText {
   std::vector<ParamText> params;
 };
 
+// Of one step of a timeline, before there is a victim.
+struct Ask {
+  std::string fault;
+  std::string params;  // canonical parameters, as JSON text
+};
+
 using Capability = arashi::Capability;
 
 struct About {  // GET /v1/about
@@ -115,6 +121,8 @@ int http_status(Blame blame);
 
 void to_json(Json& json, const FaultText& value);
 void from_json(const Json& json, FaultText& value);
+void to_json(Json& json, const Ask& value);
+void from_json(const Json& json, Ask& value);
 void to_json(Json& json, const About& value);
 void from_json(const Json& json, About& value);
 void to_json(Json& json, const ResolveRequest& value);

@@ -52,6 +52,13 @@ void from_json(const Json& json, FaultText& value) {
   field(json, "params", value.params);
 }
 
+void to_json(Json& json, const Ask& value) { json = {{"fault", value.fault}, {"params", value.params}}; }
+
+void from_json(const Json& json, Ask& value) {
+  field(json, "fault", value.fault);
+  field(json, "params", value.params);
+}
+
 void to_json(Json& json, const About& value) {
   json = {{"protocol", value.protocol},
           {"release", value.release},

@@ -2,7 +2,9 @@
 
 #include "experiments/fleet/fleet.hpp"
 #include "experiments/import/import.hpp"
+#include "injector/core/json.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace arashi::commands {
@@ -15,6 +17,26 @@ Result<spec::ImportedSlo> read_slo(const std::filesystem::path& folder, const st
   const std::string file = from.substr(0, cut);
   const auto text = TRY(spec::read_spec((folder / file).string()));
   return import::pick(text, file, cut == std::string::npos ? "" : from.substr(cut + 1));
+}
+
+// What parameters cannot mean together the faults themselves know, and with them the agent's program. Where there is none here, the agents
+// say it when they prepare.
+void check_together(SpecFile& file) {
+  const auto binary = fleet::find_agent_binary();
+  std::vector<const spec::Step*> steps;
+  std::vector<protocol::Ask> asked;
+  for (const auto& step : file.experiment.timeline) {
+    if (std::ranges::any_of(file.problems, [&](const auto& known) { return known.path.starts_with(step.path); })) continue;
+    steps.push_back(&step);
+    asked.push_back({.fault = step.fault, .params = to_text(*step.params)});
+  }
+  if (!binary || asked.empty()) return;
+  const auto problems = fleet::problems_of(*binary, asked);
+  if (!problems) return;
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (!(*problems)[i].empty())
+      file.problems.push_back({.where = steps[i]->params_where, .path = steps[i]->path + ".with", .message = (*problems)[i]});
+  std::sort(file.problems.begin(), file.problems.end());
 }
 
 }  // namespace
@@ -37,6 +59,7 @@ SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultTex
   loaded.experiment = std::move(parsed.experiment);
   loaded.problems = std::move(parsed.problems);
   loaded.experiment.directory = folder.string();
+  check_together(loaded);
   return loaded;
 }
 

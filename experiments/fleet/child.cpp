@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -127,14 +128,26 @@ bool collect(Started& child, std::array<Fd, 2>& streams, const std::array<std::s
   return false;
 }
 
+// A file in memory: nobody has to feed it while the program runs.
+Result<Fd> open_input(const std::string& text) {
+  Fd file(::memfd_create("stdin", MFD_CLOEXEC));
+  if (!file) return sys_fail("make a program's input");
+  for (std::size_t written = 0; written < text.size();) {
+    const auto more = ::write(file.get(), text.data() + written, text.size() - written);
+    if (more <= 0) return sys_fail("write a program's input");
+    written += static_cast<std::size_t>(more);
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return sys_fail("rewind a program's input");
+  return file;
+}
+
 }  // namespace
 
 Result<Ended> run_program(const Program& program) {
   Pipe output = TRY(make_pipe());
   Pipe errors = TRY(make_pipe());
-  const Fd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!nothing) return sys_fail("open '/dev/null'");
-  Started child = TRY(start(program.command, program.directory, {nothing.get(), output.write.get(), errors.write.get()}));
+  const Fd input = TRY(open_input(program.input));
+  Started child = TRY(start(program.command, program.directory, {input.get(), output.write.get(), errors.write.get()}));
   output.write.reset();
   errors.write.reset();
   Ended ended;
@@ -256,14 +269,31 @@ Result<std::filesystem::path> find_agent_binary() {
   return std::filesystem::path(found);
 }
 
-Result<std::vector<protocol::FaultText>> fault_catalogue(const std::filesystem::path& binary) {
-  const auto ended =
-      TRY(run_program({.command = {binary.string(), "faults", "--json"}, .directory = {}, .largest_output = std::size_t{4} << 20U}));
+namespace {
+
+template <class Reply>
+Result<Reply> ask_binary(const std::filesystem::path& binary, std::vector<std::string> arguments, std::string input = {}) {
+  const auto told = "'" + binary.string() + " " + arguments.front() + "'";
+  arguments.insert(arguments.begin(), binary.string());
+  const auto ended = TRY(
+      run_program({.command = std::move(arguments), .directory = {}, .input = std::move(input), .largest_output = std::size_t{4} << 20U}));
   if (ended.timed_out || ended.exit != 0)
-    return fail(Blame::system, "'", binary.string(), " faults --json' ", ended.timed_out ? "did not end" : "failed", ": ", ended.errors);
-  auto faults = protocol::parse<std::vector<protocol::FaultText>>(ended.output);
-  if (!faults) return fail(Blame::system, "'", binary.string(), " faults --json' is not understood: ", faults.error().message);
-  return faults;
+    return fail(Blame::system, told, ended.timed_out ? " did not end" : " failed", ": ", ended.errors);
+  auto reply = protocol::parse<Reply>(ended.output);
+  if (!reply) return fail(Blame::system, "what ", told, " says is not understood: ", reply.error().message);
+  return reply;
+}
+
+}  // namespace
+
+Result<std::vector<protocol::FaultText>> fault_catalogue(const std::filesystem::path& binary) {
+  return ask_binary<std::vector<protocol::FaultText>>(binary, {"faults", "--json"});
+}
+
+Result<std::vector<std::string>> problems_of(const std::filesystem::path& binary, const std::vector<protocol::Ask>& asked) {
+  auto problems = TRY(ask_binary<std::vector<std::string>>(binary, {"check-params"}, protocol::print(asked)));
+  if (problems.size() != asked.size()) return fail(Blame::system, "'", binary.string(), " check-params' answers something else");
+  return problems;
 }
 
 }  // namespace arashi::fleet

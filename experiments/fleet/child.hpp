@@ -13,6 +13,7 @@ namespace arashi::fleet {
 struct Program {
   std::vector<std::string> command;  // argv; the first is looked up in PATH unless it has a slash
   std::filesystem::path directory;   // where it runs; empty: here
+  std::string input = {};            // what it reads from stdin
   Duration timeout = std::chrono::seconds(10);
   std::size_t largest_output = std::size_t{64} << 10U;  // of stdout and stderr each; the rest is read and thrown away
 };

@@ -62,5 +62,7 @@ class Embedded {
 Result<std::filesystem::path> find_agent_binary();
 // The fault table without an agent: runs `arashi-agent faults --json`.
 Result<std::vector<protocol::FaultText>> fault_catalogue(const std::filesystem::path& binary);
+// What is wrong with each, whatever the machine and the victim; "" where nothing is. Runs `arashi-agent check-params`.
+Result<std::vector<std::string>> problems_of(const std::filesystem::path& binary, const std::vector<protocol::Ask>& asked);
 
 }  // namespace arashi::fleet

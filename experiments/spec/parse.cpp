@@ -146,7 +146,8 @@ Check read_check(const std::string& name, const Fields& fields) {
 }
 
 Step read_step(const Fields& fields, const Faults& faults) {
-  Step step{.where = fields.where()};
+  const Tree* with = fields.find("with");
+  Step step{.path = fields.path(), .where = fields.where(), .params_where = with != nullptr ? with->where : fields.where()};
   fields.duration("at", step.at);
   fields.duration("for", step.length);
   fields.text("fault", step.fault);

@@ -20,7 +20,7 @@ struct Problem {
 
 struct Parsed {
   Experiment experiment;
-  std::vector<Problem> problems;  // sorted by place; experiment is meaningless unless empty
+  std::vector<Problem> problems;  // sorted by place; unless empty, of experiment only steps without one mean something
 };
 
 inline constexpr std::size_t largest_spec = std::size_t{1} << 20U;  // bytes

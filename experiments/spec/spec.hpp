@@ -88,8 +88,9 @@ struct Step {
   Duration at{}, length{};              // `at` and `for`, from the first injection
   std::string fault, on;                // fault name, target name
   std::shared_ptr<const Json> params;   // canonical `with`
+  std::string path;                     // "spec.timeline[1]", as written: the timeline itself is sorted by time
   std::vector<std::string> peer_lists;  // parameters that hold peers (core/peer.hpp), of which some may be other targets
-  Where where;
+  Where where, params_where;
 };
 
 struct Hours {            // limits.window: when it may run at all

@@ -70,10 +70,15 @@ Result<void> check_command(const Json& canonical, std::string_view name) {
   return {};
 }
 
+Result<void> check(const Json& canonical) {
+  TRY(check_command(canonical, "command"));
+  TRY(check_command(canonical, "undo"));
+  if (canonical.contains("verify")) TRY(check_command(canonical, "verify"));
+  return {};
+}
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
-  TRY(check_command(request.params, "command"));
-  TRY(check_command(request.params, "undo"));
-  if (request.params.contains("verify")) TRY(check_command(request.params, "verify"));
+  TRY(check(request.params));
   const auto cgroup = own_cgroup(host, request.id);
   const auto& victim = request.victim;
   Prepared prepared;
@@ -190,6 +195,7 @@ const Fault command_run_fault{.name = "command.run",
                               .prepare = prepare,
                               .apply = apply,
                               .revert = revert,
-                              .observe = observe};
+                              .observe = observe,
+                              .check = check};
 
 }  // namespace arashi

@@ -37,10 +37,16 @@ constexpr std::array params{
           .most = most_entries},
 };
 
+Result<void> check(const Json& given) {
+  if (number_param(given, "free") && number_param(given, "share").value_or(1) < 1)
+    return fail(Blame::input, "give share or free, and not both");
+  return {};
+}
+
 Result<std::uint64_t> wanted_of(const Json& given, const TrackingTable& table) {
   const auto share = number_param(given, "share").value_or(1);
   const auto free = number_param(given, "free");
-  if (free && share < 1) return fail(Blame::input, "give share or free, and not both");
+  TRY(check(given));
   const auto room = free ? static_cast<std::uint64_t>(*free) : static_cast<std::uint64_t>((1 - share) * static_cast<double>(table.most));
   const auto wanted = table.most - std::min(room, table.most);
   if (wanted <= table.count)
@@ -145,6 +151,7 @@ const Fault conntrack_exhaust_fault{.name = "conntrack.exhaust",
                                     .prepare = prepare,
                                     .apply = apply,
                                     .revert = revert,
-                                    .observe = observe};
+                                    .observe = observe,
+                                    .check = check};
 
 }  // namespace arashi

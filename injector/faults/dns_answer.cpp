@@ -124,6 +124,12 @@ Result<void> must_have_loopback(const Host& host, const Netns& netns) {
   return fail(Blame::refused, "the loopback of the target's network namespace is down, and queries are answered there");
 }
 
+Result<void> check(const Json& given) {
+  TRY(rules_of(given));
+  TRY(traffic_but_peers(given));
+  return {};
+}
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
   auto rules = TRY(rules_of(request.params));
   const auto scope = TRY(scope_of(host, request.victim));
@@ -185,6 +191,7 @@ const Fault dns_answer_fault{.name = "dns.answer",
                              .prepare = prepare,
                              .apply = apply,
                              .revert = revert,
-                             .observe = observe};
+                             .observe = observe,
+                             .check = check};
 
 }  // namespace arashi

@@ -68,6 +68,11 @@ Result<Device> named(netlink::Socket& socket, const std::string& name) {
   return fail(Blame::missing, "there is no device '", name, "' in the target's network namespace; it has ", names);
 }
 
+Result<void> check(const Json& canonical) {
+  TRY(rhythm_of(canonical));
+  return {};
+}
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto rhythm = TRY(rhythm_of(request.params));
   const auto netns = TRY(netns_of(host, request.victim));
@@ -161,6 +166,7 @@ const Fault network_down_fault{.name = "network.down",
                                .prepare = prepare,
                                .apply = apply,
                                .revert = revert,
-                               .observe = observe};
+                               .observe = observe,
+                               .check = check};
 
 }  // namespace arashi

@@ -49,6 +49,12 @@ constexpr auto params = [] {
   return all;
 }();
 
+Result<void> check(const Json& canonical) {
+  TRY(effects_from_params(canonical));
+  TRY(traffic_but_peers(canonical));
+  return {};
+}
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto effects = TRY(effects_from_params(request.params));
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
@@ -70,6 +76,7 @@ const Fault network_impair_fault{.name = "network.impair",
                                  .prepare = prepare,
                                  .apply = apply_impairment,
                                  .revert = revert_impairment,
-                                 .observe = observe_impairment};
+                                 .observe = observe_impairment,
+                                 .check = check};
 
 }  // namespace arashi

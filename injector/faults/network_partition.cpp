@@ -45,8 +45,9 @@ constexpr std::array params{
           .choices = fates_of_established},
 };
 
-Result<void> check(const std::string& established, const Impairment& impairment) {
-  const auto& traffic = impairment.traffic;
+std::string established_of(const Json& canonical) { return text_param(canonical, "established").value_or("stall"); }
+
+Result<void> check_established(const std::string& established, const Traffic& traffic) {
   if (established == "stall") return {};
   const auto only = [&](Protocol protocol) { return traffic.protocol == protocol; };
   if (only(Protocol::udp) || only(Protocol::icmp))
@@ -55,15 +56,19 @@ Result<void> check(const std::string& established, const Impairment& impairment)
   if (only(Protocol::sctp)) return fail(Blame::input, "established: reset is for TCP, and not for protocol: sctp");
   if (!traffic.dscp.empty())
     return fail(Blame::input, "established: reset with dscp: a connection has no DSCP, only its packets do; take stall or keep");
-  TRY(probe_sock_destroy());
-  if (impairment.cgroup) TRY(probe_socket_cgroups());
   return {};
 }
 
+Result<void> check(const Json& canonical) { return check_established(established_of(canonical), TRY(traffic_but_peers(canonical))); }
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
-  const auto established = text_param(request.params, "established").value_or("stall");
-  TRY(check(established, impairment));
+  const auto established = established_of(request.params);
+  TRY(check_established(established, impairment.traffic));
+  if (established == "reset") {
+    TRY(probe_sock_destroy());
+    if (impairment.cgroup) TRY(probe_socket_cgroups());
+  }
   impairment.effects.loss = 1;
   impairment.traffic.spare_open = established != "stall";  // with reset, until they are
   const auto choice = TRY(choose_backend(host, impairment, "bpf"));
@@ -132,6 +137,7 @@ const Fault network_partition_fault{.name = "network.partition",
                                     .prepare = prepare,
                                     .apply = apply,
                                     .revert = revert_impairment,
-                                    .observe = observe_impairment};
+                                    .observe = observe_impairment,
+                                    .check = check};
 
 }  // namespace arashi

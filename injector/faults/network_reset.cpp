@@ -67,8 +67,13 @@ Result<void> check(const Json& given) {
   if (existing <= 0 && fresh <= 0) return fail(Blame::input, "nothing is asked for: give more than 0% of existing or of new connections");
   if (existing <= 0 && duration_param(given, "every"))
     return fail(Blame::input, "every is for existing connections, of which 0% are reset");
-  if (existing > 0) TRY(probe_sock_destroy());
-  if (fresh > 0) TRY(probe_nft());
+  TRY(traffic_but_peers(given));
+  return {};
+}
+
+Result<void> probe(const Json& given) {
+  if (number_param(given, "existing").value_or(1) > 0) TRY(probe_sock_destroy());
+  if (number_param(given, "new").value_or(0) > 0) TRY(probe_nft());
   return {};
 }
 
@@ -94,6 +99,7 @@ std::vector<std::string> claims_of(const TrafficPlace& place, const Json& change
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
+  TRY(probe(request.params));
   // What lasts would have to follow a name, and does not.
   const bool once = !duration_param(request.params, "every") && number_param(request.params, "new").value_or(0) <= 0;
   const auto place = TRY(place_traffic(host, request.id, request.victim, request.params, once ? Names::as_now : Names::refused));
@@ -183,6 +189,7 @@ const Fault network_reset_fault{.name = "network.reset",
                                 .prepare = prepare,
                                 .apply = apply,
                                 .revert = revert,
-                                .observe = observe};
+                                .observe = observe,
+                                .check = check};
 
 }  // namespace arashi

@@ -44,10 +44,16 @@ constexpr std::array params{
           .most = most_ports},
 };
 
+Result<void> check(const Json& given) {
+  if (number_param(given, "free") && number_param(given, "share").value_or(1) < 1)
+    return fail(Blame::input, "give share or free, and not both");
+  return {};
+}
+
 Result<std::size_t> left_of(const Json& given, std::size_t total) {
   const auto share = number_param(given, "share").value_or(1);
   const auto free = number_param(given, "free");
-  if (free && share < 1) return fail(Blame::input, "give share or free, and not both");
+  TRY(check(given));
   const auto left =
       free ? static_cast<std::size_t>(*free) : static_cast<std::size_t>(std::llround((1 - share) * static_cast<double>(total)));
   if (left < total) return left;
@@ -130,6 +136,7 @@ const Fault ports_exhaust_fault{.name = "ports.exhaust",
                                 .prepare = prepare,
                                 .apply = apply,
                                 .revert = revert,
-                                .observe = observe};
+                                .observe = observe,
+                                .check = check};
 
 }  // namespace arashi

@@ -76,12 +76,18 @@ std::string claim_of(const Victim& victim) {
   return "cgroup:" + std::to_string(victim.cgroup);
 }
 
+Result<void> check(const Json& given) {
+  if (number_param(given, "count") && !duration_param(given, "every"))
+    return fail(Blame::input, "count is for a repeated kill: give every too");
+  return {};
+}
+
 Result<Prepared> prepare(const Host& host, const Request& request) {
+  TRY(check(request.params));
   const auto victims = TRY(victims_of(host, request.victim));
   const auto signal = text_param(request.params, "signal").value_or("KILL");
   const auto every = duration_param(request.params, "every");
   const auto count = number_param(request.params, "count");
-  if (count && !every) return fail(Blame::input, "count is for a repeated kill: give every too");
   if (every && request.victim.selector.match.contains("pid"))
     return fail(Blame::input, "a repeated kill by pid finds no successor: choose the process by name, port, cgroup or user");
   Prepared prepared;
@@ -164,6 +170,7 @@ const Fault process_kill_fault{.name = "process.kill",
                                .prepare = prepare,
                                .apply = apply,
                                .revert = revert,
-                               .observe = observe};
+                               .observe = observe,
+                               .check = check};
 
 }  // namespace arashi

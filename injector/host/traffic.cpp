@@ -178,6 +178,13 @@ Result<Traffic> traffic_from_params(const Json& canonical) {
   return traffic;
 }
 
+Result<Traffic> traffic_but_peers(const Json& canonical) {
+  Json others = canonical;
+  others.erase("peers");
+  others.erase("except");
+  return traffic_from_params(others);
+}
+
 std::string to_text(const Traffic& traffic) {
   std::string text = traffic.egress && traffic.ingress ? "both directions" : traffic.egress ? "egress" : "ingress";
   if (traffic.protocol != Protocol::any) text += " " + std::string(name_of(traffic.protocol));

@@ -69,6 +69,8 @@ Traffic without_names(Traffic traffic);
 // Reads direction, peers, except, protocol, ports, localPorts, dscp from canonical parameters; refuses what contradicts itself. Names have
 // no addresses yet.
 Result<Traffic> traffic_from_params(const Json& canonical);
+// The same, whoever the peers and the exceptions are: in a spec they may still be names of targets.
+Result<Traffic> traffic_but_peers(const Json& canonical);
 // "egress tcp to 10.0.0.1, 10.0.0.2 port 6379", for people.
 std::string to_text(const Traffic& traffic);
 

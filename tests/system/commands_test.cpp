@@ -1,9 +1,12 @@
 // The commands that need no agent and no demo, as a newcomer types them.
 #include "tests/support/child.hpp"
+#include "tests/support/namespaces.hpp"
 
 #include <doctest/doctest.h>
 #include <test_paths.hpp>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 namespace arashi::testing {
@@ -56,6 +59,60 @@ TEST_CASE("each command says what it does, and a mistake what to do") {
     INFO(command << ": " << ran.output);
     CHECK(ran.exit_code == 0);
     CHECK(contains(ran.output, "Example"));
+  }
+}
+
+TEST_CASE(
+    "what parameters cannot mean together is told by check with its place, for every step, and by plan and run before an agent starts") {
+  struct Asked {
+    std::string fault, with, says;
+  };
+  const Asked table[] = {
+      {"network.impair", "{delay: 10ms, distribution: normal}", "distribution needs a jitter"},
+      {"network.impair", "{loss: 1%, reorder: 5%}", "reorder needs a delay"},
+      {"network.impair", "{}", "nothing is asked for"},
+      {"network.impair", "{loss: 1%, ports: [99999], peers: [{target: shop}]}", "'99999' is not a port"},
+      {"network.impair", "{loss: 1%, dscp: [af99]}", "dscp 'af99'"},
+      {"network.partition", "{established: keep, protocol: udp, peers: [10.0.0.7]}", "is for connections, which udp has none of"},
+      {"network.partition", "{localPorts: [9-3], peers: [10.0.0.7]}", "ends before it begins"},
+      {"network.reset", "{existing: 0%}", "nothing is asked for"},
+      {"network.down", "{downFor: 1s, device: eth0}", "give every too"},
+      {"dns.answer", "{delay: 0s}", "nothing is asked for"},
+      {"process.kill", "{count: 3}", "give every too"},
+      {"command.run", "{command: [\"\"], undo: [\"true\"]}", "'command' names no program"},
+      {"ports.exhaust", "{share: 50%, free: 3}", "share or free, and not both"},
+      {"conntrack.exhaust", "{share: 50%, free: 3}", "share or free, and not both"},
+  };
+  const Directory directory;
+  const auto file = (directory.path() / "spec.yaml").string();
+  std::string spec =
+      "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: not_a_name}\nspec:\n  targets:\n    shop: {process: {name: none}}\n  "
+      "timeline:\n";
+  constexpr int first_line = 8;
+  int at = 99;  // not in the order of time
+  for (const auto& one : table)
+    spec += "    - {at: " + std::to_string(at--) + "s, for: 1s, on: shop, fault: " + one.fault + ", with: " + one.with + "}\n";
+  std::ofstream(file) << spec;
+  const Ran checked = run({BIN_DIR "/arashi", "check", file});
+  INFO(checked.output);
+  CHECK(checked.exit_code == 2);
+  std::istringstream lines(checked.output);
+  std::string elsewhere;  // a mistake that hides no other
+  std::getline(lines, elsewhere);
+  CHECK(contains(elsewhere, "not_a_name"));
+  for (std::size_t i = 0; i < std::size(table); ++i) {
+    std::string line;
+    std::getline(lines, line);
+    const auto column = std::string("    - {at: 99s, for: 1s, on: shop, fault: , with: ").size() + table[i].fault.size() + 1;
+    CAPTURE(line);
+    CHECK(line.starts_with(file + ":" + std::to_string(first_line + i) + ":" + std::to_string(column) + ": spec.timeline[" +
+                           std::to_string(i) + "].with: "));
+    CHECK(contains(line, table[i].says));
+  }
+  for (const char* command : {"plan", "run"}) {
+    const Ran ran = run({BIN_DIR "/arashi", command, file});
+    CHECK(ran.exit_code == 2);
+    CHECK(ran.output == checked.output);
   }
 }
 

@@ -279,3 +279,17 @@ TEST_CASE("about tells the protocol's number and all faults; status, health and 
   CHECK(agent.operations.answer({.method = "GET", .path = "/healthz"}).status == 200);
   CHECK(agent.operations.answer({.method = "GET", .path = "/nothing"}).status == 404);
 }
+
+TEST_CASE("parameters are judged by their fault, whoever the victim; those of another version are not") {
+  const auto problems = problems_of({{.fault = "network.impair", .params = R"({"loss": 0.5})"},
+                                     {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1})"},
+                                     {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1, "later": 1})"},
+                                     {.fault = "network.later", .params = "{}"},
+                                     {.fault = "process.pause", .params = "{}"},
+                                     {.fault = "process.kill", .params = "not JSON"}});
+  REQUIRE(problems.size() == 6);
+  CHECK(problems[0].empty());
+  CHECK(problems[1].starts_with("reorder needs a delay"));
+  for (const auto i : {2U, 3U, 4U}) CHECK(problems[i].empty());
+  CHECK_FALSE(problems[5].empty());
+}
