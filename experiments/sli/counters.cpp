@@ -28,25 +28,42 @@ guard::Freshness state_of(const Reply& reply, const Error& error) {
 
 std::uint64_t whole(double count) { return static_cast<std::uint64_t>(std::llround(std::clamp(count, 0.0, 9e15))); }
 
+// "bad", "bad1", "bad2": the parts of the query, one for each term.
+std::string part(const std::string& name, std::size_t term) { return term == 0 ? name : name + std::to_string(term); }
+
+std::size_t terms_of(const Expression& expression) { return std::max<std::size_t>(expression.terms.size(), 1); }
+
 }  // namespace
 
 Counters::Counters(Expression bad, Expression total, Duration stale_after)
-    : bad_(std::move(bad)), total_(std::move(total)), stale_after_(stale_after) {}
+    : bad_{.name = "bad", .expression = std::move(bad), .known = {}},
+      total_{.name = "total", .expression = std::move(total), .known = {}},
+      stale_after_(stale_after) {}
 
-std::string Counters::query() const {
-  return labelled(bad_.text, "bad") + " or " + labelled(total_.text, "total") + times(bad_, "bad_at") + times(total_, "total_at");
+std::string Counters::asked(const Count& count) {
+  const auto& terms = count.expression.terms;
+  if (terms.empty()) return labelled(count.expression.text, count.name);
+  std::string query;
+  for (std::size_t i = 0; i < terms.size(); ++i) query += (i == 0 ? "" : " or ") + labelled(terms[i].selector, part(count.name, i));
+  return query;
 }
 
-Result<Counters::Values> Counters::values(const Reply& reply, const std::string& part, const Expression& expression) const {
-  Values result;
-  for (const Sample& sample : reply.samples) {
-    if (sample.part != part) continue;
-    if (!(std::isfinite(sample.value) && sample.value >= 0))
-      return fail(Blame::system, "'", expression.text, "' is ", sample.value, " for ", sample.series);
-    result[sample.series] = sample.value;
-  }
-  if (!expression.summed && result.size() > 1)
-    return fail(Blame::input, "'", expression.text, "' gives ", result.size(), " series where one is wanted; write sum(...)");
+std::string Counters::query() const {
+  return asked(bad_) + " or " + asked(total_) + times(bad_.expression, "bad_at") + times(total_.expression, "total_at");
+}
+
+Result<std::vector<Counters::Values>> Counters::values(const Reply& reply, const Count& count) {
+  const Expression& expression = count.expression;
+  std::vector<Values> result(terms_of(expression));
+  for (std::size_t i = 0; i < result.size(); ++i)
+    for (const Sample& sample : reply.samples) {
+      if (sample.part != part(count.name, i)) continue;
+      if (!(std::isfinite(sample.value) && sample.value >= 0))
+        return fail(Blame::system, "'", expression.text, "' is ", sample.value, " for ", sample.series);
+      result[i][sample.series] = sample.value;
+    }
+  if (expression.terms.empty() && result.front().size() > 1)
+    return fail(Blame::input, "'", expression.text, "' gives ", result.front().size(), " series where one is wanted; write sum(...)");
   return result;
 }
 
@@ -62,9 +79,9 @@ Result<Duration> Counters::newest(const Reply& reply, const std::string& part, d
 Result<Counters::Reading> Counters::read(const Reply& reply, Duration now, double zero) const {
   if (!reply.warnings.empty()) return fail(Blame::system, "the answer may be partial: ", reply.warnings.front());
   Reading reading;
-  reading.bad = TRY(values(reply, "bad", bad_));
-  reading.total = TRY(values(reply, "total", total_));
-  if (reading.total.empty()) return fail(Blame::missing, "no series for '", total_.text, "'");
+  reading.bad = TRY(values(reply, bad_));
+  reading.total = TRY(values(reply, total_));
+  if (std::ranges::all_of(reading.total, &Values::empty)) return fail(Blame::missing, "no series for '", total_.expression.text, "'");
   reading.newest = TRY(newest(reply, "total_at", zero));
   // No error series is no error yet; but one that stands still while the total goes on is a source that died.
   const auto newest_bad = newest(reply, "bad_at", zero);
@@ -73,26 +90,41 @@ Result<Counters::Reading> Counters::read(const Reply& reply, Duration now, doubl
   return reading;
 }
 
-// A series seen for the first time after the first poll began at 0. A counter that fell has begun anew at 0; of a sum nobody knows.
-Counters::Growth Counters::grow(Values& known, const Values& seen, const Expression& expression) {
+// A series seen for the first time after the first poll began at 0. A counter that fell has begun anew at 0.
+Counters::Growth Counters::grow(Values& known, const Values& seen) {
   Growth growth;
   for (const auto& [series, value] : seen) {
     const auto [before, born] = known.try_emplace(series, 0);
     const bool fell = value < before->second;
     growth.count += born || fell ? value : value - before->second;
-    growth.unknown = growth.unknown || (fell && !expression.summed && !expression.selector);
+    growth.fell = growth.fell || fell;
     before->second = value;
   }
   return growth;
 }
 
+// Of the value of an expression that is read as it stands nobody knows why it fell.
+Counters::Growth Counters::grow(Count& count, const std::vector<Values>& seen) {
+  Growth growth;
+  const Expression& expression = count.expression;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const Growth term = grow(count.known[i], seen[i]);
+    growth.count += i < expression.terms.size() && expression.terms[i].minus ? -term.count : term.count;
+    growth.fell = term.fell && expression.terms.empty() && !expression.selector;
+  }
+  growth.count += count.owed;
+  count.owed = std::min(growth.count, 0.0);
+  return growth;
+}
+
 guard::Slice Counters::slice(const Reading& reading) {
-  const Growth bad = grow(known_bad_, reading.bad, bad_);
-  const Growth total = grow(known_total_, reading.total, total_);
+  const Growth bad = grow(bad_, reading.bad);
+  const Growth total = grow(total_, reading.total);
   guard::Slice slice{.begin = last_, .end = reading.newest, .newest = reading.newest};
-  if (bad.unknown || total.unknown) {
+  if (bad.fell || total.fell) {
     slice.state = guard::Freshness::partial;
-    slice.problem = "a counter in '" + (bad.unknown ? bad_ : total_).text + "' began anew; write sum(counter) to have each series counted";
+    slice.problem = "a counter in '" + (bad.fell ? bad_ : total_).expression.text +
+                    "' began anew; write sum(counter), or sums and differences of such, to have each series counted";
     return slice;
   }
   slice.bad = whole(bad.count);
@@ -108,8 +140,8 @@ std::vector<guard::Slice> Counters::poll(const Result<Reply>& reply, Duration no
   }
   std::vector<guard::Slice> result;
   if (!begun_) {
-    known_bad_ = reading->bad;
-    known_total_ = reading->total;
+    bad_.known = reading->bad;
+    total_.known = reading->total;
     last_ = reading->newest;
     begun_ = true;
   } else if (reading->newest > last_) {

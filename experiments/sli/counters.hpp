@@ -21,26 +21,34 @@ class Counters {
   std::vector<guard::Slice> poll(const Result<Reply>& reply, Duration now, double zero);
 
  private:
-  using Values = std::map<std::string, double>;
+  using Values = std::map<std::string, double>;  // of each series
+  // One of the two counts: its expression, and what its terms' series were at the last poll.
+  struct Count {
+    std::string name;
+    Expression expression;
+    std::vector<Values> known;
+    double owed = 0;  // a difference of sums that fell: its parts are not counted at the very same moment
+  };
   struct Reading {
-    Values bad, total;
+    std::vector<Values> bad, total;  // of each term
     Duration newest{};
   };
   struct Growth {
     double count = 0;
-    bool unknown = false;
+    bool fell = false;
   };
-  [[nodiscard]] Result<Values> values(const Reply& reply, const std::string& part, const Expression& expression) const;
+  [[nodiscard]] static std::string asked(const Count& count);
+  [[nodiscard]] static Result<std::vector<Values>> values(const Reply& reply, const Count& count);
   [[nodiscard]] Result<Duration> newest(const Reply& reply, const std::string& part, double zero) const;
   [[nodiscard]] Result<Reading> read(const Reply& reply, Duration now, double zero) const;
-  [[nodiscard]] static Growth grow(Values& known, const Values& seen, const Expression& expression);
+  [[nodiscard]] static Growth grow(Values& known, const Values& seen);
+  [[nodiscard]] static Growth grow(Count& count, const std::vector<Values>& seen);
   guard::Slice slice(const Reading& reading);
 
-  Expression bad_, total_;
+  Count bad_, total_;
   Duration stale_after_;
   bool begun_ = false;
   Duration last_{};
-  Values known_bad_, known_total_;
 };
 
 }  // namespace arashi::sli

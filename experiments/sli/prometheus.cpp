@@ -46,10 +46,16 @@ std::string promql_seconds(Duration duration) {
 }
 
 std::string increase(const Expression& expression, Duration window) {
-  const bool plain = expression.summed || expression.selector;
-  const std::string range = plain ? expression.text + "[" + promql_seconds(window) + "]"
-                                  : "(" + expression.text + ")[" + promql_seconds(window) + ":" + promql_seconds(window / 1000) + "]";
-  return "sum(increase(" + range + "))";
+  const std::string range = "[" + promql_seconds(window);
+  if (expression.selector) return "sum(increase(" + expression.text + range + "]))";
+  std::string sums;
+  for (const Term& term : expression.terms) {
+    const std::string sum = "sum(increase(" + term.selector + range + "]))";
+    if (expression.terms.size() == 1) return sum;
+    sums += (sums.empty() ? "" : term.minus ? " - " : " + ") + ("(" + sum + " or vector(0))");
+  }
+  if (!sums.empty()) return sums;
+  return "sum(increase((" + expression.text + ")" + range + ":" + promql_seconds(window / 1000) + "]))";
 }
 
 class Past {

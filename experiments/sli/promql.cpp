@@ -100,6 +100,64 @@ class Scanner {
   std::vector<std::string> found_;
 };
 
+// linear: item {("+" | "-") item};  item: "(" linear ")" | "sum" "(" selector ")".  `sum(x) or vector(0)` is sum(x): a missing term is 0.
+class Linear {
+ public:
+  Linear(std::string_view text, const std::vector<std::string>& selectors) : text_(text), selectors_(selectors) {}
+
+  // Nothing where it is something else.
+  std::vector<Term> terms() {
+    const bool linear = sums(false) && (take("") || only_or_zero());
+    return linear && at_ == text_.size() && terms_.size() == selectors_.size() ? std::move(terms_) : std::vector<Term>{};
+  }
+
+ private:
+  void blanks() {
+    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
+  }
+  // The empty token is the end.
+  bool take(std::string_view token) {
+    blanks();
+    if (token.empty()) return at_ == text_.size();
+    if (!text_.substr(at_).starts_with(token)) return false;
+    at_ += token.size();
+    return true;
+  }
+
+  bool sums(bool minus) {
+    if (++depth_ > deepest || !item(minus)) return false;
+    while (true) {
+      const bool plus = take("+");
+      if (!plus && !take("-")) break;
+      if (!item(minus != !plus)) return false;
+    }
+    --depth_;
+    return true;
+  }
+
+  bool item(bool minus) {
+    if (take("(")) {
+      const std::size_t before = terms_.size();
+      return sums(minus) && (take(")") || (terms_.size() == before + 1 && zero() && take(")")));
+    }
+    if (!take("sum") || !take("(") || terms_.size() == selectors_.size()) return false;
+    const std::string& next = selectors_[terms_.size()];
+    if (!take(next) || !take(")")) return false;
+    terms_.push_back({next, minus});
+    return true;
+  }
+
+  bool only_or_zero() { return terms_.size() == 1 && zero(); }
+  bool zero() { return take("or") && take("vector") && take("(") && take("0") && take(")"); }
+
+  static constexpr int deepest = 50;
+  std::string_view text_;
+  const std::vector<std::string>& selectors_;
+  std::size_t at_ = 0;
+  std::vector<Term> terms_;
+  int depth_ = 0;
+};
+
 }  // namespace
 
 Result<Expression> analyse(std::string_view promql) {
@@ -110,15 +168,8 @@ Result<Expression> analyse(std::string_view promql) {
   if (!selectors) return because(selectors.error(), "PromQL '", text, "'");
   expression.selectors = std::move(selectors).value();
   if (expression.selectors.empty()) return fail(Blame::input, "PromQL '", text, "': it reads no series");
-  const std::string& only = expression.selectors.front();
-  expression.selector = expression.selectors.size() == 1 && text == only;
-  if (expression.selectors.size() == 1 && text.starts_with("sum") && text.ends_with(")")) {
-    const std::string_view inner = trimmed(text.substr(3));
-    if (inner.starts_with("(") && trimmed(inner.substr(1, inner.size() - 2)) == only) {
-      expression.summed = true;
-      expression.text = only;
-    }
-  }
+  expression.selector = expression.selectors.size() == 1 && text == expression.selectors.front();
+  expression.terms = Linear(text, expression.selectors).terms();
   return expression;
 }
 

@@ -1,5 +1,5 @@
 // Just enough of PromQL to see which selectors an expression reads: for their samples' times, and to read each series of a sum by
-// itself, because one counter that starts anew cannot be seen in the sum. Pure.
+// itself, because one counter that starts anew cannot be seen in the sum, and one without a series would make a difference empty. Pure.
 #pragma once
 
 #include "injector/core/result.hpp"
@@ -10,9 +10,15 @@
 
 namespace arashi::sli {
 
+// One sum(selector) of an expression that adds and subtracts nothing else.
+struct Term {
+  std::string selector;
+  bool minus = false;
+};
+
 struct Expression {
-  std::string text;                    // what to ask for
-  bool summed = false;                 // it was sum(text): many series are expected and are differenced one by one
+  std::string text;                    // what to ask for, where there are no terms
+  std::vector<Term> terms;             // its sums: many series are expected in each, and are differenced one by one
   bool selector = false;               // text is one plain selector
   std::vector<std::string> selectors;  // that it reads
 };

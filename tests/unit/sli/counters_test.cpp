@@ -90,7 +90,7 @@ TEST_CASE("a series that was away is differenced with what it last was") {
 }
 
 TEST_CASE("a fall of what cannot be read series by series is a partial slice") {
-  auto counters = sums("sum(errors) or vector(0)", "sum(requests) + sum(probes)");
+  auto counters = sums("sum(errors) or vector(0)", "sum(requests) + scalar(probes)");
   counters.poll(Poll().add("total", "{}", 1000).add("bad", "{}", 3).at(10).reply, 11s, zero);
   const auto slices = counters.poll(Poll().add("total", "{}", 900).add("bad", "{}", 3).at(25).reply, 26s, zero);
   REQUIRE(slices.size() == 1);
@@ -98,6 +98,49 @@ TEST_CASE("a fall of what cannot be read series by series is a partial slice") {
   CHECK(slices[0].total == 0);
   CHECK(slices[0].begin == 10s);
   CHECK(slices[0].end == 25s);
+}
+
+TEST_CASE("a difference of sums is read series by series too: a restart is no burst, and no good series means that all were bad") {
+  auto counters = sums("sum(requests) - (sum(good))");
+  const auto poll = [&](double at, double total, std::optional<double> good, double other) {
+    Poll seen;
+    seen.add("total", "a", total).add("bad", "a", total).add("total", "b", other).add("bad", "b", other);
+    if (good) seen.add("bad1", "a", *good);
+    seen.add("bad1", "b", other).at(at);
+    return counters.poll(seen.reply, std::chrono::seconds(static_cast<int>(at)) + 1s, zero);
+  };
+  CHECK(counters.query().find(R"(label_replace((good),"arashi_part","bad1","",""))") != std::string::npos);
+  CHECK(poll(10, 1000, 990, 500).empty());
+  auto slices = poll(20, 1100, 1080, 500);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].total == 100);
+  CHECK(slices[0].bad == 10);
+  slices = poll(30, 40, 30, 550);  // one of the two began anew
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::fresh);
+  CHECK(slices[0].total == 90);
+  CHECK(slices[0].bad == 10);
+  slices = poll(40, 5, std::nullopt, 560);  // and again, and since then nothing has gone well
+  CHECK(slices[0].total == 15);
+  CHECK(slices[0].bad == 5);
+}
+
+TEST_CASE("parts of a difference that are not counted at the very same moment are no errors") {
+  auto counters = sums("sum(requests) - sum(good)");
+  std::uint64_t bad = 0, total = 0;
+  for (int i = 0; i <= 20; ++i) {
+    const double ahead = i % 2 == 0 ? 0 : 1;  // good is counted first
+    const auto slices =
+        counters.poll(Poll().add("total", "a", 10.0 * i).add("bad", "a", 10.0 * i).add("bad1", "a", 10.0 * i + ahead).at(i).reply,
+                      std::chrono::seconds(i), zero);
+    for (const auto& slice : slices) {
+      CHECK(slice.state == Freshness::fresh);
+      bad += slice.bad;
+      total += slice.total;
+    }
+  }
+  CHECK(bad == 0);
+  CHECK(total == 200);
 }
 
 TEST_CASE("what is no data says so, and the next good poll covers the time between") {

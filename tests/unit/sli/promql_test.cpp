@@ -29,13 +29,31 @@ TEST_CASE("the selectors of an expression are found") {
   }
 }
 
-TEST_CASE("a plain sum is read series by series, anything else as it stands") {
-  CHECK(analyse("sum(a)")->summed);
-  CHECK(analyse(" sum ( a{b=\"c\"} ) ")->text == "a{b=\"c\"}");
-  CHECK_FALSE(analyse("sum by (x) (a)")->summed);
-  CHECK_FALSE(analyse("sum(a) + sum(a)")->summed);
-  CHECK_FALSE(analyse("sum(a + 1)")->summed);
-  CHECK_FALSE(analyse("sum(a offset 5m)")->summed);
+namespace {
+
+// "+a -b"; empty: it is read as it stands.
+std::string terms(const std::string& text) {
+  const auto expression = analyse(text);
+  REQUIRE_MESSAGE(expression, expression.error().message);
+  std::string result;
+  for (const auto& term : expression->terms) result += (result.empty() ? "" : " ") + std::string(term.minus ? "-" : "+") + term.selector;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("sums, and sums and differences of such, are read series by series, anything else as it stands") {
+  CHECK(terms("sum(a)") == "+a");
+  CHECK(terms(" sum ( a{b=\"c\"} ) ") == "+a{b=\"c\"}");
+  CHECK(terms("sum(a) or vector(0)") == "+a");
+  CHECK(terms("sum(a) + sum(a)") == "+a +a");
+  CHECK(terms("sum(a{c=\"-\"}) - (sum(b))") == "+a{c=\"-\"} -b");
+  CHECK(terms("sum(a) - (sum(b) - sum(c) + (sum(d)))") == "+a -b +c -d");
+  CHECK(terms("sum(a) - (sum(b) or vector(0))") == "+a -b");
+  for (const char* other : {"sum by (x) (a)", "sum(a) by (x)", "sum(a + 1)", "sum(a + b)", "sum(a offset 5m)", "2 * sum(a)", "sum(a) * 2",
+                            "sum(a) - 1", "sum(a) - b", "sum(a) / sum(b)", "sum(a) - sum(b) or vector(0)", "sum(a) or sum(b)",
+                            "sum(a) - sum by (x) (b)", "(sum(a)", "sum(a) - sum(b) + ", "summary(a)", "max(a)", "sum(sum(a))"})
+    CHECK_MESSAGE(terms(other).empty(), other);
   CHECK(analyse("a{b=\"c\"}")->selector);
   CHECK_FALSE(analyse("a + 1")->selector);
 }
