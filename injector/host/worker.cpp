@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <csignal>
@@ -41,19 +42,21 @@ bool is_stopped(const Host& host, std::int32_t pid) {
   return after_name != std::string::npos && stat->substr(after_name + 2, 1) == "T";
 }
 
+bool is_frozen_cgroup(const std::filesystem::path& directory) {
+  if (freezer_version(directory) == 0) return false;
+  const auto state = freezer_state(directory);
+  return state && state->frozen;
+}
+
 // By the freezer of its cgroup or of one above, of either version; its state in /proc does not tell.
 bool is_frozen(const Host& host, std::int32_t pid) {
   const auto in = memberships(host, pid);
   if (!in) return false;
-  for (const auto& hierarchy : hierarchies(host))
-    for (const auto& [controllers, path] : *in) {
-      if (hierarchy.name != (controllers.empty() ? "v2" : controllers)) continue;
-      const auto directory = hierarchy.root / std::filesystem::path(path).relative_path();
-      if (freezer_version(directory) == 0) continue;
-      const auto state = freezer_state(directory);
-      if (state && state->frozen) return true;
-    }
-  return false;
+  const auto all = hierarchies(host);
+  return std::ranges::any_of(*in, [&all](const Membership& one) {
+    const auto home = std::ranges::find(all, one.controllers.empty() ? "v2" : one.controllers, &Hierarchy::name);
+    return home != all.end() && is_frozen_cgroup(home->root / std::filesystem::path(one.path).relative_path());
+  });
 }
 
 struct Order {

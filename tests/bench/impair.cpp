@@ -110,7 +110,7 @@ std::string say_early(const Probed& probed) {
 
 std::string say_rate(const Probed& probed, std::size_t frame) {
   const auto& arrivals = probed.arrivals;
-  const double bits = static_cast<double>(frame * 8 * (arrivals.size() - 1));
+  const auto bits = static_cast<double>(frame * 8 * (arrivals.size() - 1));
   return text("%.3f Mbit/s", bits / (arrivals.back().received - arrivals.front().received) / 1e6);
 }
 
@@ -241,7 +241,8 @@ void flow(const char* title, const Probed& probed) {
 void course(const char* title, const Probed& probed, double step) {
   std::printf("\n%s\n", title);
   const double start = probed.arrivals.front().sent;
-  for (double at = 0; at < probed.arrivals.back().sent - start; at += step) {
+  for (int i = 0; i * step < probed.arrivals.back().sent - start; ++i) {
+    const double at = i * step;
     std::vector<double> delays;
     for (const auto& arrival : probed.arrivals)
       if (arrival.sent - start >= at && arrival.sent - start < at + step) delays.push_back(arrival.received - arrival.sent);

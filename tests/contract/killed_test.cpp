@@ -16,8 +16,10 @@ using namespace arashi;
 using namespace arashi::testing;
 
 // A thread sanitizer's child of a threaded process may go on and make threads of its own.
+// NOLINTBEGIN(bugprone-reserved-identifier): the name by which the sanitizer finds it
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace {
 

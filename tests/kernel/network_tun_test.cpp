@@ -26,7 +26,7 @@ using Packet = std::array<unsigned char, 2048>;
 
 // An echo request over IPv4 becomes its reply: the addresses change places, and the checksum makes up for the other type.
 bool turn_round(Packet& packet) {
-  const std::size_t icmp = (packet[0] & 15U) * 4;
+  const std::size_t icmp = std::size_t{packet[0] & 15U} * 4;
   if (packet[0] >> 4U != 4 || packet[9] != 1 || packet.at(icmp) != 8) return false;
   std::swap_ranges(packet.begin() + 12, packet.begin() + 16, packet.begin() + 16);
   packet.at(icmp) = 0;
@@ -80,7 +80,9 @@ TEST_CASE("delay and loss on a device without Ethernet frames, both ways") {
   ForkedWorkers workers{arashi::workers::hold_packets};
   Host host;
   host.workers = &workers;
-  for (const auto& [direction, factor] : {std::pair{"egress", 1}, std::pair{"ingress", 1}, std::pair{"both", 2}}) {
+  for (const auto& way : {std::pair{"egress", 1}, std::pair{"ingress", 1}, std::pair{"both", 2}}) {
+    const auto* const direction = way.first;
+    const int factor = way.second;
     const Injected fault(host, "network.impair", wire.victim(),
                          Json{{"delay", "30ms"}, {"direction", direction}, {"device", "vpn0"}, {"backend", "tap"}});
     const auto pings = ping(wire, "-i 0.02 -c 20 -W 2 10.66.0.9");

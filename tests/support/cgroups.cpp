@@ -2,6 +2,7 @@
 
 #include "injector/host/files.hpp"
 #include "tests/support/namespaces.hpp"
+#include "tests/support/remains.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,6 +15,7 @@ Cgroup::Cgroup(const std::string& hierarchy, const std::string& prefix) {
     if (each.name == hierarchy) root_ = each.root;
   if (root_.empty()) FAIL("no cgroup hierarchy '" << hierarchy << "' is mounted");
   path_ = root_ / unique_name(prefix);
+  note(Made::cgroup, path_);
   const auto made = make_directory(path_);
   if (!made) FAIL(made.error().message);
 }

@@ -26,12 +26,13 @@ ssize_t read_some(int fd, char* into, std::size_t size, Duration deadline) {
 Ran run(std::vector<std::string> argv, Duration limit) { return run_in({}, std::move(argv), limit); }
 
 Ran run_in(const std::filesystem::path& netns, std::vector<std::string> argv, Duration limit) {
-  auto outcome = run_command({.argv = std::move(argv), .netns = netns}, limit, output_limit);
+  auto outcome = run_command({.argv = std::move(argv), .netns = netns, .dies_with_starter = true}, limit, output_limit);
   if (!outcome) return {-1, outcome.error().message};
   return {outcome->exit_code, std::move(outcome->output)};
 }
 
 Child spawn(Launch launch) {
+  launch.dies_with_starter = true;
   auto child = Child::start(launch);
   if (!child) FAIL("start " << launch.argv.front() << ": " << child.error().message);
   return std::move(child).value();

@@ -20,7 +20,7 @@ Ran run(std::vector<std::string> argv, Duration limit = std::chrono::seconds(10)
 // The same in a network namespace, given by its file (/run/netns/NAME or /proc/PID/ns/net).
 Ran run_in(const std::filesystem::path& netns, std::vector<std::string> argv, Duration limit = std::chrono::seconds(10));
 
-// A child that runs until the guard ends it; fails the test when it can't be started.
+// A child that runs until the guard ends it, or the thread that calls this ends; fails the test when it can't be started.
 Child spawn(Launch launch);
 // A process that does nothing, for at most 10 minutes.
 Child sleeper(const std::filesystem::path& netns = {}, std::vector<std::filesystem::path> cgroups = {});

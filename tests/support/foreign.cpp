@@ -44,7 +44,7 @@ std::vector<bpf_insn> instructions(int counter, ForeignProgram::Verdict verdict,
       instruction(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, counter),
       instruction(0, 0, 0, 0, 0),
       instruction(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
-      instruction(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+      instruction(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),  // NOLINT(misc-redundant-expression): both are 0, and say two things
       instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
       instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3 + last, 0),
       instruction(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 1),

@@ -12,7 +12,7 @@
 namespace arashi::test {
 
 ForkedWorkers::~ForkedWorkers() {
-  while (!children_.empty()) (void)stop(std::string(children_.begin()->first));
+  while (!children_.empty()) (void)ForkedWorkers::stop(std::string(children_.begin()->first));
 }
 
 bool ForkedWorkers::next_line(Child& child, int timeout_ms) {
@@ -81,7 +81,7 @@ WorkerState ForkedWorkers::state(std::string_view id) {
 Result<void> ForkedWorkers::stop(std::string_view id) {
   const auto found = children_.find(id);
   if (found == children_.end()) return {};
-  if (state(id).alive) {
+  if (ForkedWorkers::state(id).alive) {
     ::kill(found->second.pid, SIGKILL);
     waitpid(found->second.pid, nullptr, 0);
   }

@@ -1,6 +1,7 @@
 #include "tests/support/machine.hpp"
 
 #include "injector/core/id.hpp"
+#include "tests/support/remains.hpp"
 
 #include <doctest/doctest.h>
 
@@ -40,7 +41,9 @@ Request request(const std::string& fault, const Victim& victim, const Json& give
   if (found == nullptr) FAIL("no fault " << fault);
   auto check = check_params(found->params, given);
   if (!check.problems.empty()) FAIL(fault << ": " << check.problems.front().message);
-  return {.id = new_id(), .experiment = "test", .victim = victim, .params = std::move(check.canonical), .duration = duration};
+  const auto id = new_id();
+  note(Made::injection, id);
+  return {.id = id, .experiment = "test", .victim = victim, .params = std::move(check.canonical), .duration = duration};
 }
 
 }  // namespace arashi::testing

@@ -1,5 +1,7 @@
 #include "tests/support/namespaces.hpp"
 
+#include "tests/support/remains.hpp"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +49,7 @@ void end_processes_in(const std::filesystem::path& netns) {
 }
 
 Namespace::Namespace(const std::string& prefix) : name_(unique_name(prefix)) {
+  note(Made::netns, name_);
   must(testing::run({"ip", "netns", "add", name_}), "ip netns add " + name_);
   // No router solicitations and neighbour discovery of its own, so that packet counts are the test's.
   must(run({"sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.router_solicitations=0",
@@ -81,6 +84,7 @@ Directory::Directory(const std::filesystem::path& below) {
   std::string text = (below / "arashi-test-XXXXXX").string();
   if (::mkdtemp(text.data()) == nullptr) FAIL("make a directory below " << below.string());
   path_ = text;
+  note(Made::directory, path_);
 }
 
 Directory::~Directory() {

@@ -1,6 +1,7 @@
 #include "tests/support/network.hpp"
 
 #include "tests/support/namespaces.hpp"
+#include "tests/support/remains.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -38,6 +39,7 @@ void must(const std::string& command) {
 std::string unique_id() {
   std::array<char, 16> text{};
   snprintf(text.data(), text.size(), "t%05d%02d", static_cast<int>(getpid() % 100000), ++counter % 100);
+  arashi::testing::note(arashi::testing::Made::injection, text.data());
   return text.data();
 }
 
@@ -45,6 +47,7 @@ Wire::Wire() {
   const auto start = "arashi-" + std::to_string(getpid()) + "-" + std::to_string(++counter);
   here_ = start + "h";
   there_ = start + "t";
+  for (const auto& netns : {here_, there_}) arashi::testing::note(arashi::testing::Made::netns, netns);
   must("ip netns add " + here_ + " && ip netns add " + there_);
   must("ip -n " + here_ + " link add eth0 type veth peer name eth0 netns " + there_);
   for (const auto& [ns, last] : {std::pair{here_, "1"}, std::pair{there_, "2"}}) {

@@ -44,7 +44,7 @@ std::string with_delay(const Directory& home, const std::string& delay) {
   };
   replace("delay: 600ms", "delay: " + delay);
   replace("demo/demo.sh", example("demo/demo.sh"));
-  const std::string file = (home.path() / "control.yaml").string();
+  std::string file = (home.path() / "control.yaml").string();
   std::ofstream(file) << spec;
   return file;
 }

@@ -41,6 +41,7 @@ Ran demo(const std::string& verb) {
 
 Platform::Platform() : turn_(::open(demo_lock, O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
   REQUIRE(::flock(turn_.get(), LOCK_EX) == 0);
+  note(Made::demo, example("demo/demo.sh"));
   const Ran started = demo("start");
   INFO(started.output);
   REQUIRE(started.exit_code == 0);

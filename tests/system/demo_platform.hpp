@@ -4,6 +4,7 @@
 #include "injector/core/json.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/namespaces.hpp"
+#include "tests/support/remains.hpp"
 #include "tests/support/snapshot.hpp"
 
 #include <atomic>
@@ -16,8 +17,6 @@
 #include <vector>
 
 namespace arashi::testing {
-
-inline constexpr const char* demo_lock = "/tmp/arashi-demo-test.lock";
 
 std::string example(const std::string& file);  // examples/FILE of this source tree
 Ran demo(const std::string& verb);             // demo.sh VERB

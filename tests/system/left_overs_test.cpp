@@ -122,7 +122,7 @@ class Storm {
   void calm() {
     begin();
     const auto begun = boot_now();
-    for (const auto& [id, reply] : inject_all()) REQUIRE_MESSAGE(reply.status == 200, id, ": ", reply.body);
+    for (const auto& each : inject_all()) REQUIRE_MESSAGE(each.second.status == 200, each.first, ": ", each.second.body);
     all_take_ = boot_now() - begun;
     CHECK(agent_.live() == blows_.size());
     CHECK(difference(before_, ground_.look(ids_)) != "");

@@ -1,6 +1,7 @@
 // Bad input and bad machines: the real binaries say what is wrong, with the right exit code, and nothing is injected or lost.
 #include "tests/system/demo_platform.hpp"
 
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -105,10 +106,14 @@ class FakeAgent {
   std::jthread thread_;
 };
 
-// A file system of 64 kB; gone with the guard.
+// A file system of 64 kB, in a mount namespace of this thread and what it starts; gone with the guard, and with the process.
 class SmallDisk {
  public:
-  SmallDisk() { REQUIRE(::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k") == 0); }
+  SmallDisk() {
+    REQUIRE(::unshare(CLONE_NEWNS) == 0);
+    REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+    REQUIRE(::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k") == 0);
+  }
   ~SmallDisk() { ::umount2(directory_.path().c_str(), MNT_DETACH); }
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;

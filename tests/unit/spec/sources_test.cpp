@@ -229,14 +229,16 @@ TEST_CASE("what is no selector is refused with a reason") {
       {"m[5m]", "no range"},
       {"rate(m[5m])", "no function"},
       {"m{a=~\"(\"}", "regular"},
-      {"m{a=\"b\" c=\"d\"}", "separated by"},
+      {R"(m{a="b" c="d"})", "separated by"},
       {"m offset 5m", "not expected"},
       {"5m", "not a metric's name"},
       {"m{", "is not closed"},
-      {"m{a=\"\\d\"}", "backslash"},
+      {R"(m{a="\d"})", "backslash"},
       {"m{,}", "not expected"},
   };
-  for (const auto& [text, word] : table) {
+  for (const auto& each : table) {
+    const auto& text = each.first;
+    const auto& word = each.second;
     const auto parsed = spec::parse_series(text);
     CAPTURE(text);
     REQUIRE_FALSE(parsed);
