@@ -14,7 +14,7 @@ namespace arashi::commands {
 namespace {
 
 struct Options {
-  FleetOptions fleet;
+  AgentOptions fleet;
   bool json = false;
 };
 
@@ -42,9 +42,9 @@ Result<std::vector<Machine>> ask(const Options& options) {
     machines.push_back(TRY(ask_local()));
     return machines;
   }
-  for (const auto& [name, agent] : TRY(named_agents(options.fleet))) {
+  for (const auto& agent : TRY(named_agents(options.fleet))) {
     auto about = TRY(agent->about());
-    machines.push_back({name + " (" + about.node + ")", about.kernel, std::move(about.capabilities)});
+    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(about.capabilities)});
   }
   return machines;
 }
@@ -88,7 +88,7 @@ Result<int> show(const Options& options) {
 void add_doctor(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("doctor", "what this machine can do, and what to do about the rest");
   auto options = std::make_shared<Options>();
-  add_fleet_options(*command, options->fleet);
+  add_agent_options(*command, options->fleet, Local::started);
   command->add_flag("--json", options->json, "as JSON");
   command->footer("Example:\n  arashi doctor\n  arashi doctor --agents 10.0.0.3:7340,10.0.0.4:7340");
   command->callback([options, &exit_code] {

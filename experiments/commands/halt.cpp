@@ -91,7 +91,8 @@ void add_halt(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<HaltOptions>();
   command->add_option("experiment", options->experiment, "an experiment's name or a run's id; without it: everything");
   command->add_flag("--json", options->json, "print what was reverted as JSON");
-  add_agent_options(*command, options->agents);
+  add_agent_options(*command, options->agents, Local::running);
+  add_run_directory(*command, options->agents);
   command->footer(
       "Example:\n  arashi halt                                      everything on this machine\n"
       "  arashi halt checkout-survives-a-slow-ledger --agents 10.0.0.3,10.0.0.4 --pki pki/oncall\n"

@@ -18,7 +18,7 @@ namespace {
 
 struct Options {
   std::string file;
-  FleetOptions fleet;
+  AgentOptions fleet;
   bool json = false;
 };
 
@@ -76,7 +76,7 @@ void add_plan(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("plan", "who exactly would be hit, how, and at what cost at worst; nothing is touched");
   auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "the spec, YAML or JSON")->required();
-  add_fleet_options(*command, options->fleet);
+  add_agent_options(*command, options->fleet, Local::started);
   command->add_flag("--json", options->json, "the plan as JSON");
   command->footer(
       "Example:\n  arashi plan examples/held.yaml\nExit code 0 when it could start now, 3 when it would be refused, 2 for a bad spec.");

@@ -1,7 +1,5 @@
 #include "experiments/commands/planning.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -119,25 +117,9 @@ Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
 
 }  // namespace
 
-void add_fleet_options(CLI::App& command, FleetOptions& options) {
-  command
-      .add_option("--agents", options.agents, "running agents, HOST:PORT or unix:PATH, separated by commas; none: a local one is started")
-      ->delimiter(',');
-  command.add_option("--pki", options.pki, "folder of ca.pem, cert.pem and key.pem, for agents over TCP (arashi pki makes it)");
-}
-
-Result<Agents> named_agents(const FleetOptions& options) {
-  Agents agents;
-  for (const auto& text : options.agents) {
-    auto agent = std::make_shared<fleet::Agent>(TRY(fleet::parse_address(text, options.pki)));
-    if (!agents.emplace(agent->name(), agent).second) return fail(Blame::input, "--agents names '", text, "' twice: each agent once");
-  }
-  return agents;
-}
-
-Result<Fleet> reach(const FleetOptions& options, const std::filesystem::path& run_directory) {
+Result<Fleet> reach(const AgentOptions& options, const std::filesystem::path& run_directory) {
   Fleet fleet;
-  fleet.agents = TRY(named_agents(options));
+  for (auto& agent : TRY(named_agents(options))) fleet.agents.emplace(agent->name(), agent);
   if (fleet.agents.empty()) {
     const auto binary = TRY(fleet::find_agent_binary());
     fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));

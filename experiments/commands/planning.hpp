@@ -1,6 +1,7 @@
 // From a spec to a plan with the agents' answers: what `arashi plan` prints and `arashi run` carries out.
 #pragma once
 
+#include "experiments/commands/agent_options.hpp"
 #include "experiments/fleet/fleet.hpp"
 #include "experiments/plan/plan.hpp"
 
@@ -11,20 +12,9 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace arashi::commands {
 
 using Agents = std::map<std::string, std::shared_ptr<fleet::Agent>>;  // by name
-
-// --agents and --pki, the same for every command that talks to agents.
-struct FleetOptions {
-  std::vector<std::string> agents;
-  std::string pki;  // folder; needed for agents over TCP only
-};
-void add_fleet_options(CLI::App& command, FleetOptions& options);
 
 // The agents of one command. A local one is started when none is named, and ends with this.
 struct Fleet {
@@ -33,10 +23,8 @@ struct Fleet {
   std::vector<protocol::FaultText> faults;  // what all of them offer
 };
 
-// Only the addresses; no agent is asked.
-Result<Agents> named_agents(const FleetOptions& options);
 // `run_directory` is for the local agent. Every agent has answered /v1/about when this returns.
-Result<Fleet> reach(const FleetOptions& options, const std::filesystem::path& run_directory);
+Result<Fleet> reach(const AgentOptions& options, const std::filesystem::path& run_directory);
 
 // Asks all agents, side by side, for the targets' victims; plans; asks them to prepare each injection. Reads only. What an agent refuses
 // or cannot answer is a refusal of the plan. `now`: seconds since 1970.

@@ -21,8 +21,8 @@ namespace arashi::commands {
 namespace {
 
 struct Options {
-  std::string file, out, run_directory = "/run/arashi";
-  FleetOptions fleet;
+  std::string file, out;
+  AgentOptions fleet;
   std::optional<std::uint64_t> seed;
   bool json = false, quiet = false;
 };
@@ -88,7 +88,7 @@ Result<int> run_it(const Options& options) {
     if (const auto bad = complaint_about(load_spec(options.file, faults))) return *bad;
   }
   StopSignals signals;  // before any thread starts
-  const Fleet fleet = TRY(reach(options.fleet, options.run_directory));
+  const Fleet fleet = TRY(reach(options.fleet, options.fleet.run_directory));
   SpecFile file = load_spec(options.file, fleet.faults);
   if (const auto bad = complaint_about(file)) return *bad;
   Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
@@ -98,7 +98,7 @@ Result<int> run_it(const Options& options) {
   run.name = new_run_name(run.experiment.name);
   // What could never work, or has nothing left to spend, is said before a folder is made.
   const auto ledger =
-      TRY(BudgetLedger::enter(std::filesystem::path(options.run_directory) / "budget", run.name, run.experiment, run.config));
+      TRY(BudgetLedger::enter(std::filesystem::path(options.fleet.run_directory) / "budget", run.name, run.experiment, run.config));
   RunFolder folder = TRY(RunFolder::make(options.out, run.experiment, run.plan, run.config));
   if (!options.quiet && !options.json) {
     for (const auto& warning : run.plan.warnings) tell("warning: " + warning);
@@ -114,8 +114,8 @@ void add_run(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("run", "run an experiment: check, plan, break, guard, put back, tell");
   auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "the spec, YAML or JSON")->required();
-  add_fleet_options(*command, options->fleet);
-  command->add_option("--run-dir", options->run_directory, "where the local agent keeps its journal and socket")->capture_default_str();
+  add_agent_options(*command, options->fleet, Local::started);
+  add_run_directory(*command, options->fleet);
   command->add_option("--out", options->out, "the run's folder, new or empty; default arashi-runs/NAME-TIME here");
   command->add_option("--seed", options->seed, "draw the victims with this seed where the spec gives none, to repeat a run");
   command->add_flag("--json", options->json, "print result.json at the end; progress goes to stderr");

@@ -98,7 +98,8 @@ void add_status(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<StatusOptions>();
   command->add_flag("--json", options->json, "print it as JSON, times in nanoseconds");
   command->add_flag("--all", options->all, "also what has ended");
-  add_agent_options(*command, options->agents);
+  add_agent_options(*command, options->agents, Local::running);
+  add_run_directory(*command, options->agents);
   command->footer("Example:\n  arashi status\n  arashi status --agents 10.0.0.3,10.0.0.4 --pki pki/oncall --json");
   command->callback([options, &exit_code] { exit_code = status(*options); });
 }

@@ -44,6 +44,9 @@ TEST_CASE("each command says what it does, and a mistake what to do") {
       {{"status", "--agents", "unix:/nonexistent.sock"}, 3, "nothing runs here"},
       {{"halt", "--agents", "unix:/nonexistent.sock"}, 6, "nothing runs here"},
       {{"status", "--agents", "10.0.0.1:7340"}, 2, "--pki"},
+      {{"status", "--agents", "unix:/one.sock,unix:/one.sock"}, 2, "twice"},
+      {{"doctor", "--agents", "unix:/one.sock,unix:/one.sock"}, 2, "twice"},
+      {{"plan", SOURCE_DIR "/examples/held.yaml", "--agents", "unix:/one.sock,unix:/one.sock"}, 2, "twice"},
   };
   for (const auto& typed : table) {
     std::vector<std::string> argv{BIN_DIR "/arashi"};
