@@ -108,9 +108,10 @@ TEST_CASE("control group: an incident that hits the untouched replicas too makes
   Watch<std::optional<double>> other([] { return transfer_at(untouched); });
   Run run({with_delay(home, "20ms")});
   {
-    const Incident incident([&one] {  // as soon as the fault is seen to be there
+    // As soon as the fault is seen to be there; a busy machine is slow too, but not each time.
+    const Incident incident([&one] {
       const auto times = one.so_far();
-      return std::ranges::count_if(times, [](const auto& took) { return took && *took > 0.019; }) >= 3;
+      return times.size() > 5 && std::all_of(times.end() - 5, times.end(), [](const auto& took) { return took && *took > 0.019; });
     });
     CHECK(eventually([&] { return slow(other.so_far()) >= 2; }, 30s));
     run.wait();
