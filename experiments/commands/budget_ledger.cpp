@@ -1,5 +1,6 @@
 #include "experiments/commands/budget_ledger.hpp"
 
+#include "experiments/commands/budget_names.hpp"
 #include "experiments/guard/ledger.hpp"
 #include "injector/core/json.hpp"
 
@@ -64,23 +65,6 @@ Result<std::vector<guard::Promises>> read_all(const fs::path& directory) {
 }
 
 }  // namespace
-
-std::vector<std::string> budgets_of(const spec::Slo& slo, const spec::Experiment& experiment) {
-  std::vector<std::string> budgets;
-  for (const auto& measure : slo.measures) {
-    const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
-    if (!measure.authoritative) continue;
-    if (const spec::Load* load = spec::load_of(experiment, measure)) {
-      const auto first = spec::requests_of(*load).front();
-      budgets.push_back("load " + first.method + " " + first.url + (load->requests.size() > 1 ? " and others" : ""));
-    } else if (server != nullptr) {
-      budgets.push_back("prometheus " + server->url + " " + server->bad + " of " + server->total);
-    } else {
-      budgets.push_back(std::string(spec::name_of(measure.source)) + " " + slo.name);
-    }
-  }
-  return budgets;
-}
 
 Result<BudgetLedger> BudgetLedger::enter(const fs::path& directory, const std::string& run, const spec::Experiment& experiment,
                                          guard::Config& config) {

@@ -27,7 +27,4 @@ class BudgetLedger {
   Fd file_;
 };
 
-// What tells one budget from another, whatever name the experiment gives its SLO. One for each authoritative source.
-std::vector<std::string> budgets_of(const spec::Slo& slo, const spec::Experiment& experiment);
-
 }  // namespace arashi::commands

@@ -96,4 +96,20 @@ void HeldTest::add(std::uint64_t total, std::uint64_t bad) {
 
 double HeldTest::log_e() const { return mixture(wealth_); }
 
+std::uint64_t HeldTest::clean_events(double m, double log_threshold) {
+  const auto reaches = [&](std::uint64_t events) {
+    HeldTest test(m);
+    test.add(events, 0);
+    return test.log_e() >= log_threshold;
+  };
+  std::uint64_t enough = 1;
+  while (enough < std::uint64_t{1} << 60U && !reaches(enough)) enough *= 2;
+  std::uint64_t too_few = enough / 2;
+  while (enough - too_few > 1) {
+    const std::uint64_t middle = too_few + (enough - too_few) / 2;
+    (reaches(middle) ? enough : too_few) = middle;
+  }
+  return enough;
+}
+
 }  // namespace arashi::guard

@@ -52,6 +52,8 @@ class HeldTest {
   explicit HeldTest(double m);
   void add(std::uint64_t total, std::uint64_t bad);
   [[nodiscard]] double log_e() const;
+  // So many events without a bad one reach `log_threshold` from nothing.
+  [[nodiscard]] static std::uint64_t clean_events(double m, double log_threshold);
 
  private:
   std::vector<double> gain_bad_, gain_good_, wealth_;

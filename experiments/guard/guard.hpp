@@ -153,6 +153,7 @@ struct SloState {
   std::vector<Window> windows;                  // L2's
   double log_e = 0, log_threshold = 0;          // L1
   double log_held = 0, log_held_threshold = 0;  // mirror test: evidence that the SLO held
+  std::uint64_t held_needs = 0;                 // so many events without a bad one are evidence enough
   Freshness state = Freshness::empty;
   Duration newest{};
   std::vector<SourceState> sources;

@@ -155,14 +155,24 @@ Result<Input> input_from(const Json& json) {
   return input;
 }
 
+namespace {
+
+Result<void> check(const Input& input, const Config& config) {
+  if (!input.slo) return {};
+  if (*input.slo >= config.slos.size())
+    return fail(Blame::input, "stored guard input: SLO number ", *input.slo, " of ", config.slos.size());
+  if (input.source >= config.slos[*input.slo].sources.size())
+    return fail(Blame::input, "stored guard input: source number ", input.source, " of ", config.slos[*input.slo].sources.size());
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<Verdict>> replay(const Config& config, const std::vector<Input>& inputs) {
   Guard guard = TRY(Guard::make(config));
   std::vector<Verdict> verdicts;
   for (const Input& input : inputs) {
-    if (input.slo && *input.slo >= config.slos.size())
-      return fail(Blame::input, "stored guard input: SLO number ", *input.slo, " of ", config.slos.size());
-    if (input.slo && input.source >= config.slos[*input.slo].sources.size())
-      return fail(Blame::input, "stored guard input: source number ", input.source, " of ", config.slos[*input.slo].sources.size());
+    TRY(check(input, config));
     if (input.injected) guard.injected(input.now);
     if (input.reverted) guard.reverted(input.now);
     if (input.slo) guard.observe(*input.slo, input.slice, input.source);

@@ -16,6 +16,8 @@ constexpr double held_chance = 0.05;  // of calling an SLO held that burned at t
 SloWatch::SloWatch(const SloTerms& terms, const Config& config)
     : terms_(terms), on_no_data_(config.on_no_data), hold_(config.hold), null_(null_of(terms, config)) {
   for (const SourceTerms& source : terms.sources) sources_.emplace_back(terms, source, config);
+  for (const SourceWatch& source : sources_)
+    held_needs_ = std::max(held_needs_, HeldTest::clean_events(source.held_null(), -std::log(held_chance)));
 }
 
 void SloWatch::injected(Duration at) {
@@ -91,6 +93,7 @@ SloState SloWatch::state(Duration now) const {
   state.log_held = std::numeric_limits<double>::infinity();
   for (const SourceWatch* source : authoritative()) state.log_held = std::min(state.log_held, source->log_held());
   state.log_held_threshold = -std::log(held_chance);
+  state.held_needs = held_needs_;
   state.state = missing != nullptr ? missing->freshness(now) : shown.freshness(now);
   state.newest = shown.budget().known_until();
   for (const SourceWatch& source : sources_) state.sources.push_back(source.state(now));
@@ -162,16 +165,22 @@ Reason SloWatch::no_data_reason(const SourceWatch& source, Duration now) const {
   return Reason{terms_.name, Layer::no_data, seconds(silent), seconds(limit), text};
 }
 
+// Without data, or without a single event so far: nothing may start.
+const SourceWatch* SloWatch::not_ready(Duration now) const {
+  if (const SourceWatch* missing = without_data(now)) return missing;
+  const auto all = authoritative();
+  const auto quiet = std::find_if(all.begin(), all.end(), [](const SourceWatch* source) { return !source->seen_events(); });
+  return quiet == all.end() ? nullptr : *quiet;
+}
+
 void SloWatch::judge(Duration now, std::vector<Reason>& aborts, std::vector<Reason>& holds) const {
   for (auto& reason : {cap_reason(now), e_process_reason(), burn_reason()})
     if (reason) aborts.push_back(*reason);
-  const SourceWatch* missing = without_data(now);
   if (!sources_.front().budget().begun()) {
-    for (const SourceWatch* source : authoritative())
-      if (missing == nullptr && !source->seen_events()) missing = source;
-    if (missing != nullptr) holds.push_back(no_data_reason(*missing, now));
+    if (const SourceWatch* waits_for = not_ready(now)) holds.push_back(no_data_reason(*waits_for, now));
     return;
   }
+  const SourceWatch* missing = without_data(now);
   if (missing == nullptr || on_no_data_ == OnNoData::charge) return;
   const bool over = on_no_data_ == OnNoData::abort || missing->unusable_for(now) >= hold_;
   (over ? aborts : holds).push_back(no_data_reason(*missing, now));

@@ -22,6 +22,7 @@ class SloWatch {
   [[nodiscard]] const SourceWatch& worst(Duration now) const;  // charged the most of what it may
   [[nodiscard]] std::vector<const SourceWatch*> authoritative() const;
   [[nodiscard]] const SourceWatch* without_data(Duration now) const;  // for the longest; none: nullptr
+  [[nodiscard]] const SourceWatch* not_ready(Duration now) const;
   [[nodiscard]] std::optional<Reason> cap_reason(Duration now) const;
   [[nodiscard]] std::optional<Reason> e_process_reason() const;
   [[nodiscard]] std::optional<Reason> burn_reason() const;
@@ -35,6 +36,7 @@ class SloWatch {
   Null null_;
   std::vector<SourceWatch> sources_;
   double highest_log_e_ = 0;
+  std::uint64_t held_needs_ = 0;
 };
 
 }  // namespace arashi::guard

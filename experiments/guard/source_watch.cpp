@@ -17,7 +17,7 @@ double stake_limit(const Config& config, const Null& null) {
 }
 
 // The mirror test looks at events: of time slices there are too few. Slices keep their target while events keep theirs.
-double held_null(const SloTerms& slo, const Null& null) { return slo.method == Method::timeslices ? 1 - slo.slice_target : null.m; }
+double held_null_of(const SloTerms& slo, const Null& null) { return slo.method == Method::timeslices ? 1 - slo.slice_target : null.m; }
 
 }  // namespace
 
@@ -44,7 +44,8 @@ SourceWatch::SourceWatch(const SloTerms& slo, const SourceTerms& source, const C
              burn_rules(slo, config, limit_)),
       slices_(null_.m, config.length, stake_limit(config, null_)),
       finished_log_e_(-std::numeric_limits<double>::infinity()),
-      held_(held_null(slo, null_)),
+      held_null_(held_null_of(slo, null_)),
+      held_(held_null_),
       control_(null_.m, config.length, -std::log(incident_chance)),
       count_lost_(slo.count_lost),
       lost_(slo.count_lost, config.length, -std::log(null_.alpha_lost)) {}
@@ -81,15 +82,24 @@ bool SourceWatch::observe(const Slice& slice) {
   return true;
 }
 
+// With the events that are shown to be missing. What a partial slice lacks is unknown and charged as that: it is no evidence of lost
+// demand.
+Slice SourceWatch::with_lost(const Slice& slice, bool charged) {
+  Slice whole = slice;
+  if (count_lost_ == CountLost::no || slice.state != Freshness::fresh) return whole;
+  if (!charged) {
+    lost_.learn(slice);
+    return whole;
+  }
+  const std::uint64_t missing = lost_.add(slice);
+  whole.total += missing;
+  whole.bad += missing;
+  return whole;
+}
+
 void SourceWatch::account(const Slice& slice) {
   const bool charged = budget_.covers(slice.end);
-  Slice whole = slice;
-  if (count_lost_ != CountLost::no && !charged) lost_.learn(slice);
-  if (count_lost_ != CountLost::no && charged) {
-    const std::uint64_t missing = lost_.add(slice);
-    whole.total += missing;
-    whole.bad += missing;
-  }
+  const Slice whole = with_lost(slice, charged);
   const auto closed = budget_.add(whole);
   if (method_ == Method::timeslices) {
     for (const TimeSlice& each : closed) {
@@ -110,8 +120,17 @@ void SourceWatch::bet(const Slice& slice) {
     if (slice.control) control_.add_after(slice);
     return;
   }
-  held_.add(slice.total, slice.bad);
+  bet_on_held(slice);
   if (slice.control) control_.add(slice);
+}
+
+// Only what is known of everybody is evidence that the SLO held: those that are silent may be those that fail. And no more events than can
+// have come: a counter that appears with the count of its whole life is no proof of anything.
+void SourceWatch::bet_on_held(const Slice& slice) {
+  const double possible = std::ceil(terms_.rate_most * seconds(slice.end - slice.begin));
+  std::uint64_t total = slice.state == Freshness::fresh ? slice.total : slice.bad;
+  if (static_cast<double>(total) > possible) total = std::max(slice.bad, static_cast<std::uint64_t>(possible));
+  held_.add(total, slice.bad);
 }
 
 void SourceWatch::bet_quickly(const Slice& slice) {

@@ -32,6 +32,7 @@ class SourceWatch {
   [[nodiscard]] double limit() const { return limit_; }
   [[nodiscard]] double log_e() const;
   [[nodiscard]] double log_held() const { return held_.log_e(); }
+  [[nodiscard]] double held_null() const { return held_null_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_.lost(); }
   [[nodiscard]] std::optional<Effect> effect() const;
   [[nodiscard]] SourceState state(Duration now) const;
@@ -51,8 +52,10 @@ class SourceWatch {
     RequestTest test;
   };
   void account(const Slice& slice);
+  Slice with_lost(const Slice& slice, bool charged);
   void bet(const Slice& slice);
   void bet_quickly(const Slice& slice);
+  void bet_on_held(const Slice& slice);
 
   SourceTerms terms_;
   Method method_;
@@ -65,6 +68,7 @@ class SourceWatch {
   std::vector<QuickTest> quick_;
   double finished_log_e_;         // of the quick tests that are over
   double log_unused_weight_ = 0;  // of those to come
+  double held_null_;
   HeldTest held_;
   ControlGroup control_;
   CountLost count_lost_;

@@ -119,6 +119,7 @@ Json write_state(const SloState& state) {
                {"logThreshold", state.log_threshold},
                {"logHeld", state.log_held},
                {"logHeldThreshold", state.log_held_threshold},
+               {"heldNeeds", state.held_needs},
                {"state", name_of(state.state)},
                {"newest", state.newest.count()},
                {"sources", list_of(state.sources, &write_source)}};
@@ -144,6 +145,7 @@ Result<SloState> read_state(const Json& json) {
   fields.read("logThreshold", state.log_threshold);
   fields.read("logHeld", state.log_held);
   fields.read("logHeldThreshold", state.log_held_threshold);
+  fields.read("heldNeeds", state.held_needs);
   fields.read("state", state.state, all_freshness);
   fields.read("newest", state.newest);
   fields.read("sources", state.sources, &read_source);

@@ -111,6 +111,7 @@ Json slo_schema() {
                     {"logThreshold", "where it would abort", number()},
                     {"logHeld", "log of the e-value for the SLO", number()},
                     {"logHeldThreshold", "from where on it counts as held", number()},
+                    {"heldNeeds", "so many events without a bad one are evidence enough", whole()},
                     {"state", "of its source", state_of_data()},
                     {"sources", "each by itself", list_of(source_schema())},
                     {"effect", "of the fault, by the control group", effect_schema()}});

@@ -72,6 +72,7 @@ struct Runner::Inside {
 
   // states
   void enter(State next, Duration now);
+  void start_if_guarded(Duration now);
   void start_injecting(Duration now);
   void start_reverting(Duration now);
   void stop(Outcome why, const std::string& reason, Duration now);  // ends the timeline early: RevertAll first

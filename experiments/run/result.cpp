@@ -111,6 +111,7 @@ Json json_of(const guard::SloState& slo) {
           {"logThreshold", slo.log_threshold},
           {"logHeld", slo.log_held},
           {"logHeldThreshold", slo.log_held_threshold},
+          {"heldNeeds", slo.held_needs},
           {"state", guard::name_of(slo.state)},
           {"newest", seconds(slo.newest)},
           {"sources", sources_of(slo)},

@@ -308,7 +308,18 @@ void Runner::Inside::advance_steady(Duration now) {
     if (!enough && now - entered >= patience)
       return refuse("no steady state within " + to_text(patience) + ": " + one.name + ": " + streak.measured());
   }
-  if (steady) start_injecting(now);
+  if (steady) start_if_guarded(now);
+}
+
+// A source may have gone silent since it was steady, or an alert may burn already: the guard has the last word.
+void Runner::Inside::start_if_guarded(Duration now) {
+  const auto verdict = guard.evaluate(now);
+  guard_inputs.push_back({.now = now});
+  if (!verdict.abort && !verdict.hold) return start_injecting(now);
+  const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_source(experiment);
+  if (!verdict.abort && now - entered < patience) return;
+  conclude(Outcome::refused, "no steady state: " + first_reason(verdict));
+  wind_up(now);
 }
 
 void Runner::Inside::start_injecting(Duration now) {

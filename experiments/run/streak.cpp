@@ -32,6 +32,7 @@ void Streak::extend(const guard::Slice& slice) {
     problem_ = std::string(guard::name_of(slice.state)) + (slice.problem.empty() ? "" : ": " + slice.problem);
     return;
   }
+  if (slice.begin > end_) restart();  // nobody knows what was in between
   if (covered() == Duration{}) begin_ = slice.begin;
   end_ = slice.end;
   total_ += slice.total;

@@ -3,7 +3,6 @@
 #include "experiments/run/inside.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <sstream>
 
 namespace arashi::run {
@@ -17,17 +16,17 @@ std::string percent(double fraction) {
   return text.str();
 }
 
-// So many events without a bad one would have shown, at the strength the guard asks for, that the burn rate is below 14.4.
-double events_needed(const guard::SloState& state, double objective) {
-  const double null = std::min(14.4 * (1 - objective), 0.5);
-  return std::ceil(state.log_held_threshold / -std::log1p(-null));
-}
-
-std::string too_few(const guard::SloState& slo, double needed) {
-  if (slo.total > 0 && (slo.log_held >= slo.log_held_threshold || static_cast<double>(slo.total) >= needed)) return "";
+// Neither that it burns nor that it held was shown.
+std::string undecided(const guard::SloState& slo) {
+  if (slo.total > 0 && slo.log_held >= slo.log_held_threshold) return "";
   std::ostringstream text;
-  text << slo.name << ": only " << slo.total << " events since the first injection, too few to tell (" << std::max(1.0, needed)
-       << " needed)";
+  text << slo.name << ": ";
+  if (slo.total < slo.held_needs)
+    text << "only " << slo.total << " events since the first injection, too few to tell (" << slo.held_needs << " needed)";
+  else if (slo.bad == 0)
+    text << "of " << slo.total << " events too few are known of everybody to say that it held (" << slo.held_needs << " needed)";
+  else
+    text << slo.bad << " of " << slo.total << " events were bad: too many to say that it held, too few to stop it";
   return text.str();
 }
 
@@ -82,7 +81,7 @@ std::string Runner::Inside::judge_slos() {
   std::ostringstream kept;
   for (std::size_t i = 0; i < std::min(experiment.slos.size(), result.slos.size()); ++i) {
     const auto& slo = result.slos[i];
-    if (const auto why = too_few(slo, events_needed(slo, experiment.slos[i].objective)); !why.empty()) conclude(Outcome::inconclusive, why);
+    if (const auto why = undecided(slo); !why.empty()) conclude(Outcome::inconclusive, why);
     kept << (i == 0 ? "" : ", ") << slo.name << " spent " << percent(slo.budget_spent) << " of its budget ("
          << percent(experiment.guard.budget.fraction) << " allowed)";
   }

@@ -50,7 +50,7 @@ std::string increase(const Expression& expression, Duration window) {
   if (expression.selector) return "sum(increase(" + expression.text + range + "]))";
   std::string sums;
   for (const Term& term : expression.terms) {
-    const std::string sum = "sum(increase(" + term.selector + range + "]))";
+    std::string sum = "sum(increase(" + term.selector + range + "]))";
     if (expression.terms.size() == 1) return sum;
     sums += (sums.empty() ? "" : term.minus ? " - " : " + ") + ("(" + sum + " or vector(0))");
   }

@@ -270,9 +270,10 @@ void print(Table& table) {
       "|---|---|---|---|---|---|---|---|---|---|\n",
       table.title.c_str());
   for (auto& [key, sum] : table.rows) {
-    std::sort(sum.delays.begin(), sum.delays.end());
-    const auto delay = [&](double q) {
-      return sum.delays.empty() ? std::string("–") : number(std::round(quantile(sum.delays, q) * 10) / 10);
+    std::vector<double>& delays = sum.delays;
+    std::sort(delays.begin(), delays.end());
+    const auto delay = [&delays](double q) {
+      return delays.empty() ? std::string("–") : number(std::round(quantile(delays, q) * 10) / 10);
     };
     std::printf("| %s | %d | %d | %d | %s | %s / %s | %d | %d / %d / %d / %d | %d of %d | %d of %d |\n",
                 key.substr(key.find('/') + 1).c_str(), sum.cells, sum.refused, sum.runs,

@@ -38,7 +38,8 @@ std::optional<double> google(const Cell& cell, const Trace& trace, double phase)
   const Past past(cell, trace);
   const double allowed = 1 - cell.objective;
   const double end = static_cast<double>(trace.total.size()) * trace.step;
-  for (double now = phase; now <= end; now += 15) {
+  for (int look = 0; phase + 15 * look <= end; ++look) {
+    const double now = phase + 15 * look;
     const auto over = [&](double hours, double burn) {
       const double window = hours * 3600;
       return past.ratio(now - window, now) > burn * allowed && past.ratio(now - window / 12, now) > burn * allowed;

@@ -27,8 +27,8 @@ void replay(const Cell& cell, const Trace& trace, std::vector<Told> told, const 
   std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return a.now < b.now; });
   std::size_t next = 0;
   const double end = before + cell.length + 1;
-  for (double now = trace.step; now <= end; now += trace.step) {
-    const Duration at = in_seconds(now);
+  for (int step = 1; step * trace.step <= end; ++step) {
+    const Duration at = in_seconds(step * trace.step);
     for (; next < told.size() && told[next].now <= at; ++next) observe(told[next]);
     if (!look(at)) return;
   }

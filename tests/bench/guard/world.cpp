@@ -193,8 +193,8 @@ class Troubled {
 std::vector<Told> tell_in_periods(const Trace& trace, double period, double lag, double phase) {
   std::vector<Told> told;
   std::size_t from = 0;
-  for (double at = phase; at <= static_cast<double>(trace.total.size()); at += period) {
-    const auto to = static_cast<std::size_t>(at);
+  for (int i = 0; phase + i * period <= static_cast<double>(trace.total.size()); ++i) {
+    const auto to = static_cast<std::size_t>(phase + i * period);
     if (to > from) told.push_back({in_seconds(static_cast<double>(to) + lag), gather(trace, from, to)});
     from = to;
   }

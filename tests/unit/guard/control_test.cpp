@@ -177,6 +177,26 @@ TEST_CASE("lost demand: missing requests are bad ones where asked for, and a fif
   }
 }
 
+TEST_CASE("lost demand: what a partial slice lacks is unknown, not lost") {
+  for (const bool partial : {true, false}) {
+    auto terms = config(100);
+    terms.slos[0].count_lost = guard::CountLost::before;
+    auto guard = make(terms);
+    for (int t = 0; t < 30; ++t) guard.observe(0, second(t, 100, 0));
+    guard.injected(30s);
+    for (int t = 30; t < 40; ++t) {
+      auto each = second(t, 50, 0);
+      if (partial) each.state = guard::Freshness::partial;
+      if (partial) each.missing = 0.5;
+      guard.observe(0, each);
+    }
+    const auto state = guard.evaluate(40s).slos[0];
+    CHECK((state.lost > 0) == !partial);
+    CHECK((state.bad > 0) == !partial);
+    CHECK(state.budget_charged > 0);
+  }
+}
+
 TEST_CASE("lost demand against the control group: traffic that falls for both is no loss, for the faulted ones it is") {
   for (const bool both : {true, false}) {
     std::mt19937_64 random(21);

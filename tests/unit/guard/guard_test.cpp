@@ -201,6 +201,31 @@ TEST_CASE("held needs evidence, and evidence from after the faults does not coun
   CHECK(state.log_held < state.log_held_threshold);
 }
 
+TEST_CASE("held: what partial slices lack may be the bad ones, and more events than can have come are no evidence") {
+  const auto held = [](const guard::Guard& guard) {
+    const auto state = guard.evaluate(60s).slos[0];
+    return state.log_held >= state.log_held_threshold;
+  };
+  for (const auto state : {Freshness::partial, Freshness::late_born, Freshness::fresh}) {
+    auto guard = make(config(10));
+    guard.injected(0s);
+    for (int t = 0; t < 60; ++t) {
+      auto each = second(t, 9, 0);
+      each.state = state;
+      each.missing = 0.1;
+      guard.observe(0, each);
+    }
+    CHECK(held(guard) == (state == Freshness::fresh));
+  }
+  auto guard = make(config(10));  // a counter that appears with the count of its whole life
+  guard.injected(0s);
+  guard.observe(0, slice(0s, 1s, 1'000'000, 0));
+  CHECK_FALSE(held(guard));
+  CHECK(guard.evaluate(1s).slos[0].held_needs == 228);
+  for (int t = 1; t < 23; ++t) guard.observe(0, second(t, 10, 0));
+  CHECK(held(guard));
+}
+
 TEST_CASE("burn rates fire where the workbook's formula says: 51.8 s of outage in an hour, 518 s at 10 %") {
   struct Case {
     int bad;

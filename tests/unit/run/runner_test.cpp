@@ -414,6 +414,52 @@ TEST_CASE("too few events to tell is inconclusive") {
   CHECK(says(result, "too few to tell"));
 }
 
+TEST_CASE("burning too slowly to be stopped and too fast to have held is inconclusive") {
+  auto world = one_fault();
+  world.bad_when_faulted = 2;  // of 200: ten times what the budget allows, 14.4 times is an alert
+  const auto& result = world.finish();
+  CHECK_FALSE(result.abort);
+  CHECK(result.outcome == Outcome::inconclusive);
+  CHECK(says(result, "events were bad: too many to say that it held, too few to stop it"));
+}
+
+TEST_CASE("a source that was steady and has gone silent before the others were steady refuses the start") {
+  auto experiment = an_experiment();
+  experiment.slos[0].measures.push_back({.source = spec::PrometheusSource{}});
+  World world(experiment, {planned("aaaaaaaa", {}, seconds(10))});
+  guard::Config config;
+  const guard::SourceTerms source{.window_events = 200.0 * 86400 * 30, .rate_most = 200};
+  config.slos = {{.name = "pay", .objective = 0.999, .sources = {source, source}}};
+  config.length = seconds(60);
+  auto guard = guard::Guard::make(config);
+  REQUIRE(guard);
+  world.runner = std::make_unique<Runner>(world.experiment, world.plan, std::move(*guard), "checkout-k3v9x0qa");
+  auto prometheus = [&, begin = Duration{}]() mutable {
+    const Duration end = world.now;
+    world.give(SliceSeen{0, {.begin = std::exchange(begin, end), .end = end, .total = 200, .newest = end}, 1});
+  };
+  world.data = false;
+  for (int i = 0; i < 4; ++i) {
+    world.run_for(seconds(1));
+    prometheus();
+  }
+  world.run_for(seconds(4));
+  world.data = true;
+  world.run_for(seconds(8));
+  CHECK(world.runner->state() == State::steady);
+  CHECK(world.count<Inject>() == 0);
+  SUBCASE("for good") {
+    CHECK(world.finish().outcome == Outcome::refused);
+    CHECK(says(world.result(), "no steady state: pay: not a word from its source"));
+    CHECK(world.count<Inject>() == 0);
+  }
+  SUBCASE("for a while") {
+    prometheus();
+    world.run_for(milliseconds(200));
+    CHECK(world.count<Inject>() == 1);
+  }
+}
+
 TEST_CASE("what is stuck is said loudest of all") {
   auto world = one_fault();
   world.revert_step = "stuck";

@@ -43,3 +43,11 @@ TEST_CASE("a streak counts fresh slices and starts again after one that is not")
   CHECK_FALSE(streak.within());
   CHECK(streak.measured() == "50 of 100 bad (50%), the objective allows 1%");
 }
+
+TEST_CASE("a streak is without a gap: time of which nothing is known is not steady") {
+  Streak streak(0.99);
+  streak.extend(slice(0, 100, 0));
+  streak.extend(slice(9, 100, 0));
+  CHECK(streak.covered() == std::chrono::seconds(1));
+  CHECK(streak.begin() == std::chrono::seconds(9));
+}
