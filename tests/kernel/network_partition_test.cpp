@@ -138,7 +138,7 @@ TEST_CASE("a partition of one end of a network from another leaves the third one
   CHECK(three.lan.reaches(1, Lan::v6(0)));
 }
 
-TEST_CASE("a one-way partition: what the target sends is cut, what is sent to it arrives; and the other way round") {
+TEST_CASE("a one-way partition: what the target sends is cut, what is sent to it arrives, and the other way round") {
   const Three three;
   const auto& target = three.lan.end(0);
   const auto& peer = three.lan.end(1);
@@ -188,7 +188,7 @@ TEST_CASE("established: keep: open connections go on, whoever opened them, and n
   CHECK(tries(three.lan.end(0), Lan::v4(1)) == "open");
 }
 
-TEST_CASE("established: reset: both ends of an open connection are told at once, then all is silent; others go on") {
+TEST_CASE("established: reset: both ends of an open connection are told at once, then all is silent, and others go on") {
   const Three three;
   for (auto* address : {&Lan::v4, &Lan::v6}) {
     INFO(address(1));

@@ -74,7 +74,7 @@ bool is_open(Child& child) { return !arashi::testing::read_line(child, 300ms).ha
 
 }  // namespace
 
-TEST_CASE("open connections of one cgroup and below are reset, whoever opened them; those of its neighbours go on") {
+TEST_CASE("open connections of one cgroup and below are reset, whoever opened them, and those of its neighbours go on") {
   const Site site;
   for (const auto& [left, right] : {std::pair{Pair::left_v4, Pair::right_v4}, {Pair::left_v6, Pair::right_v6}}) {
     auto mine = site.connect(site.hit, right);
@@ -94,7 +94,7 @@ TEST_CASE("open connections of one cgroup and below are reset, whoever opened th
   }
 }
 
-TEST_CASE("new connections of one cgroup are refused, those that it opens and those that come to it; its neighbours' are not") {
+TEST_CASE("new connections of one cgroup are refused, those that it opens and those that come to it, and its neighbours' are not") {
   const Site site;
   {
     const Injected fault(site.machine.host(), "network.reset", site.victim(), Json{{"existing", "0%"}, {"new", "100%"}});
@@ -145,7 +145,7 @@ TEST_CASE("a partition with established: reset of one cgroup resets its own conn
   CHECK(says(others_again) == "open");
 }
 
-TEST_CASE("peers of a reset may be host names, as they are now; what lasts refuses them, as dns.answer does") {
+TEST_CASE("peers of a reset may be host names, as they are now, but what lasts refuses them, as dns.answer does") {
   const Site site;
   const auto overlay = std::filesystem::path("/etc/netns") / site.pair.left.name();
   std::filesystem::create_directories(overlay);

@@ -121,7 +121,7 @@ print(len(got))
   CHECK(site.curl_exit() == 0);
 }
 
-TEST_CASE("a port that others let go is taken too; when the worker is killed all are free") {
+TEST_CASE("a port that others let go is taken too, and when the worker is killed all are free") {
   const Site site;
   site.range("40000 40009");
   auto listener = site.pair.left.spawn({"nc", "-l", "40004"});

@@ -79,7 +79,7 @@ std::optional<double> time_of_transfer(const std::string& where) {
 Run::Run(std::vector<std::string> arguments)
     : child_(spawn({.argv =
                         [&] {
-                          std::vector<std::string> argv{BIN_DIR "/arashi", "run"};
+                          std::vector<std::string> argv{BIN_DIR "/arashi", "run", "--run-dir", run_directory()};
                           argv.insert(argv.end(), arguments.begin(), arguments.end());
                           return argv;
                         }(),

@@ -46,6 +46,8 @@ class Run {
   explicit Run(std::vector<std::string> arguments);
   void signal(int number) const { child_.signal(number); }
   [[nodiscard]] std::int32_t pid() const { return child_.pid(); }
+  // Of its local agent, where no other run or agent of this machine is in the way.
+  [[nodiscard]] std::filesystem::path run_directory() const { return home_.path() / "run"; }
   int wait(Duration limit = std::chrono::seconds(100));                // exit code; then `output` and `result` are there
   const std::string marker = "ARASHI_TEST_RUN=" + unique_name("run");  // in the environment of all that it starts
   std::string output;

@@ -193,7 +193,7 @@ TEST_CASE("who answers is checked, unless it is told not to") {
   CHECK_MESSAGE(anyone.bad == 0, failures(anyone));
 }
 
-TEST_CASE("the server's name is asked for and must be in its certificate; the Host stays the URL's") {
+TEST_CASE("the server's name is asked for and must be in its certificate, and the Host stays the URL's") {
   const Nginx nginx;
   auto load = load_to("https", nginx.named);
   load.http = spec::Http::two;

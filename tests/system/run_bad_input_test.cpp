@@ -164,7 +164,7 @@ TEST_CASE("a target that dies between plan and injection is never a pass") {
   const Directory folder;
   auto victim = sleeper();
   write(folder.path() / "dies.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause"));
-  Run run({"--run-dir", folder.path() / "state", folder.path() / "dies.yaml"});
+  Run run({folder.path() / "dies.yaml"});
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // planned, and in the check of 2 s before it starts
   victim.end();
   const int code = run.wait();

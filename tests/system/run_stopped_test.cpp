@@ -77,7 +77,7 @@ TEST_CASE("the runner and its whole agent are killed at once: the next agent rev
   for (const auto pid : all) ::kill(pid, SIGSTOP);  // nobody may act on another's death
   for (const auto pid : all) ::kill(pid, SIGKILL);
   run.wait();
-  CHECK(testing::run({BIN_DIR "/arashi-agent", "recover"}).exit_code == 0);
+  CHECK(testing::run({BIN_DIR "/arashi-agent", "recover", "--run-dir", run.run_directory()}).exit_code == 0);
   CHECK(fault_is_gone());
   CHECK(difference(before, Platform::snapshot({})) == "");
   no_worker_is_left(run);

@@ -268,7 +268,7 @@ TEST_CASE("closing takes back everything, also what is just being injected, and 
   CHECK(agent.inject("mine", "aaaaaaa3").status == 409);
 }
 
-TEST_CASE("about tells the protocol's number and all faults; status, health and unknown paths answer") {
+TEST_CASE("about tells the protocol's number and all faults, and status, health and unknown paths answer") {
   Agent agent;
   const auto about = protocol::parse<protocol::About>(agent.operations.answer({.method = "GET", .path = "/v1/about"}).body);
   REQUIRE(about.has_value());
@@ -280,7 +280,7 @@ TEST_CASE("about tells the protocol's number and all faults; status, health and 
   CHECK(agent.operations.answer({.method = "GET", .path = "/nothing"}).status == 404);
 }
 
-TEST_CASE("parameters are judged by their fault, whoever the victim; those of another version are not") {
+TEST_CASE("parameters are judged by their fault, whoever the victim, and those of another version are not") {
   const auto problems = problems_of({{.fault = "network.impair", .params = R"({"loss": 0.5})"},
                                      {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1})"},
                                      {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1, "later": 1})"},

@@ -165,7 +165,7 @@ TEST_CASE("a folder that holds something already is refused") {
   CHECK(folder.error().message.find("not empty") != std::string::npos);
 }
 
-TEST_CASE("a full disk stops nothing; it is said at the end, and nothing is left half-written") {
+TEST_CASE("a full disk stops nothing, is said at the end, and nothing is left half-written") {
   const Folder home;
   auto world = a_world();
   world.begin();

@@ -13,7 +13,7 @@ fleet::Agent agent_of(const CannedAgent& canned) { return fleet::Agent({.name = 
 
 }  // namespace
 
-TEST_CASE("an agent of another protocol version is refused; the error names both and says which to update") {
+TEST_CASE("an agent of another protocol version is refused, and the error names both and says which to update") {
   for (const int theirs : {protocol::version - 1, protocol::version + 1}) {
     const CannedAgent canned(
         [&](const std::string&) { return Canned{.body = R"({"protocol":)" + std::to_string(theirs) + R"(,"release":"9.9.9"})"}; });

@@ -135,7 +135,7 @@ TEST_CASE("an added bad event never lowers an e-value") {
   }
 }
 
-TEST_CASE("no events, no evidence; and a hundred thousand slices overflow nothing") {
+TEST_CASE("no events, no evidence, and a hundred thousand slices overflow nothing") {
   SliceTest slices(0.0144, 60s);
   HeldTest held(0.0144);
   for (int i = 0; i < 1000; ++i) {

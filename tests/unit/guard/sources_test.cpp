@@ -163,7 +163,7 @@ TEST_CASE("before the start: a spent budget, a reserve or a promise to others le
   CHECK(guard.evaluate(std::chrono::seconds(t)).slos[0].budget_limit == doctest::Approx(0.01));
 }
 
-TEST_CASE("grace: an outage of that length is survived, a longer one is not; one that would spend it all is refused") {
+TEST_CASE("grace: an outage of that length is survived, a longer one is not, and one that would spend it all is refused") {
   const auto aborts_after = [](Duration grace, int outage, int begin) {
     auto terms = config(10);
     terms.grace = grace;

@@ -40,7 +40,7 @@ TEST_CASE("method, headers and body are sent, and the connection stays warm") {
   CHECK(server.connections() == 1);
 }
 
-TEST_CASE("any status is an answer; header names are in lower case") {
+TEST_CASE("any status is an answer, and header names are in lower case") {
   HttpServer server(echo);
   HttpClient client;
   const auto reply = client.send({.url = server.url("/broken")});
