@@ -117,14 +117,16 @@ std::vector<double> around_zero(std::vector<double> values) {
 }  // namespace
 
 TEST_CASE("impairment: a delay is what was asked, in its mean and its percentiles") {
-  on_each(holding, {{"delay", "20ms"}}, {.packets = 500, .per_second = 1000}, [](const Measured& measured) {
+  const auto check = [](const Measured& measured) {
     const auto delays = measured.probed.delays();
     CHECK(delays.size() == 500);
     CHECK(percentile_of(delays, 0.01) > 0.0198);
     CHECK(percentile_of(delays, 0.5) < 0.0225);
     CHECK(mean_of(delays) < 0.025);
     check_evidence(measured.evidence, "delay", 20e6, mean_of(delays) * 1e9, 0.15);
-  });
+  };
+  on_each(holding, {{"delay", "20ms"}}, {.packets = 500, .per_second = 1000}, check,
+          [](const Measured& measured) { return mean_of(measured.probed.delays()) < 0.022; });
 }
 
 TEST_CASE("impairment: the delay varies by the distribution that was asked for") {
@@ -272,8 +274,8 @@ TEST_CASE("impairment: a burst goes at once, and a limit bounds the queue") {
     const auto& arrivals = measured.probed.arrivals;
     REQUIRE(arrivals.size() == 100);
     CHECK(arrivals[40].received - arrivals[40].sent < 0.02);  // forty of them are 40,000 bytes
-    CHECK(arrivals[99].received - arrivals[0].sent > 0.09);   // what is over 50,000 needs 100 ms, however slowly they were sent
-    CHECK(arrivals[99].sent - arrivals[0].sent < 0.08);
+    CHECK(arrivals[99].received - arrivals[0].sent > 0.095);  // what is over 50,000 needs 100 ms, however slowly they were sent
+    CHECK(arrivals[99].sent - arrivals[0].sent < 0.094);
   };
   const auto came_at_once = [](const Measured& measured) {
     const auto& arrivals = measured.probed.arrivals;
