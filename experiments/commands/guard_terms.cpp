@@ -1,6 +1,7 @@
 #include "experiments/commands/guard_terms.hpp"
 
 #include "experiments/sli/open.hpp"
+#include "experiments/sli/prometheus_range.hpp"
 
 #include <algorithm>
 
@@ -17,6 +18,26 @@ void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::Source
   terms.rate_most = peak_over_mean * measure.rate.per_second;
 }
 
+// Bad time slices of the past are spent too. Of Prometheus they are counted as the run will count them; no other source can be asked for
+// counts that fine, so of these the past is not known.
+Result<void> measure_slices(const guard::SloTerms& slo, const spec::Measure& measure, const std::string& directory,
+                            guard::SourceTerms& terms) {
+  const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
+  if (server == nullptr) {
+    terms.extrapolated = true;
+    return {};
+  }
+  const Duration now = std::chrono::system_clock::now().time_since_epoch();
+  guard::PastSlices past(slo, terms);
+  TRY(sli::prometheus_range(*server, directory, {.from = now - slo.window, .to = now, .step = std::max(slo.slice, server->scrape)},
+                            [&](const std::vector<guard::Slice>& slices, Duration /*until*/) {
+                              for (const auto& slice : slices) past.add(slice);
+                              return true;
+                            }));
+  terms.window_bad = past.bad();
+  return {};
+}
+
 Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
   auto history = sli::history(measure, slo.window, directory);
   if (!history) return because(history.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + terms.name : "");
@@ -25,7 +46,7 @@ Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, co
                 ", so there is no budget to spend from; check what its 'total' asks for");
   const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
   terms.window_events = history->events / covered;
-  if (slo.method == spec::Method::occurrences) terms.window_bad = history->bad;  // bad time slices of the past are not known
+  if (slo.method == spec::Method::occurrences) terms.window_bad = history->bad;
   terms.extrapolated = covered < 0.99;
   terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
   return {};
@@ -101,6 +122,20 @@ guard::Config unmeasured_config(const spec::Experiment& experiment) {
   return config;
 }
 
+namespace {
+
+Result<void> measure_past_slices(const spec::Slo& slo, const std::string& directory, guard::SloTerms& terms) {
+  if (slo.method == spec::Method::occurrences) return {};
+  for (std::size_t i = 0; i < slo.measures.size(); ++i) {
+    if (!slo.measures[i].load.empty() || slo.measures[i].rate.per_second > 0) continue;
+    const auto measured = measure_slices(terms, slo.measures[i], directory, terms.sources[i]);
+    if (!measured) return because(measured.error(), "SLO '", slo.name, "': bad time slices of the past");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   guard::Config config = unmeasured_config(experiment);
   for (std::size_t i = 0; i < config.slos.size(); ++i) {
@@ -108,6 +143,7 @@ Result<guard::Config> guard_config(const spec::Experiment& experiment) {
     for (std::size_t j = 0; j < slo.measures.size(); ++j)
       if (slo.measures[j].load.empty() && slo.measures[j].rate.per_second <= 0)
         TRY(measure_past(slo, slo.measures[j], experiment.directory, config.slos[i].sources[j]));
+    TRY(measure_past_slices(slo, experiment.directory, config.slos[i]));
   }
   return config;
 }

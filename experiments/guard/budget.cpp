@@ -45,11 +45,21 @@ std::vector<TimeSlice> Budget::add(const Slice& slice) {
   if (slices_) {
     closed = add_to_slices(slice, missing);
   } else if (covers(slice.end)) {
+    take_back(slice);
     bad_units_ += static_cast<double>(slice.bad);
     lost_units_ += rate_most_ * std::max(seconds(gap), 0.0) + missing;
   }
   known_until_ = std::max(known_until_, std::min(slice.newest, slice.end));
   return closed;
+}
+
+// What was charged for those who tell of their silence now: their events are in this slice. A time slice that is over stays charged, for
+// nobody knows how many of them belong to it.
+void Budget::take_back(const Slice& slice) {
+  for (const Returned& one : slice.returned) {
+    const double silent = std::max(seconds(one.end - std::max(begin_, one.begin)), 0.0);
+    lost_units_ = std::max(lost_units_ - rate_most_ * std::clamp(one.share, 0.0, 1.0) * silent, 0.0);
+  }
 }
 
 std::vector<TimeSlice> Budget::add_to_slices(const Slice& slice, double missing) {

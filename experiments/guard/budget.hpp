@@ -29,6 +29,7 @@ class Budget {
 
  private:
   [[nodiscard]] double missing_of(const Slice& slice) const;
+  void take_back(const Slice& slice);
   std::vector<TimeSlice> add_to_slices(const Slice& slice, double missing);
 
   double units_, rate_most_;

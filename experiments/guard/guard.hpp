@@ -27,6 +27,12 @@ struct Counts {
   std::uint64_t total = 0, bad = 0;
 };
 
+// One of those that were missing from partial slices tells of that time after all: its events since `begin` are in the slice that says so.
+struct Returned {
+  Duration begin{}, end{};  // it was missing
+  double share = 0;         // of the slices' `missing`, on the average
+};
+
 // What one source saw of one SLO in one stretch of time. Slices of a source are handed in in order and do not overlap.
 // One without counts is a notice (begin = end = when it was noticed); the next with counts begins where the last one with counts
 // ended, so nothing is lost between them.
@@ -38,6 +44,7 @@ struct Slice {
   std::string problem;            // why not fresh
   std::optional<Counts> control;  // of total and bad, those at replicas that no fault touches
   std::optional<double> missing;  // partial: the share of the events that is not among them, where that is known
+  std::vector<Returned> returned;
 };
 
 enum class OnNoData { charge, abort, hold };
@@ -166,6 +173,21 @@ struct Verdict {
   bool hold = false;            // start nothing further until data comes; before the first injection: an SLO has no fresh event yet
   std::vector<Reason> reasons;  // why abort, or why hold; the strongest first
   std::vector<SloState> slos;
+};
+
+// How much of a budget that is counted in time slices a past has spent, in slices. Stretches in order, those with counts only.
+class PastSlices {
+ public:
+  PastSlices(const SloTerms& slo, const SourceTerms& source);
+  PastSlices(PastSlices&&) noexcept;
+  PastSlices& operator=(PastSlices&&) noexcept;
+  ~PastSlices();
+  void add(const Slice& slice);
+  [[nodiscard]] double bad() const { return bad_; }
+
+ private:
+  std::unique_ptr<class TimeSlices> slices_;
+  double bad_ = 0;
 };
 
 class Guard {

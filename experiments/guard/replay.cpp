@@ -64,11 +64,24 @@ Result<SloTerms> read_terms(const Json& json) {
   return slo;
 }
 
+Json write_returned(const Returned& one) { return {{"begin", one.begin.count()}, {"end", one.end.count()}, {"share", one.share}}; }
+
+Result<Returned> read_returned(const Json& json) {
+  Returned one;
+  Fields fields(json);
+  fields.read("begin", one.begin);
+  fields.read("end", one.end);
+  fields.read("share", one.share);
+  TRY(fields.result());
+  return one;
+}
+
 Json write_slice(const Slice& slice) {
   Json json = {{"begin", slice.begin.count()},  {"end", slice.end.count()},       {"total", slice.total},    {"bad", slice.bad},
                {"state", name_of(slice.state)}, {"newest", slice.newest.count()}, {"problem", slice.problem}};
   if (slice.control) json["control"] = write_counts(*slice.control);
   if (slice.missing) json["missing"] = *slice.missing;
+  if (!slice.returned.empty()) json["returned"] = list_of(slice.returned, &write_returned);
   return json;
 }
 
@@ -86,6 +99,7 @@ Result<Slice> read_slice(const Json& json) {
     slice.missing = 0;
     fields.read("missing", *slice.missing);
   }
+  if (fields.has("returned")) fields.read("returned", slice.returned, &read_returned);
   if (fields.has("control")) slice.control = TRY(read_counts(*fields.find("control")));
   TRY(fields.result());
   return slice;

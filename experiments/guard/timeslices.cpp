@@ -82,4 +82,14 @@ double TimeSlices::worst(Duration until) const {
   return sum;
 }
 
+PastSlices::PastSlices(const SloTerms& slo, const SourceTerms& source) : slices_(std::make_unique<TimeSlices>(slo, source)) {}
+PastSlices::PastSlices(PastSlices&&) noexcept = default;
+PastSlices& PastSlices::operator=(PastSlices&&) noexcept = default;
+PastSlices::~PastSlices() = default;
+
+void PastSlices::add(const Slice& slice) {
+  for (const TimeSlice& each : slices_->add(slice.begin, slice.end, static_cast<double>(slice.total), static_cast<double>(slice.bad), 0))
+    bad_ += each.counts ? each.bad : 0;
+}
+
 }  // namespace arashi::guard

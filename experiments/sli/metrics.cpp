@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace arashi::sli {
 namespace {
@@ -87,6 +88,8 @@ struct Round {
   Replica::Growth all, control;
   std::size_t absent = 0, unclear = 0, grown = 0;
   std::vector<bool> counted;  // each replica: whether its events are in `all`
+  std::vector<bool> silent;   // each replica: whether it gave no page
+  std::vector<bool> anew;     // each replica: whether a counter of it began anew
   std::string problem;        // of the first that is absent
 };
 
@@ -96,6 +99,7 @@ class Scraping {
       : pages_(std::move(pages)),
         replicas_(pages_.urls().size(), Replica(pages_.wanted().part_is_good)),
         events_(replicas_.size(), 0.0),
+        absences_(replicas_.size()),
         epoch_(epoch) {}
 
   Polled operator()(Duration timeout, const std::stop_token& stop) {
@@ -113,10 +117,12 @@ class Scraping {
   }
 
   Round round(const std::vector<Result<Got>>& pages) {
-    Round seen{.counted = std::vector<bool>(pages.size())};
+    const std::vector<bool> none(pages.size());
+    Round seen{.counted = none, .silent = none, .anew = none};
     for (std::size_t i = 0; i < pages.size(); ++i) {
       if (!pages[i]) {
         if (seen.absent++ == 0) seen.problem = pages[i].error().message;
+        seen.silent[i] = true;
         continue;
       }
       const auto growth = replicas_[i].take(pages[i]->page);
@@ -126,6 +132,7 @@ class Scraping {
       if (!growth->comparable) continue;
       add(*growth, i >= pages_.treated(), seen);
       seen.counted[i] = true;
+      seen.anew[i] = growth->anew;
       events_[i] += growth->total;
     }
     return seen;
@@ -141,6 +148,28 @@ class Scraping {
       missing += events_[i];
     }
     return std::max(silent / static_cast<double>(counted.size()), all > 0 ? missing / all : 0);
+  }
+
+  [[nodiscard]] double weight(std::size_t replica) const {
+    const double all = std::accumulate(events_.begin(), events_.end(), 0.0);
+    return std::max(1 / static_cast<double>(events_.size()), all > 0 ? events_[replica] / all : 0);
+  }
+
+  // Whoever answers again tells of the time of its silence too, unless it was restarted: what it counted before that is gone.
+  void settle_absences(const Round& seen, guard::Slice& slice) {
+    double silent = 0;
+    for (std::size_t i = 0; i < absences_.size(); ++i) {
+      if (seen.silent[i]) silent += weight(i);
+      if (seen.silent[i] || absences_[i].charged <= 0) continue;
+      const Absence absence = std::exchange(absences_[i], {});
+      if (!seen.counted[i] || seen.anew[i]) continue;
+      slice.returned.push_back({absence.begin, slice.begin, absence.charged / seconds(slice.begin - absence.begin)});
+    }
+    for (std::size_t i = 0; i < absences_.size(); ++i) {
+      if (!seen.silent[i] || !slice.missing) continue;
+      if (absences_[i].charged <= 0) absences_[i].begin = slice.begin;
+      absences_[i].charged += *slice.missing * weight(i) / silent * seconds(slice.end - slice.begin);
+    }
   }
 
   std::vector<guard::Slice> take(const std::vector<Result<Got>>& pages, Duration asked) {
@@ -162,12 +191,18 @@ class Scraping {
       slice.problem = std::to_string(seen.unclear) + " of " + std::to_string(all) + " replicas changed the resolution of their histogram";
     }
     if (slice.state == guard::Freshness::partial) slice.missing = missing_share(seen.counted);
+    settle_absences(seen, slice);
     return {slice};
   }
 
   Pages pages_;
   std::vector<Replica> replicas_;
   std::vector<double> events_;  // each replica's so far
+  struct Absence {
+    Duration begin{};
+    double charged = 0;  // seconds of all the traffic that it was missing for
+  };
+  std::vector<Absence> absences_;
   Duration epoch_;
   bool begun_ = false;
   Duration last_{};

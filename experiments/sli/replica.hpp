@@ -9,6 +9,7 @@ class Replica {
  public:
   struct Growth {
     double total = 0, bad = 0;
+    bool anew = false;       // a counter began anew: what it had counted since the last page is gone
     bool comparable = true;  // false: a native histogram has changed its resolution, so its bad ones are not known
   };
   explicit Replica(bool part_is_good) : part_is_good_(part_is_good) {}
@@ -18,7 +19,7 @@ class Replica {
 
  private:
   using Tallies = std::map<std::string, Tally>;
-  static double grow(Tallies& known, const Tallies& seen, bool& comparable);
+  static double grow(Tallies& known, const Tallies& seen, Growth& growth);
 
   bool part_is_good_;
   bool begun_ = false;

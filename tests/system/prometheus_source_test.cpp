@@ -1,4 +1,5 @@
 // A real Prometheus scrapes an exporter that the test plays.
+#include "experiments/commands/guard_terms.hpp"
 #include "experiments/sli/prometheus.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
@@ -178,4 +179,31 @@ TEST_CASE("real Prometheus: history says how many events, and over how much time
   CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().blame == Blame::input);
   wrong.total = "sum(requests_total))";
   CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().message.find("parse error") != std::string::npos);
+}
+
+TEST_CASE("real Prometheus: time slices that were bad in the past are spent") {
+  Exporter exporter;
+  exporter.serve(1000, 1);
+  Prometheus prometheus(exporter);
+  const auto source = open(prometheus, boot_now());
+  Seen seen;
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  for (int i = 0; i < 16; ++i) {
+    exporter.serve(100, i < 8 ? 0 : 50);
+    testing::eventually([] { return false; }, 1s);
+  }
+  spec::Experiment experiment;
+  experiment.slos.push_back({.name = "pay",
+                             .objective = 0.99,
+                             .window = std::chrono::minutes(10),
+                             .measures = {{.source = prometheus.source()}},
+                             .method = spec::Method::timeslices,
+                             .slice = 2s,
+                             .slice_target = 0.95});
+  const auto config = commands::guard_config(experiment);
+  REQUIRE_MESSAGE(config, config.error().message);
+  const auto& terms = config->slos[0].sources[0];
+  CHECK(terms.window_bad >= 3);  // the last eight seconds: four, one of them perhaps not over
+  CHECK(terms.window_bad <= 5);
+  CHECK(terms.extrapolated);
 }

@@ -124,6 +124,31 @@ TEST_CASE("data that come back take the charge for their time back, a gap does n
   CHECK(guard.evaluate(50s).slos[0].budget_charged == doctest::Approx(115 / 25920.0));
 }
 
+TEST_CASE("who was missing from partial slices and tells of that time after all is not charged twice") {
+  for (const Duration begin : {0s, 5s}) {
+    auto guard = make(config(10));
+    guard.injected(begin);
+    const double charged_for = 10 - seconds(begin);
+    auto partial = slice(0s, 10s, 75, 0);
+    partial.state = Freshness::partial;
+    partial.missing = 0.25;
+    guard.observe(0, partial);
+    CHECK(guard.evaluate(10s).slos[0].budget_charged == doctest::Approx(charged_for * 2.5 / 25920.0));
+    auto later = slice(10s, 1s, 35, 3);  // its own of the ten seconds, of which three were bad, and all of this one
+    later.returned = {{.begin = 0s, .end = 10s, .share = 0.25}};
+    guard.observe(0, later);
+    CHECK(guard.evaluate(11s).slos[0].budget_charged == doctest::Approx(3 / 25920.0));
+    CHECK(guard.evaluate(11s).slos[0].bad == 3);
+  }
+  guard::Input input{.now = 11s, .slo = 0, .slice = slice(10s, 1s, 35, 3)};
+  input.slice.returned = {{.begin = 0s, .end = 10s, .share = 0.25}};
+  const auto again = guard::input_from(guard::to_json(input));
+  REQUIRE(again);
+  REQUIRE(again->slice.returned.size() == 1);
+  CHECK(again->slice.returned[0].end == 10s);
+  CHECK(again->slice.returned[0].share == 0.25);
+}
+
 TEST_CASE("onNoData abort ends at the first notice, hold only after its time, and both only after the injection") {
   auto terms = config(10);
   terms.on_no_data = guard::OnNoData::abort;

@@ -102,3 +102,13 @@ TEST_CASE("time slices whose budget has no room for one bad slice are refused") 
   terms.slos[0].slice = 0s;
   CHECK_FALSE(guard::Guard::make(terms));
 }
+
+TEST_CASE("past time slices: bad ones are spent, by the same rule as those of the run") {
+  for (const auto method : {guard::Method::timeslices, guard::Method::ratio_timeslices}) {
+    const auto terms = minutes(method).slos[0];
+    guard::PastSlices past(terms, terms.sources[0]);
+    const Duration begin = 1'700'000'000s / 60s * 60s;  // as a clock gives it
+    for (int minute = 0; minute < 100; ++minute) past.add(slice(begin + minute * 60s, 60s, 600, minute % 10 == 0 ? 300 : 6));
+    CHECK(past.bad() == doctest::Approx(method == guard::Method::timeslices ? 10 : 10 * 0.5 + 90 * 0.01));
+  }
+}

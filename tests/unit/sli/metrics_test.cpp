@@ -54,6 +54,7 @@ struct Seen {
   Freshness state = Freshness::empty;
   std::string problem;
   std::optional<double> missing;
+  double charged = 0, taken_back = 0;  // seconds of all the traffic
   Duration end{};
   std::unique_ptr<sli::Source> source;
 
@@ -71,6 +72,8 @@ struct Seen {
       state = slice.state;
       problem = slice.problem;
       missing = slice.missing;
+      charged += slice.missing.value_or(0) * seconds(slice.end - slice.begin);
+      for (const auto& one : slice.returned) taken_back += one.share * seconds(one.end - one.begin);
       if (!guard::has_counts(slice.state)) continue;
       if (end > 0s) CHECK(slice.begin == end);
       end = slice.end;
@@ -133,6 +136,25 @@ TEST_CASE("metrics: a silent replica that had most of the traffic is missing by 
   replicas.all.front().dead = true;
   REQUIRE(seen.becomes(Freshness::partial));
   CHECK(seen.missing == doctest::Approx(0.8));
+}
+
+TEST_CASE("metrics: what was missing of a silent replica is taken back when it tells of that time, but not after a restart") {
+  Replicas replicas(3);
+  Seen seen(replicas);
+  REQUIRE(seen.becomes(Freshness::fresh));
+  auto& first = replicas.all.front();
+  auto& last = replicas.all.back();
+  first.dead = last.dead = true;
+  REQUIRE(seen.becomes(Freshness::partial));
+  first.good += 20;
+  first.bad += 5;
+  last.good = 7;  // it was restarted
+  first.dead = last.dead = false;
+  REQUIRE(seen.becomes(Freshness::fresh));
+  CHECK(seen.total == 32);
+  CHECK(seen.bad == 5);
+  CHECK(seen.charged > 0);
+  CHECK(seen.taken_back == doctest::Approx(seen.charged / 2));  // one of the two
 }
 
 TEST_CASE("metrics: a replica that hangs holds no other up for longer than the period") {
