@@ -134,8 +134,8 @@ TEST_CASE("a name that moves under load: requests to its new address are hit, th
   REQUIRE(eventually([&] { return fault.observe().detail.find("service.test is 10.77.0.3") != std::string::npos; }, 10s));
   const auto followed = boot_now();
   arashi::test::shell("sleep 2");
-  fault.revert();
   const auto ended = boot_now();
+  fault.revert();
   arashi::test::shell("sleep 1");
   const auto old_ones = first.all();
   const auto new_ones = second.all();
