@@ -141,24 +141,29 @@ struct Listeners {
   std::vector<Fd> packets, streams;
 };
 
+// One more, on the port of those before it; the first one's is any that is free.
+Result<void> add_listener(Listeners& all, const char* address, int type) {
+  const AddressPort here{.address = TRY(parse_cidr(address)), .port = all.port};
+  auto socket = dns::listen_at(here, type);
+  if (!socket && !here.address.v4() && socket.error().blame == Blame::missing) return {};  // a namespace without IPv6
+  if (!socket) return pass(socket.error());
+  if (all.port == 0) all.port = dns::name_of_socket(socket->get()).endpoint().port;
+  (type == SOCK_DGRAM ? all.packets : all.streams).push_back(std::move(*socket));
+  return {};
+}
+
 // UDP and TCP, IPv4 and (where there is any) IPv6, all on one port of loopback.
-Result<Listeners> listen_on(std::uint16_t port) {
+Result<Listeners> listen_once() {
   Listeners all;
   for (const char* address : {"127.0.0.1", "::1"})
-    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
-      const AddressPort here{.address = TRY(parse_cidr(address)), .port = all.port == 0 ? port : all.port};
-      auto socket = dns::listen_at(here, type);
-      if (!socket && !here.address.v4() && socket.error().blame == Blame::missing) continue;  // a namespace without IPv6
-      if (!socket) return pass(socket.error());
-      if (all.port == 0) all.port = dns::name_of_socket(socket->get()).endpoint().port;
-      (type == SOCK_DGRAM ? all.packets : all.streams).push_back(std::move(*socket));
-    }
+    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) TRY(add_listener(all, address, type));
   return all;
 }
 
+// Another port, where one of the others has that of the first one.
 Result<Listeners> listen_anywhere() {
-  Result<Listeners> all = listen_on(0);
-  for (int tries = 1; tries < ports_tried && !all && all.error().blame == Blame::refused; ++tries) all = listen_on(0);
+  Result<Listeners> all = listen_once();
+  for (int tries = 1; tries < ports_tried && !all && all.error().blame == Blame::refused; ++tries) all = listen_once();
   return all;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <ctime>
 
 namespace arashi::sli {
@@ -15,11 +15,15 @@ constexpr std::string_view combined =
 
 bool in_variable(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
+constexpr double latest = 1e11;  // seconds since 1970
+constexpr double longest = 1e9;  // seconds a request takes
+
+// A decimal number, from 0.
 std::optional<double> number(std::string_view text) {
-  const std::string copy(text);
-  char* end = nullptr;
-  const double value = std::strtod(copy.c_str(), &end);
-  return copy.empty() || *end != '\0' || !std::isfinite(value) ? std::nullopt : std::optional(value);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const bool good = error == std::errc{} && end == text.data() + text.size() && value >= 0 && value < latest;
+  return good ? std::optional(value) : std::nullopt;
 }
 
 // "22/Nov/2026:21:03:00 +0100" or "2026-11-22T21:03:00+01:00"
@@ -29,7 +33,8 @@ std::optional<double> moment(std::string_view text, const char* form) {
   const char* rest = ::strptime(copy.c_str(), form, &parts);
   if (rest == nullptr || *rest != '\0') return std::nullopt;
   const long offset = parts.tm_gmtoff;  // timegm forgets it
-  return static_cast<double>(::timegm(&parts) - offset);
+  const auto since_1970 = static_cast<double>(::timegm(&parts) - offset);
+  return since_1970 >= 0 && since_1970 < latest ? std::optional(since_1970) : std::nullopt;
 }
 
 std::string_view path_of(std::string_view request) {  // "GET /buy?x HTTP/1.1"
@@ -97,7 +102,7 @@ bool LogFormat::take(LogLine& into, std::string_view variable, std::string_view 
   const bool takes_time = timed && variable == "request_time";
   if (variable != "status" && !takes_time) return true;
   const auto found = number(value);
-  if (!found || *found < 0 || (!takes_time && *found > 999)) return false;
+  if (!found || *found > (takes_time ? longest : 999)) return false;
   if (takes_time) into.took = Duration(std::llround(*found * 1e9));
   if (!takes_time) into.status = static_cast<int>(*found);
   return true;

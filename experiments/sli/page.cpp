@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
-#include <sstream>
 
 namespace arashi::sli {
 
@@ -49,15 +49,17 @@ Result<void> keep(std::map<std::string, Tally>& into, std::vector<spec::Label> l
 bool same_bound(double a, double b) { return std::isfinite(a) && std::fabs(a - b) <= 1e-9 * std::max(std::fabs(a), std::fabs(b)); }
 
 Unexpected<Error> no_bound(const Wanted& wanted, const std::vector<double>& bounds) {
-  std::ostringstream all;
-  for (const double bound : std::set<double>(bounds.begin(), bounds.end())) {
-    if (!std::isfinite(bound)) continue;
-    if (all.tellp() > 0) all << ", ";
-    all << to_text(Duration(std::llround(bound * 1e9)));
-  }
+  constexpr double longest = 1e9;  // seconds
+  constexpr std::size_t most = 50;
+  std::set<double> usable;  // no NaN among them: a set cannot hold it
+  std::ranges::copy_if(bounds, std::inserter(usable, usable.end()), [&](double bound) { return bound > 0 && bound <= longest; });
+  std::string all;
+  std::size_t listed = 0;
+  for (const double bound : usable)
+    if (++listed <= most) all += (all.empty() ? "" : ", ") + to_text(Duration(std::llround(bound * 1e9)));
+  if (listed > most) all += ", …";
   return fail(Blame::input, "histogram '", wanted.total.name, "' has no bucket that ends at ",
-              to_text(Duration(std::llround(wanted.bound * 1e9))), ": set 'latency' to one of ",
-              all.str().empty() ? "those it has" : all.str());
+              to_text(Duration(std::llround(wanted.bound * 1e9))), ": set 'latency' to one of ", all.empty() ? "those it has" : all);
 }
 
 Result<Page> read_text(const std::string& body, bool open_metrics, const Wanted& wanted);

@@ -1,8 +1,8 @@
 // The two text formats: Prometheus' 0.0.4 and OpenMetrics 1.0.
 #include "experiments/sli/page.hpp"
 
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 namespace arashi::sli {
@@ -10,6 +10,14 @@ namespace arashi::sli {
 namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t'; }
+
+// "4", "+4e0", "+Inf", "NaN"
+std::optional<double> number(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
 
 struct Line {
   std::string_view name;
@@ -29,11 +37,10 @@ class Sample {
     at_ = made.name.size();
     if (here() == '{') TRY(labels(made.labels));
     while (blank(here())) ++at_;
-    const std::string value(line_.substr(at_, line_.find_first_of(" \t\r", at_) - at_));
-    char* end = nullptr;
-    made.value = std::strtod(value.c_str(), &end);
-    if (value.empty() || *end != '\0')
-      return fail(Blame::system, "'", value.substr(0, 40), "' is not a number, in: ", line_.substr(0, 120));
+    const std::string_view text = line_.substr(at_, line_.find_first_of(" \t\r", at_) - at_);
+    const auto value = number(text);
+    if (!value) return fail(Blame::system, "'", text.substr(0, 40), "' is not a number, in: ", line_.substr(0, 120));
+    made.value = *value;
     return made;
   }
 
@@ -129,7 +136,12 @@ class Reading {
 
   Result<void> created(Sample& sample, const spec::SeriesSelector& selector) {
     Line line = TRY(sample.read());
-    if (selector.matches(line.labels)) created_[series_of(std::move(line.labels))] = line.value;
+    return selector.matches(line.labels) ? keep_created(std::move(line)) : Result<void>{};
+  }
+
+  Result<void> keep_created(Line line) {
+    if (!std::isfinite(line.value)) return fail(Blame::system, "'", line.name, "' is ", line.value);
+    created_[series_of(std::move(line.labels))] = line.value;
     return {};
   }
 
@@ -141,14 +153,13 @@ class Reading {
     if (suffix == "_bucket") return bucket(std::move(line));
     if (!wanted_.total.matches(line.labels)) return {};
     if (suffix == "_count") return keep(page_.total, std::move(line.labels), {.value = line.value}, wanted_.total.name);
-    created_[series_of(std::move(line.labels))] = line.value;
-    return {};
+    return keep_created(std::move(line));
   }
 
   Result<void> bucket(Line line) {
     double bound = std::nan("");
     for (const auto& label : line.labels)
-      if (label.name == "le") bound = std::strtod(label.value.c_str(), nullptr);
+      if (label.name == "le") bound = number(label.value).value_or(bound);
     take_label(line.labels, "le");
     if (!wanted_.total.matches(line.labels)) return {};
     if (bounds_.size() < 1000) bounds_.push_back(bound);

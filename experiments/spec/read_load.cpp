@@ -13,6 +13,7 @@ namespace arashi::spec {
 namespace {
 
 constexpr double rate_most = 1e6;
+constexpr double longest_record = 1e9;                    // seconds
 constexpr std::size_t body_most = std::size_t{1} << 20U;  // bytes
 constexpr std::size_t requests_most = 1000;
 
@@ -103,6 +104,8 @@ void read_record(const Fields& fields, const ReadText& read, Arrivals& out) {
   auto times = parse_arrivals(*text);
   if (!times) return fields.report.complain(fields.path("file"), times.error().message);
   out.record = std::move(times).value();
+  if (seconds(out.record.back()) / speed > longest_record)
+    return fields.report.complain(fields.path("speed"), "makes the record longer than 1000000000 seconds");
   for (Duration& time : out.record) time = Duration(std::llround(static_cast<double>(time.count()) / speed));
   if (!repeat) return;
   const Duration last = out.record.back();
@@ -227,8 +230,8 @@ void read_data(const Fields& fields, const ReadText& read, Load& load) {
     data.text("order", order);
     const auto text = read_file(data, "file", read);
     auto rows = text ? parse_rows(*text) : Result<LoadData>(LoadData{});
-    if (rows) load.data = std::move(rows).value();
-    if (!rows) data.report.complain(data.path("file"), rows.error().message);
+    if (!rows) return data.report.complain(data.path("file"), rows.error().message);
+    load.data = std::move(rows).value();
     load.data.random = order == "random";
   });
 }

@@ -3,6 +3,7 @@
 #include "experiments/spec/objects.hpp"
 #include "injector/core/json.hpp"
 
+#include <map>
 #include <string>
 
 namespace arashi::spec {
@@ -37,25 +38,34 @@ Json selector_schema(const SelectorKind& kind) {
   return schema;
 }
 
-// Values that sections.cpp reads by a function of their own.
+// Values that sections.cpp reads by a function of their own, by their keys; the others are texts.
+const std::map<std::string_view, Json>& special_schemas() {
+  static const Json boolean{{"type", "boolean"}};
+  static const std::map<std::string_view, Json> schemas{
+      {"pick", either({{"enum", {"all", "one"}}}, reference(count_object))},
+      {"percent", either(pattern(percent_pattern), {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 100}})},
+      {"seed", {{"type", "integer"}, {"minimum", 0}}},
+      {"onNoData", either({{"enum", {"charge", "abort"}}}, reference(hold_object))},
+      {"authoritative", boolean},
+      {"countLost", {{"enum", {true, false, "control"}}}},
+      {"exit", {{"type", "integer"}, {"minimum", 0}, {"maximum", 255}}},
+      {"status", {{"type", "integer"}, {"minimum", 100}, {"maximum", 599}}},
+      {"days", either(text(), {{"type", "array"}, {"items", text()}})},
+      {"hours", pattern("^([01][0-9]|2[0-4]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]$")},
+      {"arrivals", either({{"enum", {"even", "poisson"}}}, reference(record_object))},
+      {"speed", {{"type", "number"}, {"exclusiveMinimum", 0}}},
+      {"repeat", boolean},
+      {"insecure", boolean},
+      {"with", {{"type", "object"}}},
+  };
+  return schemas;
+}
+
 Json special_schema(const Object& object, const Key& key) {
   for (const auto& kind : selector_kinds())
     if (&object == &target_object && kind.kind == key.name) return selector_schema(kind);
-  if (key.name == "pick") return either({{"enum", {"all", "one"}}}, reference(count_object));
-  if (key.name == "percent") return either(pattern(percent_pattern), {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 100}});
-  if (key.name == "seed") return {{"type", "integer"}, {"minimum", 0}};
-  if (key.name == "onNoData") return either({{"enum", {"charge", "abort"}}}, reference(hold_object));
-  if (key.name == "authoritative") return {{"type", "boolean"}};
-  if (key.name == "countLost") return {{"enum", {true, false, "control"}}};
-  if (key.name == "exit") return {{"type", "integer"}, {"minimum", 0}, {"maximum", 255}};
-  if (key.name == "status") return {{"type", "integer"}, {"minimum", 100}, {"maximum", 599}};
-  if (key.name == "days") return either(text(), {{"type", "array"}, {"items", text()}});
-  if (key.name == "hours") return pattern("^([01][0-9]|2[0-4]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]$");
-  if (key.name == "arrivals") return either({{"enum", {"even", "poisson"}}}, reference(record_object));
-  if (key.name == "speed") return {{"type", "number"}, {"exclusiveMinimum", 0}};
-  if (key.name == "repeat" || key.name == "insecure") return {{"type", "boolean"}};
-  if (key.name == "with") return {{"type", "object"}};
-  return text();
+  const auto found = special_schemas().find(key.name);
+  return found == special_schemas().end() ? text() : found->second;
 }
 
 Json key_schema(const Object& object, const Key& key) {

@@ -14,13 +14,13 @@ constexpr std::array<std::string_view, 2> datadog_apis{"v2", "v1"};
 constexpr std::array<std::string_view, 2> statistics{"Sum", "SampleCount"};
 constexpr std::array<std::string_view, 2> command_values{"counts", "counters"};
 
-constexpr Key secret_keys[] = {
+constexpr auto secret_keys = std::to_array<Key>({
     {"env", Type::text, "name of an environment variable that holds it", "DD_API_KEY"},
     {"file", Type::text, "a file that holds it", "/run/secrets/api-key"},
     {"command", Type::texts, "a program that prints it", "[gcloud, auth, print-access-token]"},
-};
+});
 
-constexpr Key prometheus_keys[] = {
+constexpr auto prometheus_keys = std::to_array<Key>({
     {"url", Type::url, "the server's base address, without /api/v1", "http://127.0.0.1:9090", required},
     {"bad", Type::text, "PromQL of the bad events: a counter, or a sum of counters", "sum(http_requests_total{code=~\"5..\"})", required},
     {"total", Type::text, "PromQL of all events", "sum(http_requests_total)", required},
@@ -39,9 +39,9 @@ constexpr Key prometheus_keys[] = {
      &secret_object},
     {"user", Type::text, "for basic authentication", "arashi"},
     {"password", Type::object, "for basic authentication", "{env: PROMETHEUS_PASSWORD}", optional, "", &secret_object},
-};
+});
 
-constexpr Key metrics_keys[] = {
+constexpr auto metrics_keys = std::to_array<Key>({
     {"targets", Type::texts, "the pages of the replicas", "[\"http://10.0.0.1:8080/metrics\"]", required},
     {"control", Type::texts, "pages of replicas that no fault hits, to compare with", "[\"http://10.0.0.2:8080/metrics\"]"},
     {"bad", Type::text, "selector of the counters of bad events", "http_requests_total{code=~\"5..\"}"},
@@ -52,9 +52,9 @@ constexpr Key metrics_keys[] = {
     {"every", Type::duration, "how often every page is read, 250ms to 1s", "500ms", optional, "1s"},
     {"headers", Type::pairs, "sent along", "{X-Team: pay}"},
     {"token", Type::object, "a bearer token", "{file: /run/secrets/token}", optional, "", &secret_object},
-};
+});
 
-constexpr Key datadog_keys[] = {
+constexpr auto datadog_keys = std::to_array<Key>({
     {"url", Type::url, "the API of your site", "https://api.datadoghq.eu", optional, "https://api.datadoghq.com"},
     {.name = "api",
      .type = Type::choice,
@@ -69,9 +69,9 @@ constexpr Key datadog_keys[] = {
     {"lag", Type::duration, "counts younger than this are not complete yet", "2m", optional, "2m"},
     {"apiKey", Type::object, "DD-API-KEY", "{env: DD_API_KEY}", optional, "{env: DD_API_KEY}", &secret_object},
     {"appKey", Type::object, "DD-APPLICATION-KEY", "{env: DD_APP_KEY}", optional, "{env: DD_APP_KEY}", &secret_object},
-};
+});
 
-constexpr Key mackerel_keys[] = {
+constexpr auto mackerel_keys = std::to_array<Key>({
     {"url", Type::url, "the API", "https://api.mackerelio.com", optional, "https://api.mackerelio.com"},
     {"service", Type::text, "whose service metrics", "pay"},
     {"host", Type::text, "or the ID of the host whose metrics", "2u4PP3TJqbu"},
@@ -80,9 +80,9 @@ constexpr Key mackerel_keys[] = {
     {"every", Type::duration, "how often it is asked", "30s", optional, "30s"},
     {"lag", Type::duration, "points younger than this may still be overwritten", "2m", optional, "2m"},
     {"apiKey", Type::object, "X-Api-Key; reading is enough", "{env: MACKEREL_APIKEY}", optional, "{env: MACKEREL_APIKEY}", &secret_object},
-};
+});
 
-constexpr Key cloudwatch_metric_keys[] = {
+constexpr auto cloudwatch_metric_keys = std::to_array<Key>({
     {"namespace", Type::text, "the metric's namespace", "AWS/ApplicationELB", required},
     {"metric", Type::text, "its name", "HTTPCode_Target_5XX_Count", required},
     {"dimensions", Type::pairs, "all that it has", "{LoadBalancer: app/pay/50dc6c495c0c9188}"},
@@ -92,9 +92,9 @@ constexpr Key cloudwatch_metric_keys[] = {
      .example = "SampleCount",
      .fallback = "Sum",
      .choices = statistics},
-};
+});
 
-constexpr Key cloudwatch_keys[] = {
+constexpr auto cloudwatch_keys = std::to_array<Key>({
     {"region", Type::text, "the AWS region", "eu-central-1", required},
     {"bad", Type::object, "count of bad events", "", required, "", &cloudwatch_metric_object},
     {"total", Type::object, "count of all events", "", required, "", &cloudwatch_metric_object},
@@ -106,9 +106,9 @@ constexpr Key cloudwatch_keys[] = {
     {"secretKey", Type::object, "its secret", "{env: AWS_SECRET_ACCESS_KEY}", optional, "{env: AWS_SECRET_ACCESS_KEY}", &secret_object},
     {"sessionToken", Type::object, "of temporary keys", "{env: AWS_SESSION_TOKEN}", optional, "{env: AWS_SESSION_TOKEN}", &secret_object},
     {"credentials", Type::texts, "a program that prints keys in the form of AWS' credential_process", "[aws-vault, exec, pay, --json]"},
-};
+});
 
-constexpr Key newrelic_keys[] = {
+constexpr auto newrelic_keys = std::to_array<Key>({
     {"url", Type::url, "the API of your region", "https://api.eu.newrelic.com", optional, "https://api.newrelic.com"},
     {"account", Type::text, "the account's number", "12345678", required},
     {"from", Type::text, "NRQL's FROM: an event type that has one event for each request", "Transaction", required},
@@ -118,10 +118,10 @@ constexpr Key newrelic_keys[] = {
     {"interval", Type::duration, "width of one count, whole seconds", "10s", optional, "10s"},
     {"lag", Type::duration, "counts younger than this are not complete yet", "60s", optional, "60s"},
     {"apiKey", Type::object, "a user key", "{env: NEW_RELIC_API_KEY}", optional, "{env: NEW_RELIC_API_KEY}", &secret_object},
-};
+});
 
-constexpr Key command_keys[] = {
-    {"run", Type::texts, "a program and its arguments, run in the spec's folder; prints lines such as {\"good\": 9, \"bad\": 1}",
+constexpr auto command_keys = std::to_array<Key>({
+    {"run", Type::texts, R"(a program and its arguments, run in the spec's folder; prints lines such as {"good": 9, "bad": 1})",
      "[./counts.sh, pay]", required},
     {"every", Type::duration, "how often it is run; it is ended after nine tenths of this, at most 10s", "1s", optional, "1s"},
     {.name = "values",
@@ -130,16 +130,16 @@ constexpr Key command_keys[] = {
      .example = "counters",
      .fallback = "counts",
      .choices = command_values},
-};
+});
 
-constexpr Key access_log_keys[] = {
+constexpr auto access_log_keys = std::to_array<Key>({
     {"file", Type::text, "the log, as nginx writes it", "/var/log/nginx/access.log", required},
     {"format", Type::text, "its log_format; absent: combined, with $request_time behind it if the SLO has a 'latency'",
      "'$remote_addr [$time_local] \"$request\" $status $request_time'"},
     {"path", Type::text, "only requests whose path begins so", "/buy"},
     {"bad", Type::texts, "status codes, or classes of them, that are bad", "[5xx, \"429\"]", optional, "[5xx]"},
     {"every", Type::duration, "how often counts are taken", "500ms", optional, "1s"},
-};
+});
 
 }  // namespace
 

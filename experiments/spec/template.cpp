@@ -75,8 +75,9 @@ std::string read_piece(std::string_view inside, const Columns& columns, Piece& p
 
 // Of the placeholder that opens there: where its '}}' is. What is quoted may hold braces.
 std::size_t close_of(std::string_view text, std::size_t open) {
-  if (!trimmed(text.substr(open + 2)).starts_with('"')) return text.find("}}", open + 2);
-  const auto quote = text.find('"', text.find('"', open) + 1);
+  const auto first = text.find_first_not_of(" \t\n", open + 2);
+  if (first == std::string_view::npos || text[first] != '"') return text.find("}}", open + 2);
+  const auto quote = text.find('"', first + 1);
   return quote == std::string_view::npos ? quote : text.find("}}", quote + 1);
 }
 

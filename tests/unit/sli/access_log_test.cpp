@@ -102,6 +102,19 @@ TEST_CASE("a log_format of one's own") {
   CHECK(refused({.format = "$status", .path = "/buy"}, false).find("$request") != std::string::npos);
 }
 
+TEST_CASE("what is no status, no time a request takes and no moment is not taken for one") {
+  const auto own = format({.format = "$status $request_time $msec", .bad = {"5xx"}}, true);
+  REQUIRE(own.read("503 0.250 1700000000.250"));
+  for (const char* text :
+       {"0x1f7 0.250 1", "nan 0.250 1", "5e2 0.250 1", "-1 0.250 1", "1000 0.250 1", "503 1e300 1", "503 9999999999 1", "503 - 1"})
+    CHECK_MESSAGE(!own.read(text), text);
+  for (const char* text : {"503 0.250 -5", "503 0.250 1e300", "503 0.250 999999999999999", "503 0.250 nan"}) {
+    const auto read = own.read(text);
+    REQUIRE_MESSAGE(read, text);
+    CHECK_MESSAGE(!read->when, text);
+  }
+}
+
 TEST_CASE("what is bad: a status, a class of them, or a request that took too long") {
   const sli::LogJudge judge({.path = "/buy", .bad = {"5xx", "429"}}, 300ms);
   const auto bad = [&](int status, Duration took) { return judge.bad({.status = status, .took = took}); };

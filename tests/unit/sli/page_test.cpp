@@ -105,6 +105,10 @@ TEST_CASE("text: what is no page, or no count, is an error and never a number") 
   CHECK(refused("all +Inf\n", text_type, wanted).find("inf") != std::string::npos);
   CHECK(refused("all\n", text_type, wanted).find("not a number") != std::string::npos);
   CHECK(refused("all 5x\n", text_type, wanted).find("5x") != std::string::npos);
+  for (const char* number : {"0x10", "1e999", "++1", "1_0"})
+    CHECK(refused("all " + std::string(number) + "\n", text_type, wanted).find("not a number") != std::string::npos);
+  CHECK(refused(std::string("all 1\0002\n", 9), text_type, wanted).find("not a number") != std::string::npos);
+  CHECK(refused("all_created NaN\nall 1\n", text_type, wanted).find("'all_created' is nan") != std::string::npos);
   CHECK(refused("all{a=\"b} 5\n", text_type, wanted).find("labels") != std::string::npos);
   CHECK(refused("all{a} 5\n", text_type, wanted).find("labels") != std::string::npos);
   CHECK(refused("all{a=\"1\",b=\"2\"} 5\nall{b=\"2\",a=\"1\"} 6\n", text_type, wanted).find("twice") != std::string::npos);
@@ -134,6 +138,19 @@ TEST_CASE("a classic histogram: the bucket at the bound is exact, and a bound th
   CHECK(refused(page, text_type, histogram(R"(h{p="/buy"})", 250ms)) ==
         "histogram 'h' has no bucket that ends at 250ms: set 'latency' to one of 100ms, 300ms");
   CHECK(refused(page, text_type, histogram("h", 100ms)).find("no bucket") != std::string::npos);  // one series lacks it
+}
+
+TEST_CASE("a histogram's strange bounds do not hide the others, nor make a long or wrong message") {
+  const std::string strange =
+      "h_bucket{le=\"no\"} 1\nh_bucket 1\nh_bucket{le=\"1e300\"} 1\nh_bucket{le=\"-1\"} 1\nh_bucket{le=\"0.1\"} 1\nh_count 1\n";
+  CHECK(refused(strange, text_type, histogram("h", 300ms)) ==
+        "histogram 'h' has no bucket that ends at 300ms: set 'latency' to one of 100ms");
+  std::string many;
+  for (int i = 1; i <= 5000; ++i) many += field(3, whole(1, 1) + real(2, i));
+  const auto message = refused(family("h", field(4, field(7, whole(1, 1) + many))), protobuf_type, histogram("h", 300ms));
+  CHECK(message.size() < 500);
+  CHECK(message.find("one of 1s, 2s, 3s") != std::string::npos);
+  CHECK(message.ends_with(", …"));
 }
 
 TEST_CASE("protobuf: counters, classic and native histograms, as the wire carries them") {

@@ -16,6 +16,7 @@ namespace {
 const std::map<std::string, std::string> files{
     {"times.txt", "0.5\n1.0\n\n0.75\n"},
     {"one.txt", "7\n"},
+    {"long.txt", "0\n2000000\n"},
     {"bad.txt", "1\ntwo\n"},
     {"users.csv", "name,city\nann,\"São Paulo\"\n\"O\"\"Hara, Bo\",Oslo\n"},
     {"lines.csv", "name\n\"two\nlines\"\n"},
@@ -195,6 +196,8 @@ TEST_CASE("what contradicts itself in a load is told at its place") {
        "f:7:61: spec.load.l.arrivals.repeat: needs a record of some length: all its requests start at the same time\n"},
       {"{url: 'http://x/', arrivals: {file: times.txt, speed: fast}}",
        "f:7:62: spec.load.l.arrivals.speed: is 'fast': a number from 0.001 to 1000 is expected, such as speed: 2\n"},
+      {"{url: 'http://x/', arrivals: {file: long.txt, speed: 0.001}}",
+       "f:7:61: spec.load.l.arrivals.speed: makes the record longer than 1000000000 seconds\n"},
       {"{url: 'http://x/{{uid}}', rate: 1/s}",
        "f:7:14: spec.load.l.url: character 10: '{{uid}}': unknown placeholder; did you mean 'uuid'?\n"},
       {"{url: 'http://x/', rate: 1/s, method: POST, body: 'a {{random 9..1}}'}",
