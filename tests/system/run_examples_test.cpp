@@ -156,6 +156,60 @@ TEST_CASE("partition: the gateway cannot reach one wallet and can reach the othe
   check_left_as_found(before, run);
 }
 
+TEST_CASE("selection: what the gateway asks of the wallets over TCP is late, and nothing else") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  const auto seconds_of = [](std::vector<std::string> asking) {
+    return [asking]() -> std::optional<double> {
+      const Ran ran = run_in(pod("gateway"), asking);
+      return ran.exit_code == 0 && !ran.output.empty() ? std::optional(std::strtod(ran.output.c_str(), nullptr)) : std::nullopt;
+    };
+  };
+  Watch<std::optional<double>> wallets(
+      seconds_of({"curl", "-s", "-o", "/dev/null", "-m", "3", "-w", "%{time_total}", "http://10.87.0.21:8080/metrics"}));
+  Watch<std::optional<double>> others(seconds_of({"sh", "-c", "ping -q -c 1 -W 1 10.87.0.21 | sed -n 's|^rtt.*= ||p'"}));
+  Run run({example("selection.yaml")});
+  CHECK(run.wait() == 0);
+  const Times late = wallets.all(), pings = others.all();
+  CHECK(between(late, 0.058, 3) >= 10);  // a connection and a request, each 30 ms late, for 8 s
+  CHECK(between(late, 0, 0.030) >= 10);  // before and after
+  CHECK(between(pings, 0, 25) >= 40);    // ms: ICMP to the same wallet
+  CHECK(between(pings, 25, 3000) == 0);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("loopback: who asks the ledger from beside it waits, and transfers do not") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<std::optional<double>> beside([]() -> std::optional<double> {
+    const auto start = std::chrono::steady_clock::now();
+    if (run_in(pod("ledger"), {"redis-cli", "-h", "127.0.0.1", "ping"}).output != "PONG\n") return std::nullopt;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  });
+  Watch<std::optional<double>> transfers([] { return time_of_transfer(gateway); });
+  Run run({example("loopback.yaml")});
+  CHECK(run.wait() == 0);
+  const Times asked = beside.all(), served = transfers.all();
+  CHECK(between(asked, 0.095, 3) >= 20);  // a connection and a question, each 50 ms late, for 10 s
+  CHECK(between(asked, 0, 0.095) >= 10);  // before and after
+  CHECK(between(served, 0, 0.045) >= static_cast<std::ptrdiff_t>(served.size()) * 9 / 10);
+  check_left_as_found(before, run);
+}
+
+TEST_CASE("shared namespace: a service that speaks with nobody loses nothing, which proves nothing, and who shares its namespace goes on") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<std::optional<double>> transfers([] { return time_of_transfer(gateway); });
+  Run run({example("shared-namespace.yaml")});
+  CHECK(run.wait() == 5);
+  CHECK(run.result["outcome"] == "inconclusive");
+  CHECK(run.result["faults"][0]["evidence"]["inPlace"] == true);
+  CHECK(run.result["faults"][0]["evidence"]["bit"] == false);
+  const Times served = transfers.all();
+  CHECK(std::ranges::none_of(served, [](const auto& took) { return !took; }));
+  check_left_as_found(before, run);
+}
+
 TEST_CASE("network: one wallet's device goes down and comes up, another one's connections are reset, and transfers go on") {
   const Platform platform;
   const Snapshot before = Platform::snapshot({});
