@@ -66,7 +66,7 @@ tidy() {
   files=$(tidy_files "$1")
   if [[ -z $files ]]; then return; fi
   cmake --preset dev >/dev/null
-  cmake --build --preset dev --target bpf_skeletons
+  cmake --build --preset dev --target bpf_skeletons arashi_page_proto  # what the sources include and a build makes
   local failures
   failures=$(mktemp)
   printf '%s\n' $files | FAILURES=$failures xargs -n 1 -P "$(nproc)" sh -c 'clang-tidy-14 --quiet -p build/dev "$0" || echo "$0" >>"$FAILURES"'
@@ -104,7 +104,7 @@ examples/build.sh dev all
 if [[ ${1:-} == --all ]]; then
   for sanitizer in asan tsan; do
     say "$sanitizer"
-    examples/build.sh "$sanitizer" unit_tests contract_tests arashi-agent
+    examples/build.sh "$sanitizer" unit_tests contract_tests arashi-agent arashi
     count_tests ctest --preset "$sanitizer"
   done
 fi

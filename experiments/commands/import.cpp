@@ -21,7 +21,8 @@ void tell(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); 
 Result<int> import_it(const Options& options) {
   const auto text = TRY(spec::read_spec(options.file));
   const auto imported = import::import(text, options.strict ? import::Strictness::strict : import::Strictness::lenient);
-  if (imported.format.empty()) return fail(Blame::input, "'", options.file, "' is not OpenSLO v1, Sloth or Pyrra");
+  if (imported.format.empty() && imported.problems.empty())
+    return fail(Blame::input, "'", options.file, "' is not OpenSLO v1, Sloth or Pyrra");
   for (const auto& note : imported.notes) tell("note: " + spec::to_text(options.file, note));
   for (const auto& problem : imported.problems) tell(spec::to_text(options.file, problem));
   if (!imported.slos.empty()) print(import::to_spec(imported.slos, options.server));

@@ -1,9 +1,13 @@
 #include "experiments/import/document.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 namespace arashi::import {
+
+constexpr double least_share = 1e-9;
+constexpr std::chrono::seconds longest = std::chrono::hours(24 * 36525);  // 100 years, as our own durations
 
 const Tree* child(const Tree* tree, std::string_view key) {
   if (tree == nullptr || tree->kind != Tree::Kind::map) return nullptr;
@@ -36,8 +40,8 @@ double Document::percent(const Tree* at, const std::string& path, double scale) 
     complain(at, path, "is missing: which share of events must be good?");
   } else if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0 && value <= scale)) {
     complain(at, path, "is '" + text + "': a number from 0 to " + (scale > 1 ? "100" : "1") + " is expected");
-  } else if (value == scale || value == 0) {
-    complain(at, path, "is " + text + ": that leaves " + (value == 0 ? "nothing to hold" : "no budget, so nothing may be broken"));
+  } else if (value > scale * (1 - least_share) || value < scale * least_share) {
+    complain(at, path, "is " + text + ": that leaves " + (value < scale / 2 ? "nothing to hold" : "no budget, so nothing may be broken"));
   }
   return value / scale;
 }
@@ -54,7 +58,11 @@ std::string Document::counters(const Tree* query, const std::string& path, bool 
 }
 
 void Document::add(ForeignSlo slo) {
-  if (!bad_) into_.slos.push_back(std::move(slo));
+  if (bad_) return;
+  if (std::ranges::find(into_.slos, slo.name, &ForeignSlo::name) != into_.slos.end())
+    into_.problems.push_back({slo.where, "", "is a second SLO named '" + slo.name + "': give it a name of its own"});
+  else
+    into_.slos.push_back(std::move(slo));
 }
 
 std::optional<Duration> units(const std::string& text, std::string_view names, std::initializer_list<std::int64_t> seconds) {
@@ -63,7 +71,8 @@ std::optional<Duration> units(const std::string& text, std::string_view names, s
   if (error != std::errc{} || end != text.data() + text.size() - 1 || number <= 0 || number > 100'000) return std::nullopt;
   const auto unit = names.find(*end);
   if (unit == std::string_view::npos) return std::nullopt;
-  return std::chrono::seconds(number * *(seconds.begin() + unit));
+  const std::chrono::seconds length(number * *(seconds.begin() + unit));
+  return length > longest ? std::nullopt : std::optional<Duration>(length);
 }
 
 }  // namespace arashi::import

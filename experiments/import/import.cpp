@@ -1,8 +1,7 @@
 #include "experiments/import/document.hpp"
+#include "experiments/spec/text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
 namespace arashi::import {
 namespace {
@@ -52,21 +51,6 @@ void read_documents(const std::vector<Tree>& documents, Strictness strictness, I
   read_openslo(openslo, strictness, into);
 }
 
-std::string quoted(const std::string& text) {
-  std::string made = "'";
-  for (const char c : text) made += c == '\'' ? "''" : std::string(1, c);
-  return made + "'";
-}
-
-// Lines of `method` and `slice`, where the budget is not counted in events.
-std::string budgeting(const ForeignSlo& slo) {
-  if (slo.method == spec::Method::occurrences) return "";
-  if (slo.method == spec::Method::ratio_timeslices) return "\n    method: ratioTimeslices\n    slice: {window: " + to_text(slo.slice) + "}";
-  std::array<char, 32> target{};
-  std::snprintf(target.data(), target.size(), "%.10g%%", slo.slice_target * 100);
-  return std::string("\n    method: timeslices\n    slice: {target: ") + target.data() + ", window: " + to_text(slo.slice) + "}";
-}
-
 }  // namespace
 
 Imported import(std::string_view text, Strictness strictness) {
@@ -74,6 +58,10 @@ Imported import(std::string_view text, Strictness strictness) {
   std::vector<Tree> documents;
   for (const std::string& document : split(text.substr(0, spec::largest_spec))) {
     if (document.find_first_not_of(" \r\n") == std::string::npos) continue;
+    if (auto foreign = spec::find_foreign_byte(document)) {
+      into.problems.push_back(*foreign);
+      continue;
+    }
     auto read = spec::read_tree(document);
     if (const auto* problem = std::get_if<spec::TreeProblem>(&read)) {
       into.problems.push_back({problem->where, "", problem->message});
@@ -85,8 +73,7 @@ Imported import(std::string_view text, Strictness strictness) {
     if (tree.kind == Tree::Kind::map) documents.push_back(std::move(tree));
   }
   if (std::ranges::none_of(documents, [](const Tree& each) { return !format_of(each).empty(); })) {
-    into.problems.clear();
-    return into;
+    return into;  // with what could not be read
   }
   read_documents(documents, strictness, into);
   // OpenSLO's other kinds may stand in files of their own.
@@ -98,7 +85,7 @@ Imported import(std::string_view text, Strictness strictness) {
 
 Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, const std::string& name) {
   const Imported imported = import(text);
-  if (imported.format.empty()) return fail(Blame::input, "'", file, "' is not OpenSLO v1, Sloth or Pyrra");
+  if (imported.format.empty() && imported.problems.empty()) return fail(Blame::input, "'", file, "' is not OpenSLO v1, Sloth or Pyrra");
   std::string names;
   const ForeignSlo* found = nullptr;
   for (const ForeignSlo& each : imported.slos) {
@@ -112,21 +99,6 @@ Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, c
   if (found == nullptr) return fail(Blame::input, "'", file, "' has no SLO '", name, "'; known are ", names);
   return spec::ImportedSlo{found->objective, found->window, found->bad,   found->total,
                            found->url,       found->method, found->slice, found->slice_target};
-}
-
-std::string to_spec(const std::vector<ForeignSlo>& slos, const std::string& url) {
-  std::string text = "slos:\n";
-  for (const ForeignSlo& each : slos) {
-    std::array<char, 32> objective{};
-    std::snprintf(objective.data(), objective.size(), "%.10g%%", each.objective * 100);
-    std::string name = each.name;
-    std::ranges::transform(name, name.begin(),
-                           [](unsigned char c) { return std::isalnum(c) != 0 ? static_cast<char>(std::tolower(c)) : '-'; });
-    text += "  " + name + ":\n    objective: " + objective.data() + "\n    window: " + to_text(each.window) + budgeting(each) +
-            "\n    prometheus:\n      url: " + quoted(each.url.empty() ? url : each.url) + "\n      bad: " + quoted(each.bad) +
-            "\n      total: " + quoted(each.total) + "\n";
-  }
-  return text;
 }
 
 }  // namespace arashi::import

@@ -24,7 +24,7 @@ struct ForeignSlo {
 enum class Strictness { strict, lenient };
 
 struct Imported {
-  std::string format;  // "OpenSLO v1", "Sloth", "Pyrra"; empty: none of them
+  std::string format;  // "OpenSLO v1", "Sloth", "Pyrra"; empty: none of them, or it cannot be read, which `problems` then tells
   std::vector<ForeignSlo> slos;
   std::vector<spec::Problem> problems;
   std::vector<spec::Problem> notes;  // what was left out or understood generously

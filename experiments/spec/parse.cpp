@@ -78,6 +78,17 @@ void read_measures(const Fields& fields, const ReadSlo& read, Slo& slo, std::opt
                            "has no authoritative source: take 'authoritative: false' from the one whose budget counts");
 }
 
+// What stands in the spec goes before what the file says.
+void take_imported(const Fields& fields, const ImportedSlo& imported, Slo& slo) {
+  if (!fields.has("objective")) slo.objective = imported.objective;
+  if (!fields.has("window")) slo.window = imported.window;
+  if (fields.has("method") || imported.method == Method::occurrences) return;
+  slo.method = imported.method;
+  if (fields.has("slice")) return;
+  slo.slice = imported.slice;
+  slo.slice_target = imported.slice_target;
+}
+
 Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read) {
   Slo slo{.name = name, .where = fields.where()};
   Percent objective;
@@ -95,14 +106,7 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
     imported = read_from(fields, read, measure);
     slo.measures.push_back(std::move(measure));
   }
-  // What stands in the spec goes before what the file says.
-  if (imported && !fields.has("objective")) slo.objective = imported->objective;
-  if (imported && !fields.has("window")) slo.window = imported->window;
-  if (imported && !fields.has("method") && imported->method != Method::occurrences) {
-    slo.method = imported->method;
-    if (!fields.has("slice")) slo.slice = imported->slice;
-    if (!fields.has("slice")) slo.slice_target = imported->slice_target;
-  }
+  if (imported) take_imported(fields, *imported, slo);
   if (!fields.has("objective") && !imported && !fields.has("from"))
     fields.complain("'objective' is missing: the share of events that must be good, such as objective: 99.9%");
   return slo;
@@ -201,26 +205,6 @@ void read_root(const Tree& tree, const Faults& faults, const Read& read, Report&
     metadata.pairs("annotations", unused_pairs);
   });
   root.object("spec", [&](const Fields& spec) { read_spec_object(spec, faults, read, out); });
-}
-
-// Where a byte stands that no text holds: a control character, or not UTF-8.
-std::optional<Problem> find_foreign_byte(std::string_view text) {
-  Where where{1, 1};
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t length = utf8_length(text.substr(i));
-    const bool control = byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t';
-    if (length == 0 || control || byte == 0x7f) {
-      std::array<char, 8> hex{};
-      std::snprintf(hex.data(), hex.size(), "0x%02x", byte);
-      return Problem{
-          where, "",
-          std::string("the byte ") + hex.data() + (length == 0 ? " is not UTF-8" : " is not text") + ": a spec is YAML or JSON in UTF-8"};
-    }
-    where = byte == '\n' ? Where{where.line + 1, 1} : Where{where.line, where.column + 1};
-    i += length;
-  }
-  return std::nullopt;
 }
 
 }  // namespace

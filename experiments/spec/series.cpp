@@ -1,5 +1,7 @@
 #include "experiments/spec/series.hpp"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -64,12 +66,11 @@ class Scanner {
     blanks();
     made.value = TRY(quoted(made.label));
     if (made.kind != Matcher::Kind::like && made.kind != Matcher::Kind::unlike) return made;
-    try {
-      made.regex = std::make_shared<const std::regex>(made.value, std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& error) {
-      return fail(Blame::input, "the regular expression \"", made.value, "\" of '", made.label, "' is not understood: ", error.what());
-    }
-    return made;
+    RE2::Options options(RE2::Quiet);
+    options.set_dot_nl(true);  // as Prometheus has it
+    made.regex = std::make_shared<const RE2>(made.value, options);
+    if (made.regex->ok()) return made;
+    return fail(Blame::input, "the regular expression \"", made.value, "\" of '", made.label, "' is not understood: ", made.regex->error());
   }
 
   Result<Matcher::Kind> kind(const std::string& label) {
@@ -113,15 +114,16 @@ class Scanner {
 }  // namespace
 
 bool Matcher::matches(std::string_view text) const {
+  const re2::StringPiece whole(text.data(), text.size());
   switch (kind) {
     case Kind::equal:
       return text == value;
     case Kind::unequal:
       return text != value;
     case Kind::like:
-      return std::regex_match(text.begin(), text.end(), *regex);
+      return RE2::FullMatch(whole, *regex);
     case Kind::unlike:
-      return !std::regex_match(text.begin(), text.end(), *regex);
+      return !RE2::FullMatch(whole, *regex);
   }
   return false;
 }

@@ -4,11 +4,14 @@
 #include "injector/core/result.hpp"
 
 #include <memory>
-#include <regex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace re2 {
+class RE2;
+}
 
 namespace arashi::spec {
 
@@ -20,7 +23,7 @@ struct Matcher {
   enum class Kind { equal, unequal, like, unlike };
   std::string label, value;
   Kind kind = Kind::equal;
-  std::shared_ptr<const std::regex> regex;  // like and unlike: of the whole value
+  std::shared_ptr<const re2::RE2> regex;  // like and unlike: of the whole value
   [[nodiscard]] bool matches(std::string_view text) const;
 };
 

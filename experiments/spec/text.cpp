@@ -1,6 +1,8 @@
 #include "experiments/spec/text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace arashi::spec {
 
@@ -35,6 +37,25 @@ std::size_t utf8_length(std::string_view text) {
   const auto rest = text.substr(1, length - 1);
   if (!std::all_of(rest.begin(), rest.end(), continues)) return 0;
   return is_no_character(first, static_cast<unsigned char>(text[1])) ? 0 : length;
+}
+
+std::optional<Problem> find_foreign_byte(std::string_view text) {
+  Where where{1, 1};
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = utf8_length(text.substr(i));
+    const bool control = byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t';
+    if (length == 0 || control || byte == 0x7f) {
+      std::array<char, 8> hex{};
+      std::snprintf(hex.data(), hex.size(), "0x%02x", byte);
+      return Problem{
+          where, "",
+          std::string("the byte ") + hex.data() + (length == 0 ? " is not UTF-8" : " is not text") + ": a spec is YAML or JSON in UTF-8"};
+    }
+    where = byte == '\n' ? Where{where.line + 1, 1} : Where{where.line, where.column + 1};
+    i += length;
+  }
+  return std::nullopt;
 }
 
 }  // namespace arashi::spec

@@ -1,5 +1,6 @@
 // The only file that includes yaml-cpp. It listens to the parser's events instead of loading its node graph: then the limits hold while
 // reading, and every node has its place.
+#include "experiments/spec/surrogates.hpp"
 #include "experiments/spec/tree.hpp"
 
 #include <yaml-cpp/eventhandler.h>
@@ -13,8 +14,6 @@
 namespace arashi::spec {
 namespace {
 
-Where place(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
-
 // Thrown through yaml-cpp to stop it early; caught below.
 struct Stop {
   TreeProblem problem;
@@ -24,6 +23,7 @@ struct Stop {
 
 class Builder : public YAML::EventHandler {
  public:
+  explicit Builder(const Joined& joined) : joined_(joined) {}
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) stop(place(mark), "a second document begins here ('---'): one file holds one experiment");
   }
@@ -53,6 +53,7 @@ class Builder : public YAML::EventHandler {
   }
 
   [[nodiscard]] Tree take() { return std::move(root_); }
+  [[nodiscard]] Where place(const YAML::Mark& mark) const { return joined_.before({mark.line + 1, mark.column + 1}); }
 
  private:
   struct Open {
@@ -109,6 +110,7 @@ class Builder : public YAML::EventHandler {
     (is_key ? parent.keys : parent.items).push_back(std::move(tree));
   }
 
+  const Joined& joined_;
   int documents_ = 0;
   std::size_t nodes_ = 0;
   std::vector<Open> open_;
@@ -126,16 +128,19 @@ Where end_of(std::string_view text) {
 std::string explain(const std::string& message, std::string_view text, Where where) {
   for (int line = 1; line < where.line && !text.empty(); ++line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   const auto blank = text.substr(0, text.find_first_not_of(" \t"));
+  if (message.starts_with("invalid unicode"))
+    return "not YAML: an escape of half a character: write the character itself, or \\U and its eight hex digits";
   return "not YAML: " + message + (blank.find('\t') == std::string_view::npos ? "" : ": indent with spaces, not with tabs");
 }
 
 }  // namespace
 
 std::variant<Tree, TreeProblem> read_tree(std::string_view text) {
+  const Joined joined = join_surrogates(text);
+  Builder builder(joined);
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream{joined.text};
     YAML::Parser parser(stream);
-    Builder builder;
     while (parser.HandleNextDocument(builder)) {
     }
     return builder.take();
@@ -143,7 +148,7 @@ std::variant<Tree, TreeProblem> read_tree(std::string_view text) {
     return stopped.problem;
   } catch (const YAML::Exception& error) {
     const bool at_end = error.msg.starts_with("end of") || error.mark.is_null();  // its mark is the beginning then
-    const Where where = at_end ? end_of(text) : place(error.mark);
+    const Where where = at_end ? end_of(text) : builder.place(error.mark);
     return TreeProblem{where, explain(error.msg, text, where)};
   } catch (const std::exception& error) {
     return TreeProblem{{1, 1}, std::string("not YAML: ") + error.what()};

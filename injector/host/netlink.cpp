@@ -259,8 +259,7 @@ Result<Ack> Socket::change_all(std::vector<Message> messages) {
 }
 
 Result<std::map<int, std::size_t>> Socket::change_each(std::vector<Message> messages) {
-  std::map<int, std::size_t> refused;
-  if (messages.empty()) return refused;
+  if (messages.empty()) return std::map<int, std::size_t>{};
   std::vector<std::byte> all;
   const auto first = sequence_ + 1;
   std::uint16_t flags = 0;
@@ -272,9 +271,14 @@ Result<std::map<int, std::size_t>> Socket::change_each(std::vector<Message> mess
     all.insert(all.end(), bytes.begin(), bytes.end());
   }
   if (::send(fd_.get(), all.data(), all.size(), 0) < 0) return sys_fail("send to netlink");
+  return refusals(first);
+}
+
+// By their code, among the answers from `first` on to the ack of the last message.
+Result<std::map<int, std::size_t>> Socket::refusals(std::uint32_t first) {
+  std::map<int, std::size_t> refused;
   for (;;) {
-    const auto bytes = TRY(receive());
-    Bytes rest = bytes;
+    auto rest = TRY(receive());
     while (const auto part = cut_message(rest)) {
       if (part->head.nlmsg_type != NLMSG_ERROR || part->head.nlmsg_seq < first) continue;
       if (const auto ack = ack_of(*part); !ack) ++refused[ack.code];

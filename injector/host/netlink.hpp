@@ -101,6 +101,7 @@ class Socket {
   explicit Socket(Fd fd) : fd_(std::move(fd)) {}
   Result<void> send(Message& message);
   Result<Ack> batch_ack(std::uint32_t first, std::uint32_t last);
+  Result<std::map<int, std::size_t>> refusals(std::uint32_t first);
   Result<Bytes> receive();  // until the next one
   Fd fd_;
   std::vector<std::byte> buffer_;  // one for all answers: to make and clear it for each costs more than the kernel takes to answer

@@ -280,6 +280,56 @@ TEST_CASE("there and back: what is imported, in our own form, is the same SLO") 
   CHECK(source.url == "http://p:9090");
 }
 
+TEST_CASE("in our own form: texts of several lines, names that are none here, shares close to the ends") {
+  const auto back = [](const std::vector<ForeignSlo>& slos) {
+    std::string text =
+        "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: a}\nspec:\n  timeline: []\n  guard: {budget: 50%}\n  ";
+    for (const char c : to_spec(slos, "http://p:9090")) text += c == '\n' ? std::string("\n  ") : std::string(1, c);
+    const auto parsed = spec::parse(text, {});
+    for (const auto& problem : parsed.problems) FAIL_CHECK(spec::to_text(text, problem));
+    return parsed.experiment.slos;
+  };
+  const std::string query = "sum(a{b=\"c\",\n\td='\x01\x7f'})";
+  ForeignSlo slo{.name = "Checkout: API / v2 ", .objective = 0.999999999, .bad = query, .total = "sum(a)"};
+  const std::string long_name(100, 'a');
+  const auto own = back({slo,
+                         {.name = "checkout-api-v2", .objective = 0.95000000001, .bad = "a", .total = "b"},
+                         {.name = "日本", .objective = 0.95, .bad = "a", .total = "b"},
+                         {.name = long_name + "1", .objective = 0.95, .bad = "a", .total = "b"},
+                         {.name = long_name + "2", .objective = 0.95, .bad = "a", .total = "b"}});
+  REQUIRE(own.size() == 5);
+  CHECK(own[0].name == "checkout-api-v2");
+  CHECK(own[1].name == "checkout-api-v2-2");
+  CHECK(own[2].name == "slo");
+  CHECK(own[3].name == std::string(63, 'a'));
+  CHECK(own[4].name == std::string(61, 'a') + "-2");
+  CHECK(own[0].objective == doctest::Approx(0.999999999).epsilon(1e-12));
+  CHECK(own[1].objective == doctest::Approx(0.95000000001).epsilon(1e-12));
+  CHECK(std::get<spec::PrometheusSource>(own[0].measures.at(0).source).bad == query);
+}
+
+TEST_CASE("what no spec of ours could say is refused, and a file that cannot be read is said to be so") {
+  struct Case {
+    std::string text, says;
+  };
+  for (const auto& each : std::vector<Case>{
+           {sloth(events, "99.99999999999"), "leaves no budget"},
+           {sloth(events, "0.00000000001"), "nothing to hold"},
+           {pyrra("{ratio: {errors: {metric: e}, total: {metric: t}}}", "'99'", "100000y"), "must be a time such as 4w"},
+           {sloth("{events: {error_query: \"\x01\"}}"), "f:6:34: the byte 0x01 is not text"},
+           {"version: prometheus/v1\n\tservice: shop\n", "f:2:1: not YAML"},
+       }) {
+    const Imported imported = import::import(each.text);
+    INFO(each.text);
+    CHECK(imported.slos.empty());
+    CHECK_MESSAGE(told(imported).find(each.says) != std::string::npos, told(imported));
+  }
+  CHECK(pick("version: prometheus/v1\n\tservice: shop\n", "f.yaml", "").error().message.find("f.yaml:2:1: not YAML") != std::string::npos);
+  const Imported twice = import::import(sloth(events) + "  - name: checkout\n    objective: 99\n    sli: " + events + "\n");
+  CHECK(twice.slos.size() == 1);
+  CHECK(told(twice).find("f:7:5: is a second SLO named 'shop-checkout'") != std::string::npos);
+}
+
 TEST_CASE("a spec's SLO comes from a file, by name where it has several, and what the spec says goes first") {
   const std::string two = sloth(events) + "  - name: search\n    objective: 99\n    sli: " + events + "\n";
   CHECK(pick(two, "f.yaml", "").error().message.find("write f.yaml#NAME; known are shop-checkout, shop-search") != std::string::npos);

@@ -108,6 +108,23 @@ TEST_CASE("the timeline is in order of time and its parameters are canonical") {
   CHECK(spec::timeline_length(e) == 60s);
 }
 
+TEST_CASE("JSON's pairs of escapes are the characters they stand for, and places behind them stay right") {
+  const std::string smile = "\xF0\x9F\x98\x80";
+  const auto json = [](const std::string& hypothesis, const std::string& more) {
+    return "{\"apiVersion\": \"arashi.dev/v1\", \"kind\": \"Experiment\", \"metadata\": {\"name\": \"x\"},\n"
+           "\"spec\": {\"hypothesis\": \"" +
+           hypothesis + "\", \"timeline\": []" + more + "}}";
+  };
+  const auto parsed = spec::parse(json(R"(a \ud83d\ude00\uD83D\uDE00 \u00e9 \\ud83d\\ude00)", ""), test::catalogue());
+  for (const auto& problem : parsed.problems) FAIL_CHECK(spec::to_text("f", problem));
+  CHECK(parsed.experiment.hypothesis == "a " + smile + smile + " \xC3\xA9 \\ud83d\\ude00");
+  CHECK(problems(json(R"(a \ud83d\ude00\ud83d\ude00)", ", \"x\": 1")).at(0).substr(0, 16) == "f:2:70: spec.x: ");
+  CHECK(problems(json(R"(a \ud83d\ude00)", ",\n  \"x\": 1")).at(0).starts_with("f:3:3: spec.x"));
+  for (const char* half : {R"(\ud83d)", R"(\ude00\ud83d)", R"(\ud83d\u0041)"})
+    CHECK(problems(json(half, "")).at(0).find("an escape of half a character: write the character itself") != std::string::npos);
+  CHECK(problems("a: \"\\ud83d\\ude00\"").at(0).find("write the character itself") != std::string::npos);  // YAML by hand
+}
+
 TEST_CASE("the same document as JSON is read the same") {
   const char* json = R"({"apiVersion": "arashi.dev/v1", "kind": "Experiment", "metadata": {"name": "j"},
  "spec": {"targets": {"w": {"process": {"name": "wallet", "port": 8080}, "pick": "all"}},

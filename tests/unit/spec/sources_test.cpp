@@ -198,13 +198,18 @@ TEST_CASE("one load measures an SLO once: the same events are no second evidence
         "f:7:62: spec.slos.s.sources[1].load: load 'pay' measures this SLO already: the same events are evidence once");
 }
 
+namespace {
+
+bool fits(const std::string& selector, std::vector<spec::Label> labels) {
+  const auto parsed = spec::parse_series(selector);
+  REQUIRE_MESSAGE(parsed, parsed.error().message);
+  return parsed->matches(labels);
+}
+
+}  // namespace
+
 TEST_CASE("a selector is PromQL's: matchers are anchored, and a label that is not there is empty") {
-  const auto fits = [](const std::string& selector, std::vector<spec::Label> labels) {
-    const auto parsed = spec::parse_series(selector);
-    REQUIRE_MESSAGE(parsed, parsed.error().message);
-    CHECK(parsed->name == "m:x");
-    return parsed->matches(labels);
-  };
+  CHECK(spec::parse_series("m:x")->name == "m:x");
   CHECK(fits("m:x", {{"a", "1"}}));
   CHECK(fits(R"(m:x{a="1"})", {{"a", "1"}}));
   CHECK_FALSE(fits(R"(m:x{a="1"})", {}));
@@ -216,6 +221,15 @@ TEST_CASE("a selector is PromQL's: matchers are anchored, and a label that is no
   CHECK(fits(R"(m:x{code!~"5..",a='b"c'})", {{"code", "200"}, {"a", "b\"c"}}));
   CHECK(fits(R"({__name__="m:x",a=`\d`})", {{"a", R"(\d)"}}));
   CHECK(fits(R"(m:x{a="\\\"\n"})", {{"a", "\\\"\n"}}));
+}
+
+TEST_CASE("regular expressions are those of Prometheus, and a label of any length and kind is no burden to them") {
+  CHECK(fits(R"(m{a=~"(?i)buy"})", {{"a", "BUY"}}));
+  CHECK(fits(R"(m{a=~"a.b"})", {{"a", "a\nb"}}));
+  CHECK(spec::parse_series(R"(m{a=~"(.)\\1"})").error().message.find("regular") != std::string::npos);  // no back references
+  CHECK(fits(R"(m{a=~"/buy.*"})", {{"a", "/buy" + std::string(1'000'000, 'x')}}));
+  CHECK_FALSE(fits(R"(m{a=~"(x+x+)+y"})", {{"a", std::string(1'000, 'x')}}));
+  CHECK_FALSE(fits(R"(m{a=~"é."})", {{"a", "\xc3"}}));
 }
 
 TEST_CASE("what is no selector is refused with a reason") {
