@@ -66,7 +66,7 @@ Result<void> apart(const std::function<Result<void>()>& act) {
   return outcome;
 }
 
-// There and back on this thread, some ten times faster than by a thread of its own, whose start and end wake two processors.
+// There and back on this thread: a thread of its own would be waited for at its start and at its end.
 class Visit {
  public:
   static Result<Visit> to(const Fd& netns) {
