@@ -9,9 +9,10 @@ readonly to_build="build-essential cmake ninja-build pkg-config clang-14 llvm-14
   libboost-dev libboost-filesystem-dev nlohmann-json3-dev libcli11-dev doctest-dev libyaml-cpp-dev libcurl4-openssl-dev libssl-dev
   libhowardhinnant-date-dev libhiredis-dev libseccomp-dev libcap-dev libnftables-dev libprotobuf-dev
   protobuf-compiler libre2-dev"
-readonly to_run="libnftables1 iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server"
+readonly to_run="libnftables1 iproute2 iputils-ping curl ca-certificates procps util-linux tzdata nginx-light redis-server
+  dnsmasq-base"
 readonly to_test="prometheus iperf3 user-mode-linux runc jq strace tcpdump chromium netcat-openbsd nftables iptables clang-tidy-14
-  clang-format-14 libclang-rt-14-dev kmod ethtool python3 dnsmasq-base bind9-dnsutils"
+  clang-format-14 libclang-rt-14-dev kmod ethtool python3 bind9-dnsutils"
 readonly services="nginx redis-server prometheus"  # brought by packages above; the demo runs the programs itself
 
 export PATH=$PATH:/usr/sbin:/sbin

@@ -9,6 +9,7 @@
 #
 #        host 10.87.0.1 ──┐ arashi-demo-fabric (a bridge)
 #   load ──────▶ gateway 10.87.0.10 (nginx) ──▶ wallet-1, -2, -3 10.87.0.21-23 ──▶ ledger 10.87.0.30 (Redis)
+#                        └─ asks for wallet.demo ─▶ resolver 10.87.0.50 (dnsmasq), for what comes to /by-name/transfer
 #                                               monitor 10.87.0.40 (Prometheus, where installed) scrapes the wallets
 #
 # Every pod is a network namespace arashi-demo-NAME and a cgroup arashi-demo/NAME; what dies in it is started again a second later,
@@ -21,7 +22,7 @@ readonly here top
 readonly name=arashi-demo run=/run/arashi-demo
 readonly v4=10.87.0 v6=fd61:7261:7368
 readonly accounts=100 each=1000000  # wallet.cpp draws from as many accounts
-readonly -A number=([gateway]=10 [wallet-1]=21 [wallet-2]=22 [wallet-3]=23 [ledger]=30 [monitor]=40)
+readonly -A number=([gateway]=10 [wallet-1]=21 [wallet-2]=22 [wallet-3]=23 [ledger]=30 [monitor]=40 [resolver]=50)
 
 fail() {
   echo "demo.sh: $*" >&2
@@ -29,7 +30,7 @@ fail() {
 }
 
 pods() {
-  echo ledger wallet-1 wallet-2 wallet-3 gateway
+  echo resolver ledger wallet-1 wallet-2 wallet-3 gateway
   if command -v prometheus >/dev/null; then echo monitor; fi
 }
 
@@ -151,24 +152,54 @@ http {
   }
   # Each transfer has a key, and so it may be tried again at another wallet without moving the money twice.
   map \$http_idempotency_key \$transfer_key { "" \$request_id; default \$http_idempotency_key; }
+  resolver $v4.50 valid=1s;
+  resolver_timeout 2s;
   server {
     listen 80;
     listen [::]:80;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Idempotency-Key \$transfer_key;
+    proxy_connect_timeout 250ms;
+    proxy_read_timeout 900ms;
+    proxy_send_timeout 900ms;
+    proxy_next_upstream error timeout http_502 http_503 non_idempotent;
+    proxy_next_upstream_tries 3;
+    proxy_next_upstream_timeout 2s;
     location / {
       proxy_pass http://wallets;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Idempotency-Key \$transfer_key;
-      proxy_connect_timeout 250ms;
-      proxy_read_timeout 900ms;
-      proxy_send_timeout 900ms;
-      proxy_next_upstream error timeout http_502 http_503 non_idempotent;
-      proxy_next_upstream_tries 3;
-      proxy_next_upstream_timeout 2s;
+    }
+    # The same, but the wallets are asked for by name, anew every second; a name that does not resolve means the wallets above.
+    location /by-name/ {
+      set \$wallet wallet.demo;
+      rewrite ^/by-name(/.*)\$ \$1 break;
+      proxy_pass http://\$wallet:8080;
+      error_page 502 = @known;
+      add_header Wallet-Found-By name;
+    }
+    location @known {
+      proxy_pass http://wallets;
+      add_header Wallet-Found-By list;
     }
   }
 }
 EOF
+}
+
+write_resolver_conf() {
+  mkdir -p "$run/resolver"
+  cat >"$run/resolver/dnsmasq.conf" <<EOF
+keep-in-foreground
+listen-address=$v4.50,$v6::50
+bind-interfaces
+no-resolv
+no-hosts
+addn-hosts=$run/resolver/hosts
+user=nobody
+pid-file=
+log-facility=-
+EOF
+  printf '%s wallet.demo\n' "$v4.21" "$v4.22" "$v6::23" >"$run/resolver/hosts"
 }
 
 write_ledger_conf() {
@@ -200,6 +231,7 @@ command_of() {  # POD → the array `argv`
   local ledger=$v4.30
   [[ $1 != wallet-3 ]] || ledger=$v6::30
   case $1 in
+    resolver) argv=(dnsmasq --conf-file="$run/resolver/dnsmasq.conf") ;;
     gateway) argv=(nginx -c "$run/gateway/nginx.conf" -e "$run/gateway/error.log") ;;
     wallet-*) argv=(setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$wallet" 8080 "$ledger" 6379) ;;
     ledger) argv=(setpriv --reuid=redis --regid=redis --clear-groups redis-server "$run/ledger/redis.conf") ;;
@@ -251,8 +283,17 @@ knows() {  # QUERY: Prometheus has an answer to it
   ask --get "http://$v4.40:9090/api/v1/query" --data-urlencode "query=$1" | grep --quiet '"value"'
 }
 
+resolves() {  # SERVER: it has addresses for wallet.demo; RFC 1035 over TCP, as no program for that need be here
+  local answer
+  answer=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/53"
+    printf "\0\35\0\1\1\0\0\1\0\0\0\0\0\0\6wallet\4demo\0\0\1\0\1" >&3
+    od -An -tx1 -N10 <&3' _ "$1" 2>/dev/null) || return 1
+  [[ $answer =~ ^( [0-9a-f]{2}){5}\ [0-9a-f]0\ 00\ 01\ 00\ 0[1-9]$ ]]  # no error, one question, some answers
+}
+
 answers() {  # POD
   case $1 in
+    resolver) resolves "$v4.50" ;;
     ledger) [[ $(inside ledger timeout 2 redis-cli ping 2>/dev/null) == PONG ]] ;;
     monitor) knows 'count(count_over_time(wallet_transfer_seconds_count[1h]) >= 2) == 3' ;;  # it has scraped each wallet twice
     *) ask --output /dev/null "$(url_of "$1")" ;;
@@ -322,7 +363,7 @@ stop() {
 check_before_start() {
   local tool route
   [[ $EUID == 0 ]] || fail "needs root: it makes network namespaces and cgroups"
-  for tool in ip nsenter setpriv curl nginx redis-server redis-cli; do
+  for tool in ip nsenter setpriv curl nginx dnsmasq redis-server redis-cli; do
     command -v "$tool" >/dev/null || fail "$tool is missing; examples/setup.sh run installs it"
   done
   [[ -n $(cgroup_roots) ]] || fail "no cgroup file system at /sys/fs/cgroup"
@@ -342,6 +383,7 @@ start() {
   trap 'stop' EXIT
   mkdir "$run"
   write_gateway_conf
+  write_resolver_conf
   write_ledger_conf
   write_monitor_conf
   build_network

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<std::string> pod_names{"fabric", "gateway", "wallet-1", "wallet-2", "wallet-3", "ledger", "monitor"};
+const std::vector<std::string> pod_names{"fabric", "gateway", "wallet-1", "wallet-2", "wallet-3", "ledger", "resolver", "monitor"};
 
 std::string text_of(const fs::path& file) {
   std::ifstream stream(file);

@@ -243,6 +243,37 @@ TEST_CASE("ports: the gateway can open no connection to a wallet, and transfers 
   check_left_as_found(before, run);
 }
 
+TEST_CASE("dns: names resolve late, then not at all, as dig sees it, and the gateway takes the wallets that it knows instead") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Watch<std::string> answers([] { return run_in(pod("gateway"), {"dig", "+time=2", "+tries=1", "@10.87.0.50", "wallet.demo"}).output; });
+  Watch<std::string> found_by([] {
+    return ::arashi::testing::run(
+               {"curl", "-s", "-m", "3", "--noproxy", "*", "-D", "-", "-X", "POST", "http://10.87.0.10/by-name/transfer"})
+        .output;
+  });
+  Run run({example("dns.yaml")});
+  CHECK(run.wait() == 0);
+  const auto answered = answers.all(), served = found_by.all();
+  const auto count = [](const std::vector<std::string>& texts, const char* part) {
+    return std::ranges::count_if(texts, [&](const std::string& text) { return text.find(part) != std::string::npos; });
+  };
+  const auto late = std::ranges::count_if(answered, [](const std::string& text) {
+    const auto at = text.find("Query time: ");
+    return at != std::string::npos && std::atoi(text.c_str() + at + 12) >= 198 && text.find("10.87.0.21") != std::string::npos;
+  });
+  CHECK(late >= 8);  // 5 s of 200 ms and the watch's 100 ms between them
+  CHECK(count(answered, "NXDOMAIN") >= 15);
+  CHECK(count(served, "Wallet-Found-By: name") >= 20);
+  CHECK(count(served, "Wallet-Found-By: list") >= 15);
+  CHECK(count(served, "\"moved\"") == static_cast<std::ptrdiff_t>(served.size()));
+  REQUIRE(!answered.empty());
+  CHECK(answered.back().find("10.87.0.22") != std::string::npos);
+  REQUIRE(run.result.is_object());
+  for (const auto& fault : run.result["faults"]) CHECK(fault["evidence"]["bit"] == true);
+  check_left_as_found(before, run);
+}
+
 TEST_CASE("command: a user's own fault is done and undone") {
   const Platform platform;
   const Snapshot before = Platform::snapshot({});
