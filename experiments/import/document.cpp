@@ -32,13 +32,19 @@ void Document::note(const Tree* at, const std::string& path, const std::string& 
   into_.notes.push_back({(at == nullptr ? root : at)->where, path, message});
 }
 
-double Document::percent(const Tree* at, const std::string& path, double scale) {
-  double value = -1;
-  const std::string text = at == nullptr ? "" : at->text;
+std::optional<double> number_in(const std::string& text) {
+  double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+double Document::percent(const Tree* at, const std::string& path, double scale) {
+  const std::string text = at == nullptr ? "" : at->text;
+  const double value = number_in(text).value_or(-1);
   if (at == nullptr) {
     complain(at, path, "is missing: which share of events must be good?");
-  } else if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0 && value <= scale)) {
+  } else if (!(value >= 0 && value <= scale)) {
     complain(at, path, "is '" + text + "': a number from 0 to " + (scale > 1 ? "100" : "1") + " is expected");
   } else if (value > scale * (1 - least_share) || value < scale * least_share) {
     complain(at, path, "is " + text + ": that leaves " + (value < scale / 2 ? "nothing to hold" : "no budget, so nothing may be broken"));

@@ -30,6 +30,9 @@ class Document {
   bool bad_ = false;
 };
 
+// A finite decimal number and nothing else, no blanks and no hexadecimal.
+std::optional<double> number_in(const std::string& text);
+
 // Digits and a unit, by the seconds of the units; nothing where it is not so.
 std::optional<Duration> units(const std::string& text, std::string_view units, std::initializer_list<std::int64_t> seconds);
 

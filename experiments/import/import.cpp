@@ -51,30 +51,42 @@ void read_documents(const std::vector<Tree>& documents, Strictness strictness, I
   read_openslo(openslo, strictness, into);
 }
 
+// The mappings of one document: itself, or those of its list, which OpenSLO's SDK reads too.
+void read_text(const std::string& text, std::vector<Tree>& trees, std::vector<spec::Problem>& problems) {
+  if (auto foreign = spec::find_foreign_byte(text)) return problems.push_back(*foreign);
+  auto read = spec::read_tree(text);
+  if (const auto* problem = std::get_if<spec::TreeProblem>(&read)) return problems.push_back({problem->where, "", problem->message});
+  Tree& tree = std::get<Tree>(read);
+  if (tree.kind == Tree::Kind::list) trees.insert(trees.end(), tree.items.begin(), tree.items.end());
+  if (tree.kind == Tree::Kind::map) trees.push_back(std::move(tree));
+}
+
+const ForeignSlo* find_slo(const std::vector<ForeignSlo>& slos, const std::string& name) {
+  if (name.empty()) return slos.size() == 1 ? &slos.front() : nullptr;
+  const auto found = std::ranges::find(slos, name, &ForeignSlo::name);
+  return found == slos.end() ? nullptr : &*found;
+}
+
+// Why none was found.
+std::string not_found(const Imported& imported, const std::string& file, const std::string& name) {
+  const std::string quoted = "'" + file + "'";
+  if (!imported.problems.empty()) return spec::to_text(file, imported.problems.front());
+  if (imported.format.empty()) return quoted + " is not OpenSLO v1, Sloth or Pyrra";
+  if (imported.slos.empty()) return quoted + " has no SLO";
+  std::string names;
+  for (const ForeignSlo& each : imported.slos) names += (names.empty() ? "" : ", ") + each.name;
+  if (name.empty()) return quoted + " has several SLOs: write " + file + "#NAME; known are " + names;
+  return quoted + " has no SLO '" + name + "'; known are " + names;
+}
+
 }  // namespace
 
 Imported import(std::string_view text, Strictness strictness) {
   Imported into;
   std::vector<Tree> documents;
-  for (const std::string& document : split(text.substr(0, spec::largest_spec))) {
-    if (document.find_first_not_of(" \r\n") == std::string::npos) continue;
-    if (auto foreign = spec::find_foreign_byte(document)) {
-      into.problems.push_back(*foreign);
-      continue;
-    }
-    auto read = spec::read_tree(document);
-    if (const auto* problem = std::get_if<spec::TreeProblem>(&read)) {
-      into.problems.push_back({problem->where, "", problem->message});
-      continue;
-    }
-    Tree& tree = std::get<Tree>(read);
-    if (tree.kind == Tree::Kind::list)
-      documents.insert(documents.end(), tree.items.begin(), tree.items.end());  // OpenSLO's SDK reads these too
-    if (tree.kind == Tree::Kind::map) documents.push_back(std::move(tree));
-  }
-  if (std::ranges::none_of(documents, [](const Tree& each) { return !format_of(each).empty(); })) {
-    return into;  // with what could not be read
-  }
+  for (const std::string& document : split(text.substr(0, spec::largest_spec)))
+    if (document.find_first_not_of(" \r\n") != std::string::npos) read_text(document, documents, into.problems);
+  if (std::ranges::all_of(documents, [](const Tree& each) { return format_of(each).empty(); })) return into;  // with what cannot be read
   read_documents(documents, strictness, into);
   // OpenSLO's other kinds may stand in files of their own.
   if (into.slos.empty() && into.problems.empty())
@@ -85,18 +97,8 @@ Imported import(std::string_view text, Strictness strictness) {
 
 Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, const std::string& name) {
   const Imported imported = import(text);
-  if (imported.format.empty() && imported.problems.empty()) return fail(Blame::input, "'", file, "' is not OpenSLO v1, Sloth or Pyrra");
-  std::string names;
-  const ForeignSlo* found = nullptr;
-  for (const ForeignSlo& each : imported.slos) {
-    names += (names.empty() ? "" : ", ") + each.name;
-    if (name.empty() ? imported.slos.size() == 1 : each.name == name) found = &each;
-  }
-  if (imported.slos.empty() && imported.problems.empty()) return fail(Blame::input, "'", file, "' has no SLO");
-  if (found == nullptr && !imported.problems.empty()) return fail(Blame::input, spec::to_text(file, imported.problems.front()));
-  if (found == nullptr && name.empty())
-    return fail(Blame::input, "'", file, "' has several SLOs: write ", file, "#NAME; known are ", names);
-  if (found == nullptr) return fail(Blame::input, "'", file, "' has no SLO '", name, "'; known are ", names);
+  const ForeignSlo* found = find_slo(imported.slos, name);
+  if (found == nullptr) return fail(Blame::input, not_found(imported, file, name));
   return spec::ImportedSlo{found->objective, found->window, found->bad,   found->total,
                            found->url,       found->method, found->slice, found->slice_target};
 }

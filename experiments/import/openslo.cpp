@@ -3,7 +3,6 @@
 #include "experiments/import/openslo_rules.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace arashi::import {
 namespace {
@@ -164,12 +163,11 @@ class Slo {
     read_slice_window(objective, path + "timeSliceWindow");
     if (made_.method != spec::Method::timeslices) return;
     const Tree* target = child(objective, "timeSliceTarget");
-    char* end = nullptr;
     const std::string text = target == nullptr ? "" : target->text;
-    made_.slice_target = std::strtod(text.c_str(), &end);
+    made_.slice_target = number_in(text).value_or(0);
     if (target == nullptr)
       document_.complain(objective, path + "timeSliceTarget", "is missing: which share of good events makes a slice good?");
-    else if (text.empty() || *end != '\0' || !(made_.slice_target > 0 && made_.slice_target <= 1))
+    else if (!(made_.slice_target > 0 && made_.slice_target <= 1))
       document_.complain(target, path + "timeSliceTarget", "is '" + text + "': more than 0 and at most 1 is expected");
   }
 
