@@ -17,8 +17,8 @@ struct Named {
   Engine run;
 };
 constexpr std::array engines{Named{"conntrack", run_conntrack}, Named{"dns", run_dns},     Named{"down", run_down},
-                             Named{"kill", run_kill},           Named{"names", run_names}, Named{"ports", run_ports},
-                             Named{"reset", run_reset},         Named{"tap", run_tap}};
+                             Named{"kill", run_kill},           Named{"names", run_names}, Named{"netem-ramp", run_netem_ramp},
+                             Named{"ports", run_ports},         Named{"reset", run_reset}, Named{"tap", run_tap}};
 
 Result<void> run_engine(std::string_view name) {
   const auto found = std::ranges::find(engines, name, &Named::name);

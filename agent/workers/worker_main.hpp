@@ -17,6 +17,7 @@ Result<void> run_dns(const Json& config);
 Result<void> run_down(const Json& config);
 Result<void> run_kill(const Json& config);
 Result<void> run_names(const Json& config);
+Result<void> run_netem_ramp(const Json& config);
 Result<void> run_ports(const Json& config);
 Result<void> run_reset(const Json& config);
 Result<void> run_tap(const Json& config);

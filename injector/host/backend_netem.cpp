@@ -9,8 +9,10 @@
 #include "injector/host/kernel_features.hpp"
 #include "injector/host/loopback.hpp"
 #include "injector/host/netem_message.hpp"
+#include "injector/host/netem_ramp.hpp"
 #include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
+#include "injector/host/worker.hpp"
 
 #include <linux/rtnetlink.h>
 
@@ -30,7 +32,11 @@ using netem::Standing;
 using netlink::Message;
 using netlink::Socket;
 
+using namespace std::chrono_literals;
+
 constexpr const char* missing_note = "clsact missing on";
+constexpr Duration start_patience = 5s;
+constexpr Duration longest_lag = 1s;  // of a ramp behind its time
 
 // One direction of one device.
 struct Lane {
@@ -147,9 +153,49 @@ Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impai
   return clsact::attach_learner(socket, main, classifier);
 }
 
+// ---- the ramp
+
+bool grows(const Impairment& impairment) { return impairment.effects.ramp > Duration{}; }
+
+Result<void> start_ramp(const Host& host, const Impairment& impairment) {
+  if (!grows(impairment)) return {};
+  if (host.workers == nullptr) return fail(Blame::system, "no worker process can be started here, and one is needed for a ramp");
+  Json config(impairment);
+  config["ends"] = Json::array();
+  for (const auto& lane : lanes_of(impairment)) config["ends"].push_back(lane.near);
+  TRY(host.workers->start(impairment.id, "netem-ramp", config, start_patience));
+  return {};
+}
+
+Duration step_length(const Impairment& impairment) {
+  return impairment.effects.ramp / static_cast<std::int64_t>(netem::ramp_steps(impairment.effects));
+}
+
+// Since its worker began; none: there is no worker that could tell.
+std::optional<Duration> time_in_ramp(const Host& host, const Impairment& impairment) {
+  const auto said = host.workers == nullptr ? Result<Json>(Json()) : host.workers->stats(impairment.id);
+  if (!said || !said->is_object() || !said->contains("beginNs")) return std::nullopt;
+  return boot_now() - Duration(said->at("beginNs").get<std::int64_t>());
+}
+
+// What hinders it from going on; empty: nothing. Once it has arrived it needs no worker.
+std::string ramp_problem(const Host& host, const Impairment& impairment, std::size_t step) {
+  const auto steps = netem::ramp_steps(impairment.effects);
+  if (step >= steps) return {};
+  const auto place = " at " + std::to_string(100 * step / steps) + " % of its ramp";
+  if (host.workers == nullptr || !host.workers->state(impairment.id).alive)
+    return "the worker that lets netem grow is gone: it stays" + place;
+  const auto reached = step_length(impairment) * static_cast<std::int64_t>(step + 1);
+  const auto passed = time_in_ramp(host, impairment);
+  if (passed && *passed > reached + longest_lag) return "the worker that lets netem grow is stopped or starved: it stays" + place;
+  return {};
+}
+
 // ---- reading back
 
 struct Readings {
+  std::size_t expected_step = 0;         // of a ramp, by the time
+  std::size_t step = 0;                  // the least of all lanes
   std::size_t wanted = 0, in_place = 0;  // lanes
   Counters counters;
   std::uint64_t drops = 0, overtaking = 0;
@@ -181,7 +227,9 @@ Result<bool> read_netem(Socket& socket, const Impairment& impairment, std::int32
   readings.drops += mine->drops;
   readings.overtaking += mine->requeues;
   const bool burst_holds = holds_burst(standing, impairment, readings);
-  return burst_holds && netem::settings_for(impairment.effects) == mine->settings;
+  const auto step = netem::step_of(impairment.effects, mine->settings, readings.expected_step);
+  if (step) readings.step = std::min(readings.step, *step);
+  return burst_holds && step.has_value();
 }
 
 // The near end, which is netem's, and the far one with the filter that brings packets back.
@@ -253,13 +301,26 @@ Evidence evidence_from(const Impairment& impairment, const Readings& readings) {
   evidence.detail = "netem on " + places + ", " + std::to_string(readings.in_place) + " of " + std::to_string(readings.wanted) +
                     " in place; " + std::to_string(readings.counters.matched) + " of " + std::to_string(readings.counters.seen) +
                     " packets matched, " + std::to_string(readings.drops) + " lost";
+  if (const auto steps = netem::ramp_steps(asked); readings.step < steps)
+    evidence.detail += "; the ramp is at " + std::to_string(100 * readings.step / steps) + " %";
   if (!readings.missing.empty()) evidence.detail += "; " + readings.missing;
   return evidence;
 }
 
-Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
+void judge_ramp(const Host& host, const Impairment& impairment, Readings& readings) {
+  if (!grows(impairment) || readings.in_place < readings.wanted) return;
+  readings.missing = ramp_problem(host, impairment, readings.step);
+  if (!readings.missing.empty()) readings.in_place = 0;
+}
+
+Result<Evidence> read_back(const Host& host, Socket& socket, const Impairment& impairment) {
   Readings readings;
+  readings.step = netem::ramp_steps(impairment.effects);
+  readings.expected_step = readings.step;
+  if (const auto passed = grows(impairment) ? time_in_ramp(host, impairment) : std::nullopt)
+    readings.expected_step = static_cast<std::size_t>(*passed / step_length(impairment));
   for (const auto& lane : lanes_of(impairment)) TRY(read_lane(socket, impairment, lane, readings));
+  judge_ramp(host, impairment, readings);
   return evidence_from(impairment, readings);
 }
 
@@ -267,14 +328,15 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(loopback::open_up(socket, impairment, notes));
   for (const auto& lane : lanes_of(impairment)) TRY(open_lane(host, socket, impairment, lane, notes));
-  auto evidence = TRY(read_back(socket, impairment));
+  TRY(start_ramp(host, impairment));
+  auto evidence = TRY(read_back(host, socket, impairment));
   if (!evidence.in_place) return fail(Blame::system, "netem was added but does not stand as asked: ", evidence.detail);
   return evidence;
 }
 
 Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
   auto socket = TRY(socket_in(host, impairment.netns));
-  return read_back(socket, impairment);
+  return read_back(host, socket, impairment);
 }
 
 // ---- revert
@@ -289,10 +351,11 @@ Result<void> delete_pair(Socket& socket, const std::vector<Link>& present, const
 
 // First the filters, so that nothing is sent into a pair that is going; the other devices are cleared also when one can't be.
 Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
-  auto socket = socket_in(host, impairment.netns);
-  if (!socket && socket.error().blame == Blame::missing) return {};  // it took everything in it along
-  if (!socket) return pass(socket.error());
   Result<void> outcome;
+  if (grows(impairment)) outcome = stop_processes(host, impairment.id);
+  auto socket = socket_in(host, impairment.netns);
+  if (!socket && socket.error().blame == Blame::missing) return outcome;  // it took everything in it along
+  if (!socket) return pass(socket.error());
   const auto keep = [&outcome](Result<void> step) {
     if (outcome && !step) outcome = std::move(step);
   };
@@ -317,7 +380,8 @@ std::string undo(const Impairment& impairment) {
   std::string places;
   for (const auto& device : impairment.devices) places += (places.empty() ? "" : ", ") + device.name;
   return "remove the filter '" + clsact::filter_name(impairment.id) + "' from " + places +
-         ", clsact if no one else uses it, and the pair of devices with netem behind it";
+         ", clsact if no one else uses it, and the pair of devices with netem behind it" +
+         (grows(impairment) ? "; end the worker that lets netem grow" : "");
 }
 
 }  // namespace

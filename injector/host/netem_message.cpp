@@ -2,6 +2,7 @@
 
 #include "injector/core/crc.hpp"
 #include "injector/host/netem_options.hpp"
+#include "injector/host/netem_ramp.hpp"
 #include "injector/host/qdisc.hpp"
 
 #include <linux/gen_stats.h>
@@ -96,7 +97,14 @@ Message add_netem(std::int32_t device, std::uint32_t root, const Effects& effect
   const auto parent = effects.rate.burst > 0 ? root | 1U : TC_H_ROOT;
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
   message.header(about(device, parent, netem_handle(root, effects))).put_text(TCA_KIND, "netem");
-  put_options(message, effects, seed);
+  put_options(message, grown(effects, settings_for(effects), 0), &effects, seed);
+  return message;
+}
+
+Message change_netem(std::int32_t device, std::uint32_t root, const Settings& settings, std::optional<std::uint64_t> seed) {
+  Message message(RTM_NEWQDISC, 0);
+  message.header(about(device, TC_H_ROOT, root)).put_text(TCA_KIND, "netem");
+  put_options(message, settings, nullptr, seed);
   return message;
 }
 

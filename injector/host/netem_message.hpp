@@ -23,6 +23,7 @@ std::string end_name(std::string_view id, std::size_t lane, End end);  // lane: 
 
 // A rate with a burst is a tbf, with netem below it; else netem is the root and has the rate.
 netlink::Message add_tbf(std::int32_t device, std::uint32_t root, const LinkRate& rate);
+// With a ramp: as it begins.
 netlink::Message add_netem(std::int32_t device, std::uint32_t root, const Effects& effects, std::optional<std::uint64_t> seed);
 
 netlink::Message add_pair(std::string_view near, std::string_view far);
@@ -30,7 +31,7 @@ netlink::Message without_addresses(std::int32_t device);  // no IPv6 link-local 
 netlink::Message set_up(std::int32_t device);             // and no ARP
 netlink::Message delete_link(std::int32_t device);        // of a pair: both ends
 
-// What netem can't do: a ramp, a burst with overheads, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
+// What netem can't do: a burst with overheads or a ramp, delays that are correlated in effect, more than 31 bits of nanoseconds of jitter.
 // Blame::unsupported, with the reason.
 Result<void> can_hold(const Effects& effects);
 
@@ -55,6 +56,8 @@ struct Settings {
 // Losses with a correlation become the two-state model that has exactly this share and correlation, and thresholds for correlated chances
 // are set so that the share is the one asked for: with netem's own random numbers, which crowd in the middle, it would be another.
 Settings settings_for(const Effects& effects);
+// To other settings; its distributions and slots stay.
+netlink::Message change_netem(std::int32_t device, std::uint32_t root, const Settings& settings, std::optional<std::uint64_t> seed);
 
 // A qdisc as a dump shows it. `settings` only for netem.
 struct Standing {

@@ -61,20 +61,6 @@ double correlated_threshold(const Chance& chance) {
 
 Chances32 chances(const Chance& chance) { return {probability(correlated_threshold(chance)), probability(chance.correlation)}; }
 
-void set_losses(Settings& settings, const Effects& effects) {
-  if (const auto& model = effects.gilbert_elliott)
-    settings.gilbert_elliott = {probability(model->p), probability(model->r), probability(1 - model->lost_in_bad),
-                                probability(model->lost_in_good)};
-  else if (const auto& state = effects.four_state)
-    settings.four_state = {probability(state->p13), probability(state->p31), probability(state->p32), probability(state->p14),
-                           probability(state->p23)};
-  else if (effects.loss_correlation > 0)
-    settings.gilbert_elliott = {probability(effects.loss * (1 - effects.loss_correlation)),
-                                probability((1 - effects.loss) * (1 - effects.loss_correlation)), 0, 0};
-  else
-    settings.loss = probability(effects.loss);
-}
-
 // An even spread needs no table; and a slot without any spread, none of netem's "distribution", which would not wait at all then.
 void set_slots(Settings& settings, const Slot& slot) {
   const bool even = !slot.shape || *slot.shape == Shape::uniform || slot.jitter == Duration{};
@@ -126,6 +112,12 @@ void put_slots(Message& message, const Settings& settings, const Effects& effect
   if (settings.slot_jitter > Duration{}) put_table(message, TCA_NETEM_SLOT_DIST, delay_table(*effects.slot->shape));
 }
 
+void put_tables(Message& message, const Settings& settings, const Effects& effects) {
+  put_slots(message, settings, effects);
+  if (effects.jitter > Duration{})
+    put_table(message, TCA_NETEM_DELAY_DIST, effects.distribution == Shape::table ? effects.table : delay_table(effects.distribution));
+}
+
 void read_losses(Settings& settings, std::optional<netlink::Bytes> losses) {
   if (!losses) return;
   settings.gilbert_elliott = read_as<std::array<std::uint32_t, 4>>(netlink::find(*losses, NETEM_LOSS_GE));
@@ -151,6 +143,23 @@ void read_rate_and_slots(Settings& settings, netlink::Bytes attributes) {
 
 }  // namespace
 
+void set_losses(Settings& settings, const Effects& effects) {
+  settings.loss = 0;
+  settings.gilbert_elliott.reset();
+  settings.four_state.reset();
+  if (const auto& model = effects.gilbert_elliott)
+    settings.gilbert_elliott = {probability(model->p), probability(model->r), probability(1 - model->lost_in_bad),
+                                probability(model->lost_in_good)};
+  else if (const auto& state = effects.four_state)
+    settings.four_state = {probability(state->p13), probability(state->p31), probability(state->p32), probability(state->p14),
+                           probability(state->p23)};
+  else if (effects.loss_correlation > 0)
+    settings.gilbert_elliott = {probability(effects.loss * (1 - effects.loss_correlation)),
+                                probability((1 - effects.loss) * (1 - effects.loss_correlation)), 0, 0};
+  else
+    settings.loss = probability(effects.loss);
+}
+
 Settings settings_for(const Effects& effects) {
   Settings settings;
   settings.delay = effects.delay;
@@ -174,8 +183,7 @@ Settings settings_for(const Effects& effects) {
 }
 
 // netem's options are its struct followed by attributes, so this is a "nested" attribute with a header of its own.
-void put_options(Message& message, const Effects& effects, std::optional<std::uint64_t> seed) {
-  const auto settings = settings_for(effects);
+void put_options(Message& message, const Settings& settings, const Effects* tables, std::optional<std::uint64_t> seed) {
   const tc_netem_qopt fixed{.latency = ticks(settings.delay),
                             .limit = settings.limit,
                             .loss = settings.loss,
@@ -190,9 +198,7 @@ void put_options(Message& message, const Effects& effects, std::optional<std::ui
   message.put(TCA_NETEM_REORDER, bytes_of(settings.reorder)).put(TCA_NETEM_CORRUPT, bytes_of(settings.corrupt));
   put_losses(message, settings);
   put_rate(message, settings);
-  put_slots(message, settings, effects);
-  if (effects.jitter > Duration{})
-    put_table(message, TCA_NETEM_DELAY_DIST, effects.distribution == Shape::table ? effects.table : delay_table(effects.distribution));
+  if (tables != nullptr) put_tables(message, settings, *tables);
   if (seed) message.put(netem_seed, bytes_of(*seed));
   message.end(options);
 }
@@ -222,8 +228,9 @@ Result<void> can_hold(const Effects& effects) {
   if (effects.jitter > most) return fail(Blame::unsupported, "netem holds at most ", to_text(most), " of jitter");
   // It takes the remainder of its correlated numbers by the jitter or by the table's size, which has no memory left; measured on Linux 6.1.
   if (effects.delay_correlation > 0) return fail(Blame::unsupported, "netem's correlation of delays has no effect");
-  if (effects.ramp > Duration{}) return fail(Blame::unsupported, "netem's values stand still: it knows no ramp");
   const auto& rate = effects.rate;
+  if (rate.burst > 0 && effects.ramp > Duration{})
+    return fail(Blame::unsupported, "a rate with a burst is tbf's, beside netem, which lets a whole burst through at each step of a ramp");
   if (rate.burst > 0 && (rate.packet_overhead != 0 || rate.cell_size > 0))
     return fail(Blame::unsupported, "a rate with a burst is tbf's, beside netem, which knows no overheads");
   return {};

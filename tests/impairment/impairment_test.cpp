@@ -1,5 +1,6 @@
 // What every backend does to packets, measured by a sender and a receiver with the kernel's timestamps. One suite for all backends; each
 // case runs on those that can do it, and the others must refuse it. Bounds are five standard deviations, or once in a million runs.
+#include "agent/workers/netem_ramp.hpp"
 #include "agent/workers/tap.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/delay_distribution.hpp"
@@ -36,6 +37,10 @@ const Achieved* value_of(const Evidence& evidence, const std::string& what) {
   return found == evidence.values.end() ? nullptr : &*found;
 }
 
+Result<void> engine(const Json& config, int input, int output) {
+  return config.contains("ends") ? workers::let_netem_grow(config, input, output) : workers::hold_packets(config, input, output);
+}
+
 class Case {
  public:
   Case(Json given, const std::string& backend) : given_(std::move(given)) {
@@ -70,7 +75,7 @@ class Case {
 
  private:
   Json given_;
-  ForkedWorkers workers_{workers::hold_packets};
+  ForkedWorkers workers_{engine};
   Host host_;
 };
 
@@ -305,7 +310,7 @@ TEST_CASE("impairment: slots let packets go together") {
 }
 
 TEST_CASE("impairment: a ramp lets a delay and a loss grow from nothing") {
-  on_each({"tap"}, {{"delay", "100ms"}, {"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000},
+  on_each(holding, {{"delay", "100ms"}, {"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000},
           [](const Measured& measured) {
             const auto lost = measured.probed.lost();
             const auto part = [&lost](std::size_t first, std::size_t last) {
@@ -320,7 +325,7 @@ TEST_CASE("impairment: a ramp lets a delay and a loss grow from nothing") {
               if (arrival.number > 1100) CHECK(arrival.received - arrival.sent > 0.099);
             }
           });
-  on_each({"bpf", "tap"}, {{"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000}, [](const Measured& measured) {
+  on_each(all, {{"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000}, [](const Measured& measured) {
     const auto lost = measured.probed.lost();
     const auto quarter = [&lost](std::size_t first) {
       return share_of({lost.begin() + static_cast<std::ptrdiff_t>(first), lost.begin() + static_cast<std::ptrdiff_t>(first + 250)});

@@ -240,7 +240,7 @@ TEST_CASE("jitter beyond what netem can hold is refused with the limit") {
 
 TEST_CASE("what netem does not know is refused with the reason") {
   for (const auto& [effects, part] :
-       {std::pair{Effects{.delay = Duration(1), .ramp = std::chrono::seconds(1)}, "ramp"},
+       {std::pair{Effects{.rate = {.bits_per_second = 8000, .burst = 1500}, .ramp = std::chrono::seconds(1)}, "ramp"},
         std::pair{Effects{.delay = Duration(1), .jitter = Duration(1), .delay_correlation = 0.5}, "correlation"},
         std::pair{Effects{.rate = {.bits_per_second = 8000, .packet_overhead = 4, .burst = 1500}}, "burst"}}) {
     const auto refused = netem::can_hold(effects);
