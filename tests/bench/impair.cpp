@@ -241,7 +241,8 @@ void flow(const char* title, const Probed& probed) {
 void course(const char* title, const Probed& probed, double step) {
   std::printf("\n%s\n", title);
   const double start = probed.arrivals.front().sent;
-  for (int i = 0; i * step < probed.arrivals.back().sent - start; ++i) {
+  const auto steps = static_cast<int>(std::ceil((probed.arrivals.back().sent - start) / step));
+  for (int i = 0; i < steps; ++i) {
     const double at = i * step;
     std::vector<double> delays;
     for (const auto& arrival : probed.arrivals)

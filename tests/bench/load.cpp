@@ -145,7 +145,8 @@ testing::Answered stalling(const testing::Asked& /*asked*/) {
 
 double truth(double quantile) {  // seconds
   std::vector<double> latencies;
-  for (int i = 0; i / stall_rate < seconds(stall_run); ++i) {
+  const auto requests = static_cast<int>(std::ceil(seconds(stall_run) * stall_rate));
+  for (int i = 0; i < requests; ++i) {
     const double at = i / stall_rate;
     const double left = seconds(stall_at + stall_length) - at;
     latencies.push_back(left > 0 && left <= seconds(stall_length) ? left : 0);
