@@ -97,6 +97,8 @@ Operations::Reply Operations::dispatch(const RouteEntry& entry, const Call& call
   switch (entry.route) {
     case Route::about:
       return about();
+    case Route::capabilities:
+      return capabilities();
     case Route::resolve:
       return resolve(call);
     case Route::prepare:
@@ -120,12 +122,16 @@ Operations::Reply Operations::dispatch(const RouteEntry& entry, const Call& call
 }
 
 Operations::Reply Operations::about() {
-  std::call_once(asked_capabilities_, [this] { capabilities_ = faults_.capabilities(); });
-  protocol::About about{.release = ARASHI_VERSION, .node = node_, .faults = fault_texts(), .capabilities = capabilities_};
+  protocol::About about{.release = ARASHI_VERSION, .node = node_, .faults = fault_texts()};
   about.boot = TRY(boot_id());
   utsname kernel{};
   if (uname(&kernel) == 0) about.kernel = kernel.release;
   return protocol::print(about);
+}
+
+Operations::Reply Operations::capabilities() {
+  std::call_once(asked_capabilities_, [this] { capabilities_ = faults_.capabilities(); });
+  return protocol::print(protocol::CapabilitiesReply{.capabilities = capabilities_});
 }
 
 Operations::Reply Operations::resolve(const Call& call) {

@@ -53,7 +53,7 @@ class Operations {
   static bool is_quick(Route route) { return route == Route::lease || route == Route::health; }
   // Whether this path may take long: then it may not hold up a halt.
   static bool is_slow(Route route) {
-    return route == Route::inject || route == Route::prepare || route == Route::resolve || route == Route::about;
+    return route == Route::inject || route == Route::prepare || route == Route::resolve || route == Route::capabilities;
   }
 
   // Leases whose time is up, and what is to be done about each: on a thread that may wait.
@@ -70,6 +70,7 @@ class Operations {
   using Reply = Result<std::string>;
   Reply dispatch(const RouteEntry& entry, const Call& call);
   Reply about();
+  Reply capabilities();
   Reply resolve(const Call& call);
   Reply prepare(const Call& call);
   Reply inject(const Call& call);

@@ -17,6 +17,7 @@ Result<std::string> canonical(std::string_view body) {
 
 constexpr std::array table{
     RouteEntry{Route::about, "GET", "/v1/about", Right::read, nullptr},
+    RouteEntry{Route::capabilities, "GET", "/v1/capabilities", Right::read, nullptr},
     RouteEntry{Route::resolve, "POST", "/v1/resolve", Right::run, canonical<protocol::ResolveRequest>},
     RouteEntry{Route::prepare, "POST", "/v1/prepare", Right::run, canonical<protocol::InjectRequest>},
     RouteEntry{Route::inject, "POST", "/v1/inject", Right::run, canonical<protocol::InjectRequest>},

@@ -14,7 +14,7 @@ namespace arashi {
 // Many may stop, few may start.
 enum class Right { any, read, halt, run };
 
-enum class Route { about, resolve, prepare, inject, lease, revert, halt, status, metrics, health };
+enum class Route { about, capabilities, resolve, prepare, inject, lease, revert, halt, status, metrics, health };
 
 struct RouteEntry {
   Route route;

@@ -49,6 +49,9 @@ struct About {  // GET /v1/about
   int protocol = version;
   std::string release, node, boot, kernel;
   std::vector<FaultText> faults;
+};
+
+struct CapabilitiesReply {  // GET /v1/capabilities: tries the kernel out, once for each start of the agent; takes a tenth of a second
   std::vector<Capability> capabilities;
 };
 
@@ -125,6 +128,8 @@ void to_json(Json& json, const Ask& value);
 void from_json(const Json& json, Ask& value);
 void to_json(Json& json, const About& value);
 void from_json(const Json& json, About& value);
+void to_json(Json& json, const CapabilitiesReply& value);
+void from_json(const Json& json, CapabilitiesReply& value);
 void to_json(Json& json, const ResolveRequest& value);
 void from_json(const Json& json, ResolveRequest& value);
 void to_json(Json& json, const ResolveReply& value);

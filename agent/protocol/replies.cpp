@@ -60,13 +60,8 @@ void from_json(const Json& json, Ask& value) {
 }
 
 void to_json(Json& json, const About& value) {
-  json = {{"protocol", value.protocol},
-          {"release", value.release},
-          {"node", value.node},
-          {"boot", value.boot},
-          {"kernel", value.kernel},
-          {"faults", value.faults},
-          {"capabilities", value.capabilities}};
+  json = {{"protocol", value.protocol}, {"release", value.release}, {"node", value.node},
+          {"boot", value.boot},         {"kernel", value.kernel},   {"faults", value.faults}};
 }
 
 // The rest is left unread when the other side speaks another version: its caller compares the numbers and tells what to update,
@@ -79,8 +74,10 @@ void from_json(const Json& json, About& value) {
   field(json, "boot", value.boot);
   field(json, "kernel", value.kernel);
   field(json, "faults", value.faults);
-  field(json, "capabilities", value.capabilities);
 }
+
+void to_json(Json& json, const CapabilitiesReply& value) { json = {{"capabilities", value.capabilities}}; }
+void from_json(const Json& json, CapabilitiesReply& value) { field(json, "capabilities", value.capabilities); }
 
 void to_json(Json& json, const ResolveReply& value) { json = {{"victims", value.victims}}; }
 void from_json(const Json& json, ResolveReply& value) { field(json, "victims", value.victims); }

@@ -43,8 +43,8 @@ Result<std::vector<Machine>> ask(const Options& options) {
     return machines;
   }
   for (const auto& agent : TRY(named_agents(options.fleet))) {
-    auto about = TRY(agent->about());
-    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(about.capabilities)});
+    const auto about = TRY(agent->about());
+    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, TRY(agent->capabilities())});
   }
   return machines;
 }

@@ -52,16 +52,8 @@ int show(const spec::Experiment& experiment, const plan::Plan& plan, const std::
 }
 
 Result<int> make_and_show(const Options& options) {
-  if (options.fleet.agents.empty()) {  // a bad spec is told before an agent is started
-    const auto faults = TRY(local_catalogue());
-    if (const SpecFile file = load_spec(options.file, faults); !file.good()) {
-      std::fputs(problem_lines(file).c_str(), stderr);
-      return exit_usage;
-    }
-  }
   const Folder folder = TRY(Folder::make());
-  const Fleet fleet = TRY(reach(options.fleet, folder.path()));
-  const SpecFile file = load_spec(options.file, fleet.faults);
+  const auto [file, fleet] = TRY(brief(options.file, options.fleet, folder.path()));
   if (!file.good()) {
     std::fputs(problem_lines(file).c_str(), stderr);
     return exit_usage;

@@ -115,19 +115,34 @@ Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
   return common_faults(abouts);
 }
 
-}  // namespace
-
-Result<Fleet> reach(const AgentOptions& options, const std::filesystem::path& run_directory) {
+Result<Fleet> start_local(const std::filesystem::path& run_directory) {
   Fleet fleet;
-  for (auto& agent : TRY(named_agents(options))) fleet.agents.emplace(agent->name(), agent);
-  if (fleet.agents.empty()) {
-    const auto binary = TRY(fleet::find_agent_binary());
-    fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));
-    auto agent = std::make_shared<fleet::Agent>(fleet.embedded->address());
-    fleet.agents.emplace(agent->name(), agent);
-  }
+  const auto binary = TRY(fleet::find_agent_binary());
+  fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));
+  auto agent = std::make_shared<fleet::Agent>(fleet.embedded->address());
+  fleet.agents.emplace(agent->name(), agent);
   fleet.faults = TRY(ask_about(fleet.agents));
   return fleet;
+}
+
+Result<Fleet> reach_named(const AgentOptions& options) {
+  Fleet fleet;
+  for (auto& agent : TRY(named_agents(options))) fleet.agents.emplace(agent->name(), agent);
+  fleet.faults = TRY(ask_about(fleet.agents));
+  return fleet;
+}
+
+}  // namespace
+
+Result<Brief> brief(const std::string& file, const AgentOptions& options, const std::filesystem::path& run_directory) {
+  if (!options.agents.empty()) {
+    Brief brief{.file = {}, .fleet = TRY(reach_named(options))};
+    brief.file = load_spec(file, brief.fleet.faults);
+    return brief;
+  }
+  Brief brief{.file = TRY(load_local_spec(file)), .fleet = {}};
+  if (brief.file.good() && !brief.file.experiment.timeline.empty()) brief.fleet = TRY(start_local(run_directory));
+  return brief;
 }
 
 plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, std::int64_t now, std::uint64_t fresh_seed) {

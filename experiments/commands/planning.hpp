@@ -2,6 +2,7 @@
 #pragma once
 
 #include "experiments/commands/agent_options.hpp"
+#include "experiments/commands/spec_file.hpp"
 #include "experiments/fleet/fleet.hpp"
 #include "experiments/plan/plan.hpp"
 
@@ -23,8 +24,14 @@ struct Fleet {
   std::vector<protocol::FaultText> faults;  // what all of them offer
 };
 
-// `run_directory` is for the local agent. Every agent has answered /v1/about when this returns.
-Result<Fleet> reach(const AgentOptions& options, const std::filesystem::path& run_directory);
+// A spec, and the agents for it, all of which have answered /v1/about; none for a bad spec.
+struct Brief {
+  SpecFile file;
+  Fleet fleet;
+};
+// Where no agents are named, the spec is read first: a bad one starts no local agent, and one without a timeline needs none.
+// `run_directory` is for the local agent.
+Result<Brief> brief(const std::string& file, const AgentOptions& options, const std::filesystem::path& run_directory);
 
 // Asks all agents, side by side, for the targets' victims; plans; asks them to prepare each injection. Reads only. What an agent refuses
 // or cannot answer is a refusal of the plan. `now`: seconds since 1970.

@@ -75,22 +75,13 @@ int show_end(const Options& options, const run::RunResult& result, RunFolder& fo
   return run::exit_code(result.outcome);
 }
 
-// Before an agent is started: a bad spec costs nothing.
-std::optional<int> complaint_about(const SpecFile& file) {
-  if (file.good()) return std::nullopt;
-  std::fputs(problem_lines(file).c_str(), stderr);
-  return exit_usage;
-}
-
 Result<int> run_it(const Options& options) {
-  if (options.fleet.agents.empty()) {
-    const auto faults = TRY(local_catalogue());
-    if (const auto bad = complaint_about(load_spec(options.file, faults))) return *bad;
-  }
   StopSignals signals;  // before any thread starts
-  const Fleet fleet = TRY(reach(options.fleet, options.fleet.run_directory));
-  SpecFile file = load_spec(options.file, fleet.faults);
-  if (const auto bad = complaint_about(file)) return *bad;
+  auto [file, fleet] = TRY(brief(options.file, options.fleet, options.fleet.run_directory));
+  if (!file.good()) {
+    std::fputs(problem_lines(file).c_str(), stderr);
+    return exit_usage;
+  }
   Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
   run.started = wall_clock_text();
   run.plan = make_plan(run.experiment, fleet.agents, wall_clock_seconds(), options.seed ? *options.seed : fresh_seed());

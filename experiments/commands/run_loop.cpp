@@ -94,11 +94,13 @@ run::RunResult run_loop(const spec::Experiment& experiment, run::Runner& runner,
   Loop loop(runner, hands, folder, epoch);
   constexpr int beat = 50;  // milliseconds
   while (true) {
+    const auto before = runner.state();
     loop.round(signals);
     screen.draw(experiment, runner, loop.now());
     if (runner.state() == run::State::done) break;
     std::array<pollfd, 2> waits{{{signals.readable(), POLLIN, 0}, {hands.inbox().readable(), POLLIN, 0}}};
-    ::poll(waits.data(), waits.size(), beat);
+    const bool goes_on = runner.state() != before;  // into a state that may be over already
+    ::poll(waits.data(), waits.size(), goes_on ? 0 : beat);
   }
   screen.finish(experiment, runner, loop.now());
   return runner.result();

@@ -39,11 +39,8 @@ void check_together(SpecFile& file) {
   std::sort(file.problems.begin(), file.problems.end());
 }
 
-}  // namespace
-
-SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultText>& faults) {
+SpecFile understand(const std::string& file, const Result<std::string>& text, const std::vector<protocol::FaultText>& faults) {
   SpecFile loaded{.name = file, .experiment = {}, .unreadable = {}, .problems = {}};
-  auto text = spec::read_spec(file);
   if (!text) {
     loaded.unreadable = text.error().message;
     return loaded;
@@ -61,6 +58,18 @@ SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultTex
   loaded.experiment.directory = folder.string();
   check_together(loaded);
   return loaded;
+}
+
+}  // namespace
+
+SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultText>& faults) {
+  return understand(file, spec::read_spec(file), faults);
+}
+
+Result<SpecFile> load_local_spec(const std::string& file) {
+  const auto text = spec::read_spec(file);
+  if (auto without = understand(file, text, {}); without.good()) return without;
+  return understand(file, text, TRY(local_catalogue()));
 }
 
 std::string problem_lines(const SpecFile& file) {

@@ -20,6 +20,8 @@ struct SpecFile {
 };
 
 SpecFile load_spec(const std::string& file, const std::vector<protocol::FaultText>& faults);
+// By the faults of arashi-agent here, which is asked only if there is a timeline.
+Result<SpecFile> load_local_spec(const std::string& file);
 // "FILE:LINE:COLUMN: PATH: MESSAGE", one a line; or why the file could not be read.
 std::string problem_lines(const SpecFile& file);
 // What arashi-agent beside this program or in PATH can inject.

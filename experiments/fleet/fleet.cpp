@@ -149,6 +149,10 @@ Result<protocol::About> Agent::about() {
   return pool_->read<protocol::About>(std::move(reply), "/v1/about");
 }
 
+Result<std::vector<protocol::Capability>> Agent::capabilities() {
+  return TRY(pool_->get<protocol::CapabilitiesReply>("/v1/capabilities", patience_to_read)).capabilities;
+}
+
 Result<protocol::ResolveReply> Agent::resolve(const Selector& selector) {
   return pool_->post<protocol::ResolveReply>("/v1/resolve", protocol::ResolveRequest{selector}, patience_to_read);
 }

@@ -28,6 +28,7 @@ class Agent {
   ~Agent();
   [[nodiscard]] const std::string& name() const;
   Result<protocol::About> about();  // refuses an agent that speaks another protocol version
+  Result<std::vector<protocol::Capability>> capabilities();
   Result<protocol::ResolveReply> resolve(const Selector& selector);
   Result<protocol::PrepareReply> prepare(const protocol::InjectRequest& request);
   Result<protocol::InjectReply> inject(const protocol::InjectRequest& request, Duration patience);

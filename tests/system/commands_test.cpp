@@ -119,4 +119,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("an experiment without a timeline starts no agent") {
+  const Directory directory;
+  const std::string head = "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: quiet}\nspec:\n";
+  const auto folder = directory.path();
+  std::ofstream(folder / "idle.yaml") << head << "  timeline: []\n";
+  const Ran idle = run({BIN_DIR "/arashi", "run", folder / "idle.yaml", "--run-dir", folder / "agent", "--out", folder / "idle"});
+  INFO(idle.output);
+  CHECK(idle.exit_code == 0);
+  CHECK(std::filesystem::exists(folder / "idle" / "report.html"));
+  CHECK_FALSE(std::filesystem::exists(folder / "agent" / "agent.log"));  // which every local agent begins with
+}
+
 }  // namespace arashi::testing

@@ -56,7 +56,7 @@ class Remembering : public Faults {
     return static_cast<std::size_t>(
         std::count_if(alive_.begin(), alive_.end(), [&](const auto& one) { return one.experiment == experiment; }));
   }
-  std::vector<Capability> capabilities() override { return {}; }
+  std::vector<Capability> capabilities() override { return {{.name = "netem", .available = false, .detail = "none", .remedy = "load it"}}; }
 
   std::function<void()> while_injecting;
   std::vector<std::string> processes;
@@ -275,6 +275,11 @@ TEST_CASE("about tells the protocol's number and all faults, and status, health 
   CHECK(about->protocol == protocol::version);
   CHECK(about->faults.size() == all_faults().size());
   CHECK(about->node == "n1");
+  const auto tried =
+      protocol::parse<protocol::CapabilitiesReply>(agent.operations.answer({.method = "GET", .path = "/v1/capabilities"}).body);
+  REQUIRE(tried.has_value());
+  REQUIRE(tried->capabilities.size() == 1);
+  CHECK(tried->capabilities[0].remedy == "load it");
   CHECK(protocol::parse<protocol::StatusReply>(agent.operations.answer({.method = "GET", .path = "/v1/status"}).body)->node == "n1");
   CHECK(agent.operations.answer({.method = "GET", .path = "/healthz"}).status == 200);
   CHECK(agent.operations.answer({.method = "GET", .path = "/nothing"}).status == 404);
