@@ -1,4 +1,5 @@
 #include "experiments/import/import.hpp"
+#include "experiments/spec/series.hpp"
 
 #include <array>
 #include <cctype>
@@ -115,10 +116,13 @@ class Rewriter {
     blanks();
     const std::size_t begin = at_;
     while (at_ < text_.size() && in_name(text_[at_])) ++at_;
+    if (spec::is_promql_word(text_.substr(begin, at_ - begin)))
+      return refuse("'" + std::string(text_.substr(begin, at_ - begin)) + "' is a word of PromQL and no counter");
     if (at_ < text_.size() && text_[at_] == '{') TRY(labels());
     if (at_ == begin || std::isdigit(static_cast<unsigned char>(text_[begin])) != 0)
       return refuse("a counter is expected at '" + std::string(text_.substr(begin, 20)) + "'");
     std::string made(text_.substr(begin, at_ - begin));
+    if (const auto read = spec::parse_series(made); !read) return fail(Blame::input, read.error().message);
     if (take("offset") || take("@")) return refuse("'offset' and '@' look at another time");
     return made;
   }

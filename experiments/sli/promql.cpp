@@ -1,5 +1,7 @@
 #include "experiments/sli/promql.hpp"
 
+#include "experiments/spec/series.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -83,7 +85,7 @@ class Scanner {
       if (here() == '(') at_ = std::min(text_.find(')', at_), text_.size() - 1) + 1;  // label names
       return {};
     }
-    if (one_of(name, {"and", "or", "unless", "bool", "offset", "atan2", "inf", "Inf", "nan", "NaN"})) return {};
+    if (spec::is_promql_word(name)) return {};
     if (here() == '(' || one_of(after_name(), {"by", "without"})) return {};  // a function or an aggregation
     if (here() != '{') at_ = end;
     return selector(begin);

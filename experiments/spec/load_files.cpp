@@ -51,12 +51,23 @@ std::optional<double> json_time(std::string_view line) {
   return json->at("t").get<double>();
 }
 
+// 9 stands for a digit, A for a letter, + for a sign. `date` makes an undefined value of a time whose seconds are no number.
+bool has_shape(std::string_view text, std::string_view shape) {
+  return std::ranges::equal(text, shape, [](char c, char wanted) {
+    if (wanted == '9') return c >= '0' && c <= '9';
+    if (wanted == 'A') return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    return wanted == '+' ? c == '+' || c == '-' : c == wanted;
+  });
+}
+
 // Of an access log's line, to the second.
 std::optional<double> log_time(std::string_view line) {
   const auto open = line.find('[');
   const auto close = line.find(']', open == std::string_view::npos ? 0 : open);
   if (open == std::string_view::npos || close == std::string_view::npos) return std::nullopt;
-  std::istringstream in{std::string(line.substr(open + 1, close - open - 1))};
+  const auto text = line.substr(open + 1, close - open - 1);
+  if (!has_shape(text, "99/AAA/9999:99:99:99 +9999")) return std::nullopt;
+  std::istringstream in{std::string(text)};
   date::sys_seconds at;
   in >> date::parse("%d/%b/%Y:%H:%M:%S %z", at);
   return in.fail() ? std::nullopt : std::optional(static_cast<double>(at.time_since_epoch().count()));
@@ -191,6 +202,7 @@ Result<LoadData> parse_json_lines(std::string_view text) {
   TRY(each_line(text, [&](std::string_view line, std::size_t number) -> Result<void> {
     const auto json = parse_json(std::string(line));
     if (!json || !json->is_object()) return fail(Blame::input, "line ", number, ": ", shown(line), " is no JSON object");
+    if (json->empty()) return fail(Blame::input, "line ", number, ": the object has no names: each is a column");
     return take_object(*json, number, data);
   }));
   return data;

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace arashi::spec {
@@ -133,6 +134,13 @@ bool SeriesSelector::matches(std::span<const Label> labels) const {
     const auto found = std::ranges::find(labels, matcher.label, &Label::name);
     return matcher.matches(found == labels.end() ? std::string_view() : std::string_view(found->value));
   });
+}
+
+bool is_promql_word(std::string_view name) {
+  constexpr std::array<std::string_view, 14> words{"and",     "or", "unless",   "bool",       "offset",      "atan2", "by",
+                                                   "without", "on", "ignoring", "group_left", "group_right", "inf",   "nan"};
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return std::ranges::any_of(words, [&](std::string_view word) { return std::ranges::equal(name, word, same); });
 }
 
 Result<SeriesSelector> parse_series(std::string_view text) {

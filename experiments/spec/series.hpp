@@ -34,6 +34,9 @@ struct SeriesSelector {
   [[nodiscard]] bool matches(std::span<const Label> labels) const;
 };
 
+// by, or, inf, …, in any case: what stands in an expression and is no counter's name here, though PromQL allows some as such.
+bool is_promql_word(std::string_view name);
+
 // Refuses what is no plain selector (functions, sums, ranges, offsets), with what to write instead.
 Result<SeriesSelector> parse_series(std::string_view text);
 

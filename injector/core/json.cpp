@@ -13,6 +13,9 @@ constexpr int deepest = 64;
 
 Result<Json> parse_json(std::string_view text, std::size_t limit) {
   if (text.size() > limit) return fail(Blame::input, "JSON of ", text.size(), " bytes: at most ", limit, " are accepted");
+  // For the library a NUL is the end: what stands behind it would never be read.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    return fail(Blame::input, "not valid JSON: byte ", nul + 1, " is a NUL, which no text holds");
   bool too_deep = false;
   const auto guard_depth = [&too_deep](int depth, Json::parse_event_t, Json&) {
     if (depth > deepest) too_deep = true;

@@ -45,6 +45,7 @@ TEST_CASE("JSON from outside is bounded in size and depth and never throws") {
   CHECK_FALSE(parse_json("{").has_value());
   CHECK_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')).has_value());
   CHECK_FALSE(parse_json("[1,2,3]", 4).has_value());
+  CHECK_FALSE(parse_json(std::string_view("{}\0[", 4)).has_value());
   CHECK(to_text(Json("\xff")) == "\"\xEF\xBF\xBD\"");
 }
 

@@ -95,11 +95,10 @@ TEST_CASE("a peer that is only a name meets nobody until the name stands for som
 }
 
 TEST_CASE("a DSCP is read by its name or number, and written by its name") {
-  for (const auto& [text, point] :
-       {std::pair{"ef", 46}, {"EF", 46}, {"46", 46}, {"af41", 34}, {"cs7", 56}, {"0", 0}, {"63", 63}, {"va", 44}}) {
-    const auto read = parse_dscp(text);
-    REQUIRE_MESSAGE(read.has_value(), text);
-    CHECK(*read == point);
+  for (const auto& known : {std::pair{"ef", 46}, {"EF", 46}, {"46", 46}, {"af41", 34}, {"cs7", 56}, {"0", 0}, {"63", 63}, {"va", 44}}) {
+    const auto read = parse_dscp(known.first);
+    REQUIRE_MESSAGE(read.has_value(), known.first);
+    CHECK(*read == known.second);
   }
   CHECK(dscp_text(46) == "ef");
   CHECK(dscp_text(3) == "3");

@@ -73,6 +73,9 @@ TEST_CASE("queries: rates over the template's window become counters, and nothin
            {"sum(rate(a[{{.window}}])) or sum(rate(b[{{.window}}]))", ""},
            {"sum(rate(a[{{.window}}])) OR on() vector(0)", "sum(a)"},
            {"sum(rate(a[{{.window}}])) or on(job) vector(0)", ""},
+           {"sum(rate(inf[{{.window}}]))", ""},
+           {"sum(rate(a{b***=\"c\"}[{{.window}}]))", ""},
+           {"INF", "", true},
            {"", ""},
            {std::string(200, '('), ""},
        }) {

@@ -59,7 +59,8 @@ TEST_CASE("sums, and sums and differences of such, are read series by series, an
 }
 
 TEST_CASE("what cannot be a counter is refused with its reason") {
-  for (const char* text : {"", "   ", "1 + 1", "vector(0)", "rate(a[5m])", "sum(increase(a[30d]))", "a{b=\"c", "a{b=\"c\"", "\"a"}) {
+  for (const char* text :
+       {"", "   ", "1 + 1", "vector(0)", "inf", "NAN - Inf", "rate(a[5m])", "sum(increase(a[30d]))", "a{b=\"c", "a{b=\"c\"", "\"a"}) {
     CAPTURE(text);
     const auto expression = analyse(text);
     REQUIRE_FALSE(expression);

@@ -123,6 +123,7 @@ TEST_CASE("a file that is no table or no record is refused with its line") {
       {"{\"a\": 1}\n{\"b\": 1}", "line 2: 'a' of the first line is missing"},
       {"{\"a\": 1}\n{\"a\": 1, \"b\": 2}", "line 2: has a name that the first line has not"},
       {"{\"a\": [1]}", "line 1: 'a' is no text, number, true or false"},
+      {"{}\n", "line 1: the object has no names"},
       {"{\"a\": 1}\n[1]", "line 2: '[1]' is no JSON object"},
   };
   for (const auto& [text, message] : rows) {
@@ -137,6 +138,7 @@ TEST_CASE("a file that is no table or no record is refused with its line") {
       {"{\"t\": \"1\"}", "line 1: '{\"t\": \"1\"}' tells no time"},
       {"nan", "tells no time"},
       {"1 [25/Nov/2026:10:00:00 +0000]\n5", "line 2: seconds and an access log are mixed"},
+      {"[25/Nov/2026:10:00: 0 +0000]", "line 1: '[25/Nov/2026:10:00: 0 +0000]' tells no time"},
       {"1\n1e300", "spans more than"},
   };
   for (const auto& [text, message] : times) {
