@@ -5,6 +5,7 @@
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/conntrack.hpp"
+#include "injector/host/dns_redirect.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/nft.hpp"
 
@@ -27,7 +28,7 @@ constexpr std::size_t largest_packet = 65535;
 constexpr std::size_t most_waiting = 4096;  // queries on their way or held back; the oldest gives way, as in a full buffer
 constexpr Duration longest_wait = 10s;      // for the answer of the server that was asked
 constexpr Duration stats_every = 200ms;
-constexpr int ports_tried = 20;
+constexpr Duration last_patience = 50ms;  // for the answers of servers at the end
 
 // A query on its way to the server it was meant for.
 struct Asked {
@@ -62,6 +63,21 @@ class Loop {
     }
   }
 
+  // The end: no new query is redirected, and those that are here are not lost, as no client asks again soon. Only then does the kernel
+  // forget where they went.
+  Result<void> finish(const std::vector<std::uint16_t>& ports) {
+    TRY(table_.empty("out"));
+    auto entries = TRY(redirected(conntrack_, ports));
+    const auto until = boot_now() + last_patience;
+    do {
+      for (const auto& listener : listeners_) read_queries(listener.get());
+      pass_answers();
+      for (const auto& [due, query] : held_) settle(query);
+      held_.clear();
+    } while (boot_now() < until && is_any_here(until));
+    return forget(conntrack_, std::move(entries));
+  }
+
  private:
   void wait() {
     std::vector<pollfd> watched{{Channel::input(), POLLIN, 0}};
@@ -72,6 +88,15 @@ class Loop {
     const auto whole = std::chrono::floor<std::chrono::seconds>(left);
     const timespec timeout{whole.count(), (left - whole).count()};
     if (::ppoll(watched.data(), watched.size(), &timeout, nullptr) > 0) ended_ = watched.front().revents != 0;
+  }
+
+  // Waits while there is an answer to wait for. Whether there is more to do.
+  bool is_any_here(Duration until) {
+    std::vector<pollfd> watched;
+    for (const auto& listener : listeners_) watched.push_back({listener.get(), POLLIN, 0});
+    for (const auto& each : asked_) watched.push_back({each.socket.get(), POLLIN, 0});
+    const auto left = asked_.empty() ? Duration{} : std::max(until - boot_now(), Duration{});
+    return ::poll(watched.data(), watched.size(), static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count())) > 0;
   }
 
   void read_queries(int listener) {
@@ -141,29 +166,29 @@ struct Listeners {
   std::vector<Fd> packets, streams;
 };
 
-// One more, on the port of those before it; the first one's is any that is free.
 Result<void> add_listener(Listeners& all, const char* address, int type) {
   const AddressPort here{.address = TRY(parse_cidr(address)), .port = all.port};
   auto socket = dns::listen_at(here, type);
   if (!socket && !here.address.v4() && socket.error().blame == Blame::missing) return {};  // a namespace without IPv6
   if (!socket) return pass(socket.error());
-  if (all.port == 0) all.port = dns::name_of_socket(socket->get()).endpoint().port;
   (type == SOCK_DGRAM ? all.packets : all.streams).push_back(std::move(*socket));
   return {};
 }
 
-// UDP and TCP, IPv4 and (where there is any) IPv6, all on one port of loopback.
-Result<Listeners> listen_once() {
-  Listeners all;
+// UDP and TCP, IPv4 and (where there is any) IPv6, all on this port of loopback.
+Result<Listeners> listen_on(std::uint16_t port) {
+  Listeners all{.port = port, .packets = {}, .streams = {}};
   for (const char* address : {"127.0.0.1", "::1"})
     for (const int type : {SOCK_DGRAM, SOCK_STREAM}) TRY(add_listener(all, address, type));
   return all;
 }
 
-// Another port, where one of the others has that of the first one.
-Result<Listeners> listen_anywhere() {
-  Result<Listeners> all = listen_once();
-  for (int tries = 1; tries < ports_tried && !all && all.error().blame == Blame::refused; ++tries) all = listen_once();
+Result<Listeners> listen_on_one_of(const std::vector<std::uint16_t>& ports) {
+  Result<Listeners> all = fail(Blame::input, "no port to listen on is given");
+  for (const auto port : ports) {
+    all = listen_on(port);
+    if (all || all.error().blame != Blame::refused) break;  // else somebody else has it
+  }
   return all;
 }
 
@@ -188,12 +213,15 @@ Result<void> run_dns(const Json& config) {
   const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
   auto conntrack = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
-  auto listeners = TRY(listen_anywhere());
+  const auto ports = config.at("ports").get<std::vector<std::uint16_t>>();
+  auto listeners = TRY(listen_on_one_of(ports));
   dns::Rules rules(config);
   for (auto& stream : listeners.streams) dns::serve_streams(std::move(stream), rules);
   const auto table = TRY(NftTable::make(config.at("id").get<std::string>(), rules_text(config, listeners.port)));
   Channel::ready(rules.stats());
-  const auto outcome = Loop(rules, std::move(listeners.packets), std::move(conntrack), table).run();
+  Loop loop(rules, std::move(listeners.packets), std::move(conntrack), table);
+  auto outcome = loop.run();
+  if (outcome) outcome = loop.finish(ports);
   if (!outcome) Channel::problem(outcome.error().message);
   ::_exit(outcome ? 0 : 1);  // the streams' threads still run, and use what a return would destroy
 }

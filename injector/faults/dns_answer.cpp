@@ -4,6 +4,7 @@
 #include "injector/host/cgroup.hpp"
 #include "injector/host/conntrack.hpp"
 #include "injector/host/dns_message.hpp"
+#include "injector/host/dns_redirect.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/network_place.hpp"
 #include "injector/host/network_scope.hpp"
@@ -25,6 +26,7 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr Duration start_patience = 5s;
+constexpr Duration end_grace = 200ms;              // for the queries that the worker has at the end
 constexpr double longest_delay = 60e9;             // ns
 constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
 constexpr std::array<std::string_view, 5> answers{"pass", "nxdomain", "servfail", "timeout", "address"};
@@ -141,12 +143,13 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   TRY(probe_conntrack());
   Prepared prepared;
   prepared.change = std::move(rules);
-  prepared.change.update(Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}});
-  if (scope) prepared.change.update(Json{{"cgroup", TRY(path_for_nft(host, *scope))}, {"level", scope->level}});
+  prepared.change.update(
+      Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}, {"ports", redirect_ports(request.id)}});
+  if (scope) prepared.change.update(Json{{"cgroup", TRY(path_for_nft(host, *scope))}, {"level", scope->level}, {"scope", *scope}});
   prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (scope ? "/" + scope->path : "")};
   prepared.mechanism = "nft, dns worker";
   prepared.because = "queries to port 53 are redirected to a worker, which passes on all that do not match";
-  prepared.undo = "end the worker, whose redirecting rule goes with it";
+  prepared.undo = "end the worker, whose redirecting rule goes with it, and forget which queries were redirected";
   return prepared;
 }
 
@@ -169,11 +172,18 @@ Evidence evidence_of(const Json& change, const Json& stats) {
 
 Result<Evidence> apply(const Host& host, const Json& change) {
   if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
-  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience)));
+  const auto netns = change.at("netns").get<Netns>();
+  TRY(open_netns(host, netns));  // so that one that has gone is told as such, and not as a worker that failed
+  const auto stats = TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience));
+  const auto cgroup = change.contains("scope") ? std::optional(change.at("scope").get<SocketCgroup>()) : std::nullopt;
+  TRY(forget_earlier_queries(host, netns, change.at("traffic").get<Traffic>(), cgroup));
+  return evidence_of(change, stats);
 }
 
-Result<void> revert(const Host& host, const Json& change) { return stop_processes(host, change.at("id").get<std::string>()); }
+Result<void> revert(const Host& host, const Json& change) {
+  TRY(stop_processes(host, change.at("id").get<std::string>(), end_grace));
+  return forget_redirected(host, change.at("netns").get<Netns>(), change.at("ports").get<std::vector<std::uint16_t>>());
+}
 
 Result<Evidence> observe(const Host& host, const Json& change) {
   const auto id = change.at("id").get<std::string>();

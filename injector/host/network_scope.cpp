@@ -127,14 +127,21 @@ Result<std::set<std::uint64_t>> ids_in_and_below(const Host& host, const SocketC
   return ids;
 }
 
-}  // namespace
-
-Result<std::vector<Connection>> connections_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup) {
-  auto all = TRY(connections(socket));
+Result<std::vector<Connection>> of_cgroup(const Host& host, const std::optional<SocketCgroup>& cgroup, std::vector<Connection> all) {
   if (!cgroup) return all;
   const auto ids = TRY(ids_in_and_below(host, *cgroup));
   std::erase_if(all, [&](const Connection& each) { return !ids.contains(each.cgroup); });
   return all;
+}
+
+}  // namespace
+
+Result<std::vector<Connection>> connections_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup) {
+  return of_cgroup(host, cgroup, TRY(connections(socket)));
+}
+
+Result<std::vector<Connection>> datagram_sockets_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup) {
+  return of_cgroup(host, cgroup, TRY(datagram_sockets(socket)));
 }
 
 Result<std::string> path_for_nft(const Host& host, const SocketCgroup& cgroup) {

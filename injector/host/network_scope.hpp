@@ -28,6 +28,9 @@ Result<NetworkScope> network_scope(const Host& host, const Victim& victim);
 // Open connections, of the cgroup's sockets alone where there is one. The socket is of Family::sock_diag. Blame::missing when it is gone.
 Result<std::vector<Connection>> connections_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup);
 
+// Likewise the sockets of UDP.
+Result<std::vector<Connection>> datagram_sockets_of(const Host& host, netlink::Socket& socket, const std::optional<SocketCgroup>& cgroup);
+
 // The path by which nft knows it, below /sys/fs/cgroup. Blame::unsupported where v2 is mounted elsewhere.
 Result<std::string> path_for_nft(const Host& host, const SocketCgroup& cgroup);
 

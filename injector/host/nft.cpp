@@ -136,6 +136,11 @@ Result<std::map<std::string, std::uint64_t>> NftTable::counters() const {
   return packets;
 }
 
+Result<void> NftTable::empty(std::string_view chain) const {
+  TRY(held_->run("flush chain inet " + held_->name + " " + std::string(chain)));
+  return {};
+}
+
 namespace {
 
 // nft refuses blocks that overlap: one inside another goes.

@@ -24,6 +24,8 @@ class NftTable {
   ~NftTable();
   // The packets of each named counter; Blame::missing when someone has taken the table away.
   [[nodiscard]] Result<std::map<std::string, std::uint64_t>> counters() const;
+  // Takes the chain's rules away; the chain itself stays, and with it what the kernel does for connections that it has translated.
+  [[nodiscard]] Result<void> empty(std::string_view chain) const;
 
  private:
   struct Held;

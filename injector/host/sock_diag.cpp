@@ -25,10 +25,10 @@ constexpr std::uint16_t diag_cgroup_id = 21;  // INET_DIAG_CGROUP_ID; not in old
 constexpr std::uint32_t open_states = 1U << TCP_ESTABLISHED | 1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT;
 static_assert(sizeof(inet_diag_sockid) == std::tuple_size_v<decltype(Connection::kernel)>);
 
-inet_diag_req_v2 question(std::uint8_t family, std::uint32_t states) {
+inet_diag_req_v2 question(std::uint8_t family, std::uint32_t states, std::uint8_t protocol = IPPROTO_TCP) {
   inet_diag_req_v2 request{};
   request.sdiag_family = family;
-  request.sdiag_protocol = IPPROTO_TCP;
+  request.sdiag_protocol = protocol;
   request.idiag_states = states;
   return request;
 }
@@ -61,10 +61,10 @@ Connection connection_from(const netlink::Reply& reply) {
   return connection;
 }
 
-Result<std::vector<Connection>> in_states(Socket& socket, std::uint32_t states) {
+Result<std::vector<Connection>> in_states(Socket& socket, std::uint32_t states, std::uint8_t protocol = IPPROTO_TCP) {
   std::vector<Connection> found;
   for (const auto family : {AF_INET, AF_INET6}) {
-    const auto request = question(static_cast<std::uint8_t>(family), states);
+    const auto request = question(static_cast<std::uint8_t>(family), states, protocol);
     for (const auto& reply : TRY(socket.dump(Message(SOCK_DIAG_BY_FAMILY, 0).header(request)))) found.push_back(connection_from(reply));
   }
   return found;
@@ -106,6 +106,10 @@ Result<std::vector<Connection>> connections(Socket& socket) {
   for (const auto& listener : TRY(in_states(socket, 1U << TCP_LISTEN))) listening.insert(listener.local_port);
   for (auto& connection : found) connection.opened_here = !listening.contains(connection.local_port);
   return found;
+}
+
+Result<std::vector<Connection>> datagram_sockets(Socket& socket) {
+  return in_states(socket, 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE, IPPROTO_UDP);  // connected or not
 }
 
 bool matches(const Traffic& traffic, const Connection& connection) {

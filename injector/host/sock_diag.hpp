@@ -1,4 +1,4 @@
-// TCP connections of a network namespace, and their end by the kernel (sock_diag(7), SOCK_DESTROY).
+// TCP connections and UDP sockets of a network namespace, and a connection's end by the kernel (sock_diag(7), SOCK_DESTROY).
 #pragma once
 
 #include "injector/core/result.hpp"
@@ -23,6 +23,9 @@ struct Connection {
 
 // The open ones (established, or half closed). The socket is of Family::sock_diag.
 Result<std::vector<Connection>> connections(netlink::Socket& socket);
+
+// Sockets of UDP, in the same words: one that is not connected has no remote address.
+Result<std::vector<Connection>> datagram_sockets(netlink::Socket& socket);
 
 // Whether it is of the traffic. The control path never is.
 bool matches(const Traffic& traffic, const Connection& connection);

@@ -74,7 +74,7 @@ class WorkerProcesses : public Workers {
   Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) override;
   Result<Json> stats(std::string_view id) override;
   WorkerState state(std::string_view id) override;
-  Result<void> stop(std::string_view id) override;
+  Result<void> stop(std::string_view id, Duration grace) override;
 
  private:
   void live();
@@ -85,7 +85,7 @@ class WorkerProcesses : public Workers {
   void wake() const;
   Result<void> launch(std::string_view id, std::string_view engine, const Json& config);
   Result<Json> wait_ready(const std::string& id, Duration patience);
-  void kill(const std::string& id);
+  void end(const std::string& id, Duration grace);
 
   const Host host_;
   Fd wake_;
@@ -103,7 +103,7 @@ WorkerProcesses::~WorkerProcesses() {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, running] : running_) ids.push_back(id);
   }
-  for (const auto& id : ids) [[maybe_unused]] const auto stopped = WorkerProcesses::stop(id);
+  for (const auto& id : ids) [[maybe_unused]] const auto stopped = WorkerProcesses::stop(id, {});
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -224,7 +224,7 @@ Result<Json> WorkerProcesses::start(std::string_view id, std::string_view engine
   if (!launched && launched.error().blame == Blame::refused) return pass(launched.error());
   ready = launched ? wait_ready(std::string(id), patience) : pass(launched.error());
   if (ready) return ready;
-  const auto stopped = stop(id);
+  const auto stopped = stop(id, {});
   if (!stopped) return because(ready.error(), "worker ", engine, " (", stopped.error().message, ")");
   return because(ready.error(), "worker ", engine);
 }
@@ -253,20 +253,25 @@ WorkerState WorkerProcesses::state(std::string_view id) {
 }
 
 // Waits until the thread has reaped it, and forgets it.
-void WorkerProcesses::kill(const std::string& id) {
+void WorkerProcesses::end(const std::string& id, Duration grace) {
   std::unique_lock lock(mutex_);
-  const auto found = running_.find(id);
-  if (found == running_.end()) return;
-  if (!found->second.exit_code) found->second.child.signal(SIGKILL);
-  changed_.wait_for(lock, death_patience, [&] {
+  const auto has_ended = [&] {
     const auto now = running_.find(id);
     return now == running_.end() || now->second.exit_code.has_value();
-  });
+  };
+  if (running_.contains(id) && grace > Duration{}) {
+    running_.at(id).child.input().reset();
+    changed_.wait_for(lock, grace, has_ended);
+  }
+  const auto found = running_.find(id);  // only now: it may have gone meanwhile
+  if (found == running_.end()) return;
+  if (!found->second.exit_code) found->second.child.signal(SIGKILL);
+  changed_.wait_for(lock, death_patience, has_ended);
   running_.erase(id);
 }
 
-Result<void> WorkerProcesses::stop(std::string_view id) {
-  kill(std::string(id));
+Result<void> WorkerProcesses::stop(std::string_view id, Duration grace) {
+  end(std::string(id), grace);
   Host alone = host_;
   alone.workers = nullptr;
   return stop_processes(alone, id);
@@ -276,8 +281,8 @@ Result<void> WorkerProcesses::stop(std::string_view id) {
 
 std::unique_ptr<Workers> make_workers(const Host& host) { return std::make_unique<WorkerProcesses>(host); }
 
-Result<void> stop_processes(const Host& host, std::string_view id) {
-  if (host.workers != nullptr) return host.workers->stop(id);
+Result<void> stop_processes(const Host& host, std::string_view id, Duration grace) {
+  if (host.workers != nullptr) return host.workers->stop(id, grace);
   const auto cgroup = own_cgroup(host, id);
   if (!cgroup) return {};  // without cgroups they are held by their parent-death signal alone
   TRY(kill_cgroup(*cgroup));

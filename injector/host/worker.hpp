@@ -33,8 +33,9 @@ class Workers {
   virtual Result<Json> stats(std::string_view id) = 0;
   // One that somebody stopped (SIGSTOP) or froze (the freezer of a cgroup) is ended here.
   virtual WorkerState state(std::string_view id) = 0;
-  // Kills its cgroup, waits until it is empty, removes it. Right also when nothing was started, or by another process.
-  virtual Result<void> stop(std::string_view id) = 0;
+  // Lets it end by itself for at most `grace` (end-of-file on its standard input tells it to), then kills its cgroup, waits until it is
+  // empty, removes it. Right also when nothing was started, or by another process.
+  virtual Result<void> stop(std::string_view id, Duration grace) = 0;
 };
 
 // Starts `host.self worker ENGINE`, with ARASHI_INJECTION=<id> in the environment. The thread that starts them begins with the first
@@ -42,6 +43,7 @@ class Workers {
 std::unique_ptr<Workers> make_workers(const Host& host);
 
 // Ends every process of injection `id`: through host.workers where there are any, else by its cgroup alone. Right if there is none.
-Result<void> stop_processes(const Host& host, std::string_view id);
+// A worker that does not simply let go, but has something to finish, gets a grace for that.
+Result<void> stop_processes(const Host& host, std::string_view id, Duration grace = {});
 
 }  // namespace arashi

@@ -6,6 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 using namespace arashi;
 using namespace arashi::test;
@@ -32,6 +35,42 @@ struct Resolver {
   }
   [[nodiscard]] std::string asked(const std::string& query, const std::string& server) const { return shell(dig(query, server)).text; }
   [[nodiscard]] Injected inject(const Json& given) const { return Injected(machine.host(), "dns.answer", wire.victim(), given); }
+};
+
+// A program that asks by one socket again and again, as nginx does, and writes a line for each answer: its code, or what went wrong.
+class Asker {
+ public:
+  Asker(const Resolver& resolver, const char* server) : said_(resolver.directory.path() / "said") {
+    const auto script = resolver.directory.path() / "asker.py";
+    std::ofstream(script) << R"(import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((sys.argv[1], 53))
+s.settimeout(1)
+for n in range(1, 600):
+    query = n.to_bytes(2, 'big') + b'\1\0\0\1\0\0\0\0\0\0\2db\7example\3com\0\0\1\0\1'
+    try:
+        s.send(query)
+        answer = s.recv(512)
+        print(answer[3] & 15 if answer[:2] == query[:2] else 'late', flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+    time.sleep(0.02)
+)";
+    const auto command = "timeout 60 python3 " + script.string() + " " + server + " >" + said_.string() + " 2>&1";
+    pid_ = std::stoi(shell("sh -c '" + resolver.wire.in_here(command) + " & echo $!'").text);
+  }
+  ~Asker() { ::kill(pid_, SIGTERM); }
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+  [[nodiscard]] std::string said() const { return shell("cat " + said_.string()).text; }
+  // Whether it comes to hear this some times in a row.
+  [[nodiscard]] bool hears(const std::string& code) const {
+    return eventually([&] { return said().ends_with(code + "\n" + code + "\n" + code + "\n"); }, 5s);
+  }
+
+ private:
+  std::filesystem::path said_;
+  std::int32_t pid_ = -1;
 };
 
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
@@ -128,6 +167,41 @@ TEST_CASE("a share of the queries, and a worker that dies leaves names as they w
   const auto lost = find_fault("dns.answer")->observe(resolver.machine.host(), fault.prepared.change);
   REQUIRE_FALSE(lost.has_value());
   CHECK(lost.error().blame == Blame::missing);
+}
+
+TEST_CASE("a program that asks by one socket all its life is hit at once and loses no answer at the end, also beside other translations") {
+  for (const bool translates : {false, true})
+    for (const char* server : {"10.77.0.2", "fd77::2"}) {
+      INFO("other translations: ", translates, ", server ", server);
+      const Wire wire;
+      const Resolver resolver(wire);
+      if (translates)
+        for (const char* tables : {"iptables", "ip6tables"})
+          REQUIRE(wire.here(std::string(tables) + " -t nat -A OUTPUT -p tcp --dport 9 -j REDIRECT --to-ports 10").exit == 0);
+      const Asker asker(resolver, server);
+      REQUIRE(asker.hears("0"));
+      for (int round = 0; round < 2; ++round) {
+        const auto fault = resolver.inject({{"answer", "nxdomain"}});
+        CHECK(asker.hears("3"));
+        fault.revert();
+        CHECK(asker.hears("0"));
+      }
+      const auto said = asker.said();
+      CHECK_MESSAGE(said.find_first_not_of("03\n") == std::string::npos, said);
+    }
+}
+
+TEST_CASE("after a worker was killed, its redirection is forgotten by the revert") {
+  const Wire wire;
+  const Resolver resolver(wire);
+  REQUIRE(wire.here("iptables -t nat -A OUTPUT -p tcp --dport 9 -j REDIRECT --to-ports 10").exit == 0);
+  const auto fault = resolver.inject({{"answer", "nxdomain"}});
+  const Asker asker(resolver, "10.77.0.2");
+  REQUIRE(asker.hears("3"));
+  REQUIRE(::kill(resolver.machine.host().workers->state(fault.prepared.change["id"].get<std::string>()).pid, SIGKILL) == 0);
+  CHECK(asker.hears("ConnectionRefusedError"));  // the kernel remembers where it went
+  fault.revert();
+  CHECK(asker.hears("0"));
 }
 
 TEST_CASE("of a cgroup only its own processes are hit, in a namespace that others share") {

@@ -12,7 +12,7 @@
 namespace arashi::test {
 
 ForkedWorkers::~ForkedWorkers() {
-  while (!children_.empty()) (void)ForkedWorkers::stop(std::string(children_.begin()->first));
+  while (!children_.empty()) (void)ForkedWorkers::stop(std::string(children_.begin()->first), {});
 }
 
 bool ForkedWorkers::next_line(Child& child, int timeout_ms) {
@@ -78,7 +78,7 @@ WorkerState ForkedWorkers::state(std::string_view id) {
   return {.alive = !child.reaped, .exit_code = child.reaped ? code : 0, .pid = child.pid};
 }
 
-Result<void> ForkedWorkers::stop(std::string_view id) {
+Result<void> ForkedWorkers::stop(std::string_view id, Duration /*grace*/) {
   const auto found = children_.find(id);
   if (found == children_.end()) return {};
   if (ForkedWorkers::state(id).alive) {

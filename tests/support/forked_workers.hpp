@@ -18,7 +18,7 @@ class ForkedWorkers : public Workers {
   Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) override;
   Result<Json> stats(std::string_view id) override;
   WorkerState state(std::string_view id) override;
-  Result<void> stop(std::string_view id) override;
+  Result<void> stop(std::string_view id, Duration grace) override;
   [[nodiscard]] std::int32_t pid(std::string_view id) const;
 
  private:
