@@ -1,5 +1,7 @@
 #include "injector/injection.hpp"
 
+#include "injector/core/whole.hpp"
+
 #include <algorithm>
 #include <array>
 #include <stdexcept>
@@ -70,8 +72,8 @@ void from_json(const Json& json, Injection& injection) {
   json.at("because").get_to(injection.because);
   json.at("undo").get_to(injection.undo);
   json.at("boot").get_to(injection.boot);
-  injection.made = Duration(json.at("made").get<std::int64_t>());
-  injection.deadline = Duration(json.at("deadline").get<std::int64_t>());
+  injection.made = Duration(whole<std::int64_t>(json.at("made")));
+  injection.deadline = Duration(whole<std::int64_t>(json.at("deadline")));
   injection.step = step_from(json.at("step").get<std::string>());
   json.at("evidence").get_to(injection.evidence);
   json.at("problem").get_to(injection.problem);

@@ -92,6 +92,7 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
   auto entry = std::make_shared<Entry>();
   entry->fault = &fault;
   entry->held = true;
+  auto boot = TRY(boot_id());
   entry->record = {.id = request.id,
                    .experiment = request.experiment,
                    .fault = std::string(fault.name),
@@ -102,7 +103,7 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
                    .mechanism = std::move(prepared.mechanism),
                    .because = std::move(prepared.because),
                    .undo = std::move(prepared.undo),
-                   .boot = TRY(boot_id()),
+                   .boot = std::move(boot),
                    .made = now,
                    .deadline = now + request.duration,
                    .outlives_reboot = prepared.outlives_reboot};

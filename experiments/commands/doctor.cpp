@@ -44,7 +44,8 @@ Result<std::vector<Machine>> ask(const Options& options) {
   }
   for (const auto& agent : TRY(named_agents(options.fleet))) {
     const auto about = TRY(agent->about());
-    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, TRY(agent->capabilities())});
+    auto capabilities = TRY(agent->capabilities());
+    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(capabilities)});
   }
   return machines;
 }

@@ -136,11 +136,13 @@ Result<Fleet> reach_named(const AgentOptions& options) {
 
 Result<Brief> brief(const std::string& file, const AgentOptions& options, const std::filesystem::path& run_directory) {
   if (!options.agents.empty()) {
-    Brief brief{.file = {}, .fleet = TRY(reach_named(options))};
+    Brief brief;
+    brief.fleet = TRY(reach_named(options));
     brief.file = load_spec(file, brief.fleet.faults);
     return brief;
   }
-  Brief brief{.file = TRY(load_local_spec(file)), .fleet = {}};
+  Brief brief;
+  brief.file = TRY(load_local_spec(file));
   if (brief.file.good() && !brief.file.experiment.timeline.empty()) brief.fleet = TRY(start_local(run_directory));
   return brief;
 }

@@ -130,7 +130,8 @@ struct Opened {
 Result<Opened> open_all(const spec::AccessLogSource& source, Duration latency, const std::string& directory) {
   auto format = TRY(LogFormat::make(source, latency > Duration{}));
   const std::string path = (std::filesystem::path(directory) / source.file).string();
-  return Opened{path, TRY(open_log(path)), LogCounts(std::move(format), LogJudge(source, latency))};
+  auto fd = TRY(open_log(path));
+  return Opened{path, std::move(fd), LogCounts(std::move(format), LogJudge(source, latency))};
 }
 
 // From a place on; the line that begins before it is left out.

@@ -84,7 +84,9 @@ class Cloudwatch final : public Provider {
  private:
   Result<Keys> keys() {
     if (!source_.credentials.empty()) return printed_keys();
-    Keys keys{.access = TRY(access_.get()), .secret = TRY(secret_.get()), .session = {}};
+    Keys keys;
+    keys.access = TRY(access_.get());
+    keys.secret = TRY(secret_.get());
     const auto& session = source_.session_token;  // long-lived keys have none
     if (session.env.empty() || std::getenv(session.env.c_str()) != nullptr) keys.session = TRY(session_.get());
     return keys;

@@ -28,8 +28,10 @@ class Datadog final : public Provider {
         app_key_(source_.app_key, "Datadog's application key", directory) {}
 
   Result<std::vector<HttpRequest>> requests(const Stretch& stretch) override {
+    const auto api_key = TRY(api_key_.get());
+    const auto app_key = TRY(app_key_.get());
     HttpRequest request;
-    request.headers = {{"DD-API-KEY", TRY(api_key_.get())}, {"DD-APPLICATION-KEY", TRY(app_key_.get())}, {"Accept", "application/json"}};
+    request.headers = {{"DD-API-KEY", api_key}, {"DD-APPLICATION-KEY", app_key}, {"Accept", "application/json"}};
     if (source_.api == "v1") {
       request.url = source_.url + "/api/v1/query?from=" + std::to_string(stretch.from / 1000) + "&to=" + std::to_string(stretch.to / 1000) +
                     "&query=" + escaped(source_.bad + "," + source_.total);

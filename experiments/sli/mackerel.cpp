@@ -21,12 +21,13 @@ class Mackerel final : public Provider {
     base += "/metrics?name=";
     const std::string range = "&from=" + std::to_string(stretch.from / 1000) + "&to=" + std::to_string(stretch.to / 1000);
     std::vector<HttpRequest> requests;
+    const auto key = TRY(key_.get());
     for (const std::string& metric : {source_.bad, source_.total}) {
       HttpRequest request;
       request.url = base;
       request.url += escaped(metric);
       request.url += range;
-      request.headers = {{"X-Api-Key", TRY(key_.get())}, {"Accept", "application/json"}};
+      request.headers = {{"X-Api-Key", key}, {"Accept", "application/json"}};
       requests.push_back(std::move(request));
     }
     return requests;

@@ -26,10 +26,11 @@ class Newrelic final : public Provider {
       : source_(std::move(source)), key_(source_.api_key, "New Relic's API key", directory) {}
 
   Result<std::vector<HttpRequest>> requests(const Stretch& stretch) override {
+    const auto key = TRY(key_.get());
     HttpRequest request;
     request.method = "POST";
     request.url = source_.url + "/graphql";
-    request.headers = {{"API-Key", TRY(key_.get())}, {"Content-Type", "application/json"}, {"Accept", "application/json"}};
+    request.headers = {{"API-Key", key}, {"Content-Type", "application/json"}, {"Accept", "application/json"}};
     const std::string where = source_.where.empty() ? "" : " WHERE (" + source_.where + ")";
     const std::string range = " SINCE " + std::to_string(stretch.from) + " UNTIL " + std::to_string(stretch.to);
     const std::string counts = "SELECT count(*) AS 'total', filter(count(*), WHERE (" + source_.bad + ")) AS 'bad' FROM " + source_.from +

@@ -36,7 +36,8 @@ Result<Sample> read_sample(const Json& item) {
   auto [part, series] = TRY(read_labels(item));
   const auto value = item.find("value");
   if (value == item.end() || !is_pair(*value)) return fail(Blame::system, "a result without a value");
-  return Sample{std::move(part), std::move(series), TRY(number((*value)[1].get_ref<const std::string&>()))};
+  const auto count = TRY(number((*value)[1].get_ref<const std::string&>()));
+  return Sample{std::move(part), std::move(series), count};
 }
 
 Result<RangeSeries> read_series(const Json& item) {

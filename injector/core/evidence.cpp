@@ -1,6 +1,6 @@
 #include "injector/core/evidence.hpp"
 
-#include "injector/core/json.hpp"
+#include "injector/core/whole.hpp"
 
 namespace arashi {
 
@@ -30,8 +30,8 @@ void to_json(Json& json, const Evidence& evidence) {
 void from_json(const Json& json, Evidence& evidence) {
   json.at("inPlace").get_to(evidence.in_place);
   json.at("bit").get_to(evidence.bit);
-  json.at("seen").get_to(evidence.seen);
-  json.at("affected").get_to(evidence.affected);
+  evidence.seen = whole<std::uint64_t>(json.at("seen"));
+  evidence.affected = whole<std::uint64_t>(json.at("affected"));
   json.at("detail").get_to(evidence.detail);
   evidence.values.clear();
   for (const auto& value : json.at("values"))

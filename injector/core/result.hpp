@@ -96,6 +96,7 @@ template <class... Parts>
 }  // namespace arashi
 
 // auto fd = TRY(open_file(path));   TRY(write_all(fd, text));   returns the error from the calling function.
+// Not between braces behind something with a destructor, {path, TRY(open_file(path))}: on an error what was built before it would leak.
 #define TRY(expression)                                           \
   ({                                                              \
     auto try_result_ = (expression);                              \

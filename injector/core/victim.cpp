@@ -1,7 +1,7 @@
 #include "injector/core/victim.hpp"
 
-#include "injector/core/json.hpp"
 #include "injector/core/suggest.hpp"
+#include "injector/core/whole.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -80,11 +80,11 @@ void to_json(Json& json, const Victim& victim) {
 void from_json(const Json& json, Victim& victim) {
   json.at("kind").get_to(victim.kind);
   json.at("label").get_to(victim.label);
-  json.at("pid").get_to(victim.pid);
-  json.at("startTime").get_to(victim.start_time);
-  json.at("netns").get_to(victim.netns);
+  victim.pid = whole<std::int32_t>(json.at("pid"));
+  victim.start_time = whole<std::uint64_t>(json.at("startTime"));
+  victim.netns = whole<std::uint64_t>(json.at("netns"));
   json.at("netnsPath").get_to(victim.netns_path);
-  json.at("cgroup").get_to(victim.cgroup);
+  victim.cgroup = whole<std::uint64_t>(json.at("cgroup"));
   json.at("cgroupPath").get_to(victim.cgroup_path);
   json.at("selector").get_to(victim.selector);
   victim.addresses = json.value("addresses", std::vector<std::string>{});

@@ -81,9 +81,10 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
   const auto cgroup = own_cgroup(host, request.id);
   const auto& victim = request.victim;
+  const auto boot = TRY(boot_id());
   Prepared prepared;
   prepared.change = {{"id", request.id},
-                     {"boot", TRY(boot_id())},
+                     {"boot", boot},
                      {"command", words(request.params, "command")},
                      {"undo", words(request.params, "undo")},
                      {"verify", words(request.params, "verify")},

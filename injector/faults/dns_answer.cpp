@@ -96,12 +96,11 @@ Result<Json> rules_of(const Json& given) {
   if (answer == "timeout" && delay > Duration{}) return fail(Blame::input, "answer: timeout gives no answer that a delay could hold back");
   if (number_param(given, "share").value_or(1) <= 0) return fail(Blame::input, "share: nothing of it would be hit");
   for (const auto& name : list_param(given, "names")) TRY(dns::check_pattern(name));
-  Json rules{{"answer", answer},
-             {"delay", delay.count()},
-             {"addresses", TRY(addresses_of(given, answer))},
-             {"names", list_param(given, "names")},
-             {"types", TRY(types_of(given))},
-             {"share", number_param(given, "share").value_or(1)}};
+  const auto addresses = TRY(addresses_of(given, answer));
+  const auto types = TRY(types_of(given));
+  Json rules{{"answer", answer},       {"delay", delay.count()},
+             {"addresses", addresses}, {"names", list_param(given, "names")},
+             {"types", types},         {"share", number_param(given, "share").value_or(1)}};
   if (const auto seed = number_param(given, "seed")) rules["seed"] = static_cast<std::uint64_t>(*seed);
   return rules;
 }
@@ -114,7 +113,8 @@ Result<std::optional<SocketCgroup>> scope_of(const Host& host, const Victim& vic
     const auto below = fs::path(victim.cgroup_path).lexically_relative(hierarchy.root);
     if (hierarchy.name != "v2" || below.empty() || *below.begin() == ".." || below == ".") continue;
     const auto level = static_cast<std::uint32_t>(std::distance(below.begin(), below.end()));
-    return std::optional(SocketCgroup{below.string(), TRY(inode_of(victim.cgroup_path)), level});
+    const auto inode = TRY(inode_of(victim.cgroup_path));
+    return std::optional(SocketCgroup{below.string(), inode, level});
   }
   return fail(Blame::unsupported, victim.label, " is no cgroup of version 2, by which its queries could be told from those of others");
 }
@@ -145,7 +145,11 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   prepared.change = std::move(rules);
   prepared.change.update(
       Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}, {"ports", redirect_ports(request.id)}});
-  if (scope) prepared.change.update(Json{{"cgroup", TRY(path_for_nft(host, *scope))}, {"level", scope->level}, {"scope", *scope}});
+  if (scope) {
+    prepared.change["cgroup"] = TRY(path_for_nft(host, *scope));
+    prepared.change["level"] = scope->level;
+    prepared.change["scope"] = *scope;
+  }
   prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (scope ? "/" + scope->path : "")};
   prepared.mechanism = "nft, dns worker";
   prepared.because = "queries to port 53 are redirected to a worker, which passes on all that do not match";

@@ -79,12 +79,10 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   auto socket = TRY(socket_in(host, netns));
   const auto device = TRY(named(socket, text_param(request.params, "device").value_or("")));
   TRY(spare_control_path(host, netns, socket, device));
+  const auto state = TRY(device_state(socket, device));
   Prepared prepared;
-  prepared.change = {{"id", request.id},
-                     {"netns", netns},
-                     {"state", TRY(device_state(socket, device))},
-                     {"every", rhythm.every.count()},
-                     {"downFor", rhythm.down.count()}};
+  prepared.change = {
+      {"id", request.id}, {"netns", netns}, {"state", state}, {"every", rhythm.every.count()}, {"downFor", rhythm.down.count()}};
   prepared.claims = {"netns:" + std::to_string(netns.inode) + "/" + device.name + "/state"};
   prepared.mechanism = "rtnetlink";
   prepared.because = rhythm.every > Duration{} ? "down for " + to_text(rhythm.down) + " every " + to_text(rhythm.every) + " by a worker"

@@ -39,7 +39,8 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   for (const auto& device : impairment.devices)
     if (impairment.traffic.egress && has_kind(TRY(qdiscs(socket, device.index)), "ingress"))
       return fail(Blame::unsupported, device.name, " has an 'ingress' qdisc in the place of clsact, which has no egress side");
-  return Json{{missing_note, TRY(clsact::missing_on(socket, impairment.devices))}};
+  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
+  return Json{{missing_note, missing}};
 }
 
 bool was_missing(const Json& notes, std::int32_t device) { return clsact::was_missing(notes.value(missing_note, Json::array()), device); }

@@ -107,7 +107,8 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(check_devices(socket, impairment));
-  Json notes{{missing_note, TRY(clsact::missing_on(socket, impairment.devices))}};
+  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
+  Json notes{{missing_note, missing}};
   TRY(loopback::note(socket, impairment, notes));
   return notes;
 }

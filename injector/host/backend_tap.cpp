@@ -55,7 +55,8 @@ Result<Json> clsact_notes(netlink::Socket& socket, const Impairment& impairment)
       if (qdisc.kind == "ingress" && impairment.traffic.egress)
         return fail(Blame::unsupported, device.name,
                     " has an 'ingress' qdisc in the place of clsact, and this kernel has no TCX (Linux 6.6)");
-  return Json{{"clsactMissingOn", TRY(clsact::missing_on(socket, impairment.devices))}};
+  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
+  return Json{{"clsactMissingOn", missing}};
 }
 
 Result<Json> prepare(const Host& host, const Impairment& impairment) {

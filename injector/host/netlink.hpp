@@ -51,7 +51,7 @@ class Reply {
   template <class Header>
   [[nodiscard]] Header header() const {
     Header header{};
-    std::memcpy(&header, payload_.data(), std::min(sizeof header, payload_.size()));
+    if (!payload_.empty()) std::memcpy(&header, payload_.data(), std::min(sizeof header, payload_.size()));
     return header;
   }
   // The attribute behind a header of `skip` bytes; empty if there is none.

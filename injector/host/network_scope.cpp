@@ -172,7 +172,8 @@ Result<NetworkScope> network_scope(const Host& host, const Victim& victim) {
     return fail(Blame::refused, victim.label,
                 " has no network namespace of its own: it has no process, or they live in several namespaces; aim at one of them");
   if (victim.netns != own.inode && !TRY(has_others(host, victim))) return NetworkScope{netns, {}};
-  return NetworkScope{netns, TRY(socket_cgroup(host, victim))};
+  const auto cgroup = TRY(socket_cgroup(host, victim));
+  return NetworkScope{netns, cgroup};
 }
 
 }  // namespace arashi

@@ -85,7 +85,8 @@ Result<Tap> open_tap(const std::string& name, Segments segments, Framing framing
   if (ioctl(tap.fd.get(), TUNSETIFF, &request) != 0) return sys_fail("make the tap device ", name);
   TRY(accept_offloads(tap.fd, segments));
   auto socket = TRY(netlink::Socket::open());
-  tap.device = {name, TRY(index_of(socket, name))};
+  tap.device.index = TRY(index_of(socket, name));
+  tap.device.name = name;
   TRY(socket.change(silence(tap.device.index)));  // refused where there is no IPv6, which is as good
   const auto up = TRY(socket.change(bring_up(tap.device.index)));
   if (!up) return netlink::ack_fail(up, "bring up the tap device " + name);

@@ -153,7 +153,8 @@ TEST_CASE("what is missing or of the wrong type is named, however deep") {
   CHECK(complaint_about(altered(R"("duration":5000000000)", R"("duration":true)")) == "field 'duration' must be an integer (nanoseconds)");
   CHECK(complaint_about(altered(R"("duration":5000000000)", R"("duration":18446744073709551615)")) ==
         "field 'duration' is out of range (nanoseconds)");
-  CHECK(complaint_about(altered(R"("pid":4242)", R"("pid":{})")).find("field 'victim' ") == 0);
+  for (const auto* pid : {R"("pid":{})", R"("pid":1e30)", R"("pid":4294967296)"})
+    CHECK(complaint_about(altered(R"("pid":4242)", pid)).find("field 'victim' ") == 0);
   const auto reply = parse<RevertReply>(R"({"outcomes": [{"id": 5}]})");
   REQUIRE_FALSE(reply.has_value());
   CHECK(reply.error().message == "field 'outcomes[0].id' must be a string");

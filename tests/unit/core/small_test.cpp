@@ -4,6 +4,7 @@
 #include "injector/core/json.hpp"
 #include "injector/core/suggest.hpp"
 #include "injector/core/victim.hpp"
+#include "injector/core/whole.hpp"
 
 #include <doctest/doctest.h>
 
@@ -46,6 +47,13 @@ TEST_CASE("JSON from outside is bounded in size and depth and never throws") {
   CHECK_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')).has_value());
   CHECK_FALSE(parse_json("[1,2,3]", 4).has_value());
   CHECK_FALSE(parse_json(std::string_view("{}\0[", 4)).has_value());
+  CHECK(whole<std::int64_t>(Json(-7)) == -7);
+  CHECK(whole<std::int64_t>(Json(7U)) == 7);
+  CHECK_THROWS(whole<std::int32_t>(Json(std::uint64_t{1} << 40U)));
+  CHECK_THROWS(whole<std::int64_t>(Json(1e30)));
+  CHECK_THROWS(whole<std::int64_t>(Json(1.5)));
+  CHECK_THROWS(whole<std::uint64_t>(Json(-1)));
+  CHECK_THROWS(whole<std::int64_t>(Json("7")));
   CHECK(to_text(Json("\xff")) == "\"\xEF\xBF\xBD\"");
 }
 

@@ -227,7 +227,9 @@ bool holds(const std::string& text, const std::string& word) {
 TEST_CASE("providers: counts come as they are, in order and without a gap") {
   const std::map<std::string, HttpServer::Decide> kinds{
       {"datadog-v2", datadog_v2}, {"datadog-v1", datadog_v1}, {"cloudwatch", cloudwatch}, {"newrelic", newrelic}};
-  for (const auto& [kind, decide] : kinds) {
+  for (const auto& each : kinds) {
+    const auto& kind = each.first;
+    const auto& decide = each.second;
     CAPTURE(kind);
     const Files files;
     HttpServer server(decide);
@@ -257,10 +259,12 @@ TEST_CASE("providers: Mackerel's minutes are two metrics of one service") {
 
 TEST_CASE("providers: the past gives the budget") {
   const std::map<std::string, HttpServer::Decide> kinds{{"datadog-v2", datadog_v2}, {"mackerel", mackerel}, {"newrelic", newrelic}};
-  for (const auto& [kind, decide] : kinds) {
+  for (const auto& each : kinds) {
+    const auto& kind = each.first;
+    const auto& decide = each.second;
     CAPTURE(kind);
     const Files files;
-    HttpServer server([&, decide = decide](const Asked& asked) { return decide(asked); });
+    HttpServer server([&](const Asked& asked) { return decide(asked); });
     const auto history = sli::history(measure_of(kind, server.url(""), files), 1h, files.directory.path().string());
     REQUIRE_MESSAGE(history, history.error().message);
     CHECK(history->events >= 5700);

@@ -126,7 +126,9 @@ TEST_CASE("a file that is no table or no record is refused with its line") {
       {"{}\n", "line 1: the object has no names"},
       {"{\"a\": 1}\n[1]", "line 2: '[1]' is no JSON object"},
   };
-  for (const auto& [text, message] : rows) {
+  for (const auto& each : rows) {
+    const auto* const text = each.first;
+    const auto* const message = each.second;
     const auto parsed = spec::parse_rows(text);
     CAPTURE(text);
     REQUIRE_FALSE(parsed);
@@ -141,7 +143,9 @@ TEST_CASE("a file that is no table or no record is refused with its line") {
       {"[25/Nov/2026:10:00: 0 +0000]", "line 1: '[25/Nov/2026:10:00: 0 +0000]' tells no time"},
       {"1\n1e300", "spans more than"},
   };
-  for (const auto& [text, message] : times) {
+  for (const auto& each : times) {
+    const auto* const text = each.first;
+    const auto* const message = each.second;
     const auto parsed = spec::parse_arrivals(text);
     CAPTURE(text);
     REQUIRE_FALSE(parsed);
@@ -233,9 +237,9 @@ TEST_CASE("what contradicts itself in a load is told at its place") {
        "f:7:49: spec.load.l.tls.ca: holds no -----BEGIN CERTIFICATE-----: a PEM file is expected\n"},
       {"{url: 'https://x/', rate: 1/s, tls: {insecure: yes}}", "f:7:55: spec.load.l.tls.insecure: is 'yes': write true or false\n"},
   };
-  for (const auto& [load, expected] : table) {
-    CAPTURE(load);
-    CHECK(problems(load) == expected);
+  for (const auto& each : table) {
+    CAPTURE(each.first);
+    CHECK(problems(each.first) == each.second);
   }
 }
 
