@@ -194,6 +194,17 @@ Result<Counters> sum_counters(int table) {
   return sum;
 }
 
+Result<void> put_ports(int flows, const std::vector<ServedPort>& ports) {
+  const std::uint8_t known = 1;
+  for (const auto& each : ports) {
+    arashi_flow key{};
+    key.local_port = each.port;
+    key.protocol = each.protocol;
+    if (bpf_map_update_elem(flows, &key, &known, BPF_ANY) != 0) return sys_fail("tell the classifier of port ", each.port);
+  }
+  return {};
+}
+
 Unexpected<Error> load_fail(const char* what) {
   const int code = errno;
   const auto blame = code == EPERM ? Blame::refused : code == ENOSYS || code == EINVAL ? Blame::unsupported : Blame::system;
@@ -260,15 +271,7 @@ int Classifier::back_program() const { return bpf_program__fd(held_->skeleton->p
 int Classifier::learn_program() const { return held_->learns ? bpf_program__fd(held_->skeleton->progs.arashi_learn) : -1; }
 
 Result<void> Classifier::know(const std::vector<ServedPort>& ports) const {
-  const std::uint8_t known = 1;
-  for (const auto& each : ports) {
-    arashi_flow key{};
-    key.local_port = each.port;
-    key.protocol = each.protocol;
-    if (bpf_map_update_elem(bpf_map__fd(held_->skeleton->maps.flows), &key, &known, BPF_ANY) != 0)
-      return sys_fail("tell the classifier of port ", each.port);
-  }
-  return {};
+  return put_ports(bpf_map__fd(held_->skeleton->maps.flows), ports);
 }
 
 void Classifier::beat(Duration monotonic) const {
@@ -314,6 +317,10 @@ Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>&
       return sys_fail("take ", to_text(old.block), " out of the peer table");
   }
   return {};
+}
+
+Result<void> know_ports(std::uint32_t program_id, const std::vector<ServedPort>& ports) {
+  return put_ports(TRY(map_of(program_id, "flows")).get(), ports);
 }
 
 // Only this one byte differs from what the program reads meanwhile.

@@ -62,6 +62,9 @@ class Classifier {
 // Follows a changed set of peers in an attached program: only what differs is written. Blame::missing when the program is gone.
 Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>& before, const std::vector<PeerRule>& now);
 
+// Classifier::know for an attached program, as sockets may be opened later.
+Result<void> know_ports(std::uint32_t program_id, const std::vector<ServedPort>& ports);
+
 // From now on an attached program whose traffic spares open connections hits them as well. Blame::missing when it is gone.
 Result<void> hit_open_connections(std::uint32_t program_id);
 

@@ -1,7 +1,9 @@
 #include "injector/host/impairment.hpp"
 
 #include "injector/core/json.hpp"
+#include "injector/host/bpf.hpp"
 #include "injector/host/names.hpp"
+#include "injector/host/network_scope.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -51,6 +53,14 @@ Result<Change> read_change(const Json& json) {
   }
 }
 
+// The ports at which one cgroup is served now: what only receives does not tell of itself.
+Result<void> follow_sockets(const Host& host, const Backend* backend, const Impairment& impairment) {
+  if (!impairment.cgroup || !impairment.traffic.ingress) return {};
+  const auto ports = served_ports(host, impairment);
+  for (const auto program : TRY(backend->programs(host, impairment))) TRY(know_ports(program, ports));
+  return {};
+}
+
 }  // namespace
 
 Json change_of(const Choice& choice, const Impairment& impairment) {
@@ -77,6 +87,7 @@ Result<void> revert_impairment(const Host& host, const Json& change) {
 Result<Evidence> observe_impairment(const Host& host, const Json& change) {
   const auto read = TRY(read_change(change));
   auto evidence = TRY(read.backend->observe(host, read.impairment, read.notes));
+  TRY(follow_sockets(host, read.backend, read.impairment));
   add_names(host, read.impairment, evidence);
   return evidence;
 }
@@ -117,7 +128,11 @@ std::vector<std::string> claims_of(const Impairment& impairment) {
 
 std::string with_scope(std::string because, const Impairment& impairment) {
   if (!impairment.cgroup) return because;
-  return "others share the network namespace, so only sockets of cgroup '" + impairment.cgroup->path + "' are hit; " + because;
+  const auto& traffic = impairment.traffic;
+  const bool meets_icmp = traffic.protocol == Protocol::any && traffic.ports.empty() && traffic.local_ports.empty();
+  const char* beyond = traffic.ingress && meets_icmp ? ", but no incoming icmp, which does not tell whose it is" : "";
+  return "others share the network namespace, so only sockets of cgroup '" + impairment.cgroup->path + "' are hit" + beyond + "; " +
+         because;
 }
 
 Achieved matched_value(std::uint64_t matched, std::uint64_t seen) {

@@ -93,6 +93,49 @@ TEST_CASE("loss of what one cgroup receives: its datagrams are lost, those of it
   CHECK(site.lost_to(site.spared, "7004", Wire::here_v6) == 0);
 }
 
+TEST_CASE(
+    "a socket that is opened later and never sends is hit on the way in once the fault was looked at, its sibling's is not, IPv4 and "
+    "IPv6") {
+  const Site site;
+  const Injected fault(site.host, "network.impair", site.victim(), Json{{"loss", "20%"}, {"direction", "ingress"}});
+  CHECK(fault.prepared.because.find("no incoming icmp") != std::string::npos);
+  const arashi::testing::Directory directory;
+  const auto receiver = directory.path() / "receiver.py", sender = directory.path() / "sender.py";
+  std::ofstream(receiver) << R"(import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4000000)
+s.bind(('::', int(sys.argv[1])))
+s.settimeout(2)
+count = 0
+try:
+    while True:
+        s.recv(64)
+        count += 1
+except TimeoutError:
+    print(count)
+)";
+  std::ofstream(sender) << R"(import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(2000):
+    s.sendto(b'x', (sys.argv[1], int(sys.argv[2])))
+    if n % 50 == 0: time.sleep(0.005)
+)";
+  const auto got = [&](const Cgroup& cgroup, const std::string& address, const std::string& port) {
+    const auto out = directory.path() / port;
+    const auto command = "timeout 20 python3 " + receiver.string() + " " + port + " >" + out.string() + " 2>&1";
+    REQUIRE(shell(site.in(cgroup, command) + " &").exit == 0);
+    shell("sleep 0.7");
+    (void)fault.observe();  // as the agent does, twice a second
+    REQUIRE(site.wire.there("python3 " + sender.string() + " " + address + " " + port).exit == 0);
+    REQUIRE(arashi::testing::eventually([&] { return std::filesystem::file_size(out) > 0; }, std::chrono::seconds(8)));
+    return std::atoi(shell("cat " + out.string()).text.c_str());
+  };
+  check_percent(100 - got(site.hit, Wire::here_v4, "7101") / 20.0, 20);
+  check_percent(100 - got(site.hit, Wire::here_v6, "7102") / 20.0, 20);
+  CHECK(got(site.spared, Wire::here_v4, "7103") == 2000);
+  CHECK(got(site.spared, Wire::here_v6, "7104") == 2000);
+}
+
 TEST_CASE("a cgroup below the one that is hit is hit as well") {
   const Site site;
   const Cgroup below(site.hit, "below");
