@@ -1,5 +1,6 @@
 // Names that do not resolve, resolve late, or to another address: a worker of ours answers the target's queries that match.
 #include "injector/core/json.hpp"
+#include "injector/core/peer.hpp"
 #include "injector/fault.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/conntrack.hpp"
@@ -126,14 +127,27 @@ Result<void> must_have_loopback(const Host& host, const Netns& netns) {
   return fail(Blame::refused, "the loopback of the target's network namespace is down, and queries are answered there");
 }
 
+// To find what a resolver's name stands for, the very servers would be asked that are hit.
+Result<void> must_be_addresses(const Json& given) {
+  for (const auto* list : {"peers", "except"})
+    for (const auto& text : list_param(given, list))
+      if (const auto peer = parse_peer(text); peer && peer->kind == Peer::Kind::name)
+        return fail(Blame::input, list, ": '", text,
+                    "' is a host name, and which DNS servers is said by address, as resolvers know them (what a name stands for would be "
+                    "asked of the servers that are hit): give addresses, blocks or {target: NAME}");
+  return {};
+}
+
 Result<void> check(const Json& given) {
   TRY(rules_of(given));
+  TRY(must_be_addresses(given));
   TRY(traffic_but_peers(given));
   return {};
 }
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
   auto rules = TRY(rules_of(request.params));
+  TRY(must_be_addresses(request.params));
   const auto scope = TRY(scope_of(host, request.victim));
   auto place_of = request.victim;
   if (scope && place_of.netns != 0) place_of.kind = "netns";

@@ -57,6 +57,9 @@ Result<void> check(const Json& canonical) {
 
 Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto effects = TRY(effects_from_params(request.params));
+  if (request.duration > Duration{} && effects.ramp > request.duration)
+    return fail(Blame::input, "ramp ", to_text(effects.ramp), " is longer than the fault's ", to_text(request.duration),
+                ", so what is asked for would never be reached: shorten the ramp, or lengthen `for`");
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
   impairment.effects = effects;
   const auto choice = TRY(choose_backend(host, impairment, text_param(request.params, "backend").value_or("auto")));

@@ -151,7 +151,22 @@ Result<Protocol> protocol_from(std::string_view name) {
   return fail(Blame::input, "protocol '", name, "' is not one of any, tcp, udp, icmp, sctp");
 }
 
+// An empty list would mean everyone, which is rarely what someone means who writes one.
+Result<void> check_not_empty(const Json& canonical, std::string_view list) {
+  const auto given = canonical.find(list);
+  if (given == canonical.end() || !given->is_array() || !given->empty()) return {};
+  return fail(Blame::input, list, ": an empty list names nobody; leave ", list, " out if ", list == "peers" ? "everyone" : "no exception",
+              " is meant");
+}
+
+bool spares_everyone(const std::vector<Cidr>& except) {
+  static const Cidr v4 = *parse_cidr("0.0.0.0/0"), v6 = *parse_cidr("::/0");
+  const auto has = [&](const Cidr& all) { return std::ranges::find(except, all) != except.end(); };
+  return has(v4) && has(v6);
+}
+
 Result<void> check(const Traffic& traffic) {
+  if (spares_everyone(traffic.except)) return fail(Blame::input, "except has all of IPv4 and IPv6: nothing would be hit");
   const bool ports = !traffic.ports.empty() || !traffic.local_ports.empty();
   if (ports && traffic.protocol == Protocol::icmp) return fail(Blame::input, "icmp has no ports: leave out ports, or protocol");
   for (const auto& peer : traffic.peers)
@@ -164,6 +179,7 @@ Result<void> check(const Traffic& traffic) {
 }  // namespace
 
 Result<Traffic> traffic_from_params(const Json& canonical) {
+  for (const auto* list : {"peers", "except"}) TRY(check_not_empty(canonical, list));
   Traffic traffic;
   const auto direction = text_param(canonical, "direction").value_or("egress");
   traffic.egress = direction != "ingress";
@@ -179,6 +195,7 @@ Result<Traffic> traffic_from_params(const Json& canonical) {
 }
 
 Result<Traffic> traffic_but_peers(const Json& canonical) {
+  for (const auto* list : {"peers", "except"}) TRY(check_not_empty(canonical, list));
   Json others = canonical;
   others.erase("peers");
   others.erase("except");

@@ -237,6 +237,8 @@ TEST_CASE("what dns.answer cannot do is refused with the reason") {
   says({{"answer", "nxdomain"}, {"names", {"a b"}}}, "is not a name");
   says({{"answer", "nxdomain"}, {"names", {"a..b"}}}, "empty part");
   says({{"answer", "nxdomain"}, {"types", {"AAAAA"}}}, "no type of DNS record");
+  says({{"answer", "nxdomain"}, {"peers", {"resolver.example"}}}, "'resolver.example' is a host name");
+  says({{"answer", "nxdomain"}, {"peers", Json::array()}}, "an empty list names nobody");
   REQUIRE(wire.here("ip link set lo down").exit == 0);
   CHECK(has(refusal(host, wire.victim(), {{"answer", "nxdomain"}}).message, "loopback"));
 }

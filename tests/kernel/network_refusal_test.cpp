@@ -37,6 +37,17 @@ TEST_CASE("impossible combinations are refused with the reason") {
   check_says(impair(Json{{"loss", "1%"}, {"device", "eth7"}}), Blame::missing, "no device 'eth7'");
   check_says(impair(Json{{"loss", "1%"}, {"peers", {"192.0.2.1"}}}), Blame::input, "no route to peer 192.0.2.1");
   check_says(impair(Json{{"loss", "1%"}, {"peers", {"10.77.0.1"}}}), Blame::input, "device: lo");
+  const auto& fault = *find_fault("network.impair");
+  Request request{.id = unique_id(),
+                  .experiment = "test",
+                  .victim = wire.victim(),
+                  .params = canonical(fault, Json{{"loss", "1%"}, {"ramp", "1m"}}),
+                  .duration = std::chrono::seconds(2)};
+  const auto too_long = fault.prepare(host, request);
+  REQUIRE_FALSE(too_long.has_value());
+  check_says(too_long.error(), Blame::input, "ramp 1m is longer than the fault's 2s");
+  request.duration = std::chrono::minutes(1);
+  CHECK(fault.prepare(host, request).has_value());
   check_says(impair(Json{{"delay", "1ms"}, {"backend", "bpf"}}), Blame::unsupported, "backend bpf");
   check_says(refusal(host, "network.partition", wire.victim(), Json{{"peers", {"10.77.0.2"}}, {"except", {"10.0.0.0/8"}}}), Blame::input,
              "nothing of it would be hit");

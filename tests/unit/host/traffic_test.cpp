@@ -147,3 +147,17 @@ TEST_CASE("traffic survives the journal") {
   CHECK(to_text(traffic) ==
         "both directions tcp with 10.0.0.0/8, 2001:db8::/32 except 10.1.2.3, remote port 6379, 8000-8100, local port 99, DSCP ef");
 }
+
+TEST_CASE("an empty list of peers does not mean everyone, and an exception of everything leaves nothing") {
+  const auto refusal = [](const Json& given) {
+    const auto traffic = traffic_from_params(given);
+    REQUIRE_FALSE(traffic.has_value());
+    CHECK(traffic.error().blame == Blame::input);
+    return traffic.error().message;
+  };
+  CHECK(refusal({{"peers", Json::array()}}) == "peers: an empty list names nobody; leave peers out if everyone is meant");
+  CHECK(refusal({{"except", Json::array()}}).find("leave except out") != std::string::npos);
+  CHECK(refusal({{"except", {"0.0.0.0/0", "10.0.0.1", "::/0"}}}) == "except has all of IPv4 and IPv6: nothing would be hit");
+  CHECK(traffic_from_params({{"except", {"0.0.0.0/0"}}}).has_value());
+  CHECK_FALSE(traffic_but_peers({{"peers", Json::array()}}).has_value());
+}
