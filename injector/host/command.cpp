@@ -14,8 +14,6 @@
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
-#include <boost/process/env.hpp>
-#include <boost/process/environment.hpp>
 #include <boost/process/error.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
@@ -147,16 +145,36 @@ Result<Doors> open_doors(const Launch& launch, Ends& ends) {
   return doors;
 }
 
+// NAME=VALUE: what the launch says, and all of ours beside it. Not by Boost's environment, which reads behind the end of short ones.
+std::vector<std::string> environment_of(const Launch& launch) {
+  std::vector<std::string> made;
+  for (const auto& [name, value] : launch.env) made.push_back(name + "=" + value);
+  for (char** each = ::environ; *each != nullptr; ++each) {
+    const std::string_view ours(*each);
+    if (!launch.env.contains(std::string(ours.substr(0, ours.find('='))))) made.emplace_back(ours);
+  }
+  return made;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> made;
+  made.reserve(texts.size() + 1);
+  for (auto& text : texts) made.push_back(text.data());
+  made.push_back(nullptr);
+  return made;
+}
+
 Result<pid_t> spawn(const std::string& program, const Launch& launch, const Doors& doors) {
   try {
-    bp::environment env = boost::this_process::environment();
-    for (const auto& [name, value] : launch.env) env[name] = value;
+    auto environment = environment_of(launch);
+    auto variables = pointers_to(environment);
     const std::vector<std::string> rest(launch.argv.begin() + 1, launch.argv.end());
     std::error_code forked;
     const int status = doors.status.get();
     const bool again = program == "/proc/self/exe";
     bp::child child(
-        bp::exe = program, bp::args = rest, env, bp::ignore_error,
+        bp::exe = program, bp::args = rest, bp::ignore_error,
+        bp::extend::on_setup = [&variables](auto& executor) { executor.env = variables.data(); },
         bp::extend::on_fork_error = [&forked](auto&, const std::error_code& error) { forked = error; },
         bp::extend::on_exec_setup =
             [&doors, again](auto& executor) {
