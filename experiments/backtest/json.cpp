@@ -17,6 +17,8 @@ Json json_of(const Series& series, const guard::SloTerms& terms) {
           {"objective", terms.objective},
           {"windowEvents", terms.sources.front().window_events},
           {"budgetEvents", (1 - terms.objective) * terms.sources.front().window_events},
+          {"window", seconds(terms.window)},
+          {"period", terms.period},
           {"extrapolated", terms.sources.front().extrapolated}};
 }
 

@@ -24,7 +24,7 @@ std::string about(const Series& series, const guard::SloTerms& terms) {
   if (series.gaps() > 0) text += ", " + counted(series.gaps(), "gap");
   if (series.dropped > 0) text += "; the " + std::to_string(series.dropped) + " oldest lines were left out";
   text += "\n    budget: " + number_words((1 - terms.objective) * terms.sources.front().window_events) + " bad events in " +
-          to_text(terms.window);
+          (terms.period.empty() ? to_text(terms.window) : terms.period);
   return text + (terms.sources.front().extrapolated ? " (extrapolated: the record is shorter)\n" : "\n");
 }
 

@@ -2,6 +2,7 @@
 #include "experiments/backtest/study.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/guard_terms.hpp"
+#include "experiments/commands/planning.hpp"
 #include "experiments/commands/recorded.hpp"
 #include "experiments/commands/spec_file.hpp"
 #include "injector/core/json.hpp"
@@ -127,17 +128,21 @@ guard::Config with_one_source(const spec::Experiment& experiment, const RecordOp
   return config;
 }
 
+std::int64_t whole_seconds(Duration since_1970) { return std::chrono::floor<std::chrono::seconds>(since_1970).count(); }
+
 Result<int> backtest_it(const Options& options) {
-  const SpecFile file = load_spec(options.file, TRY(local_catalogue()));
+  SpecFile file = load_spec(options.file, TRY(local_catalogue()));
   if (!file.good()) {
     std::fputs(problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
-  const auto& experiment = file.experiment;
+  auto& experiment = file.experiment;
   if (experiment.slos.empty()) return fail(Blame::input, "'", options.file, "' has no SLO, so there is no guard to try");
   const auto from = TRY(record_options(options, experiment));
   const auto shape = TRY(shape_of(experiment, options, from));
+  TRY(spec::settle_windows(experiment, from.until > Duration{} ? whole_seconds(from.until) : wall_clock_seconds()));
   const auto record = TRY(read_record(experiment, from));
+  TRY(spec::settle_windows(experiment, whole_seconds(record.end())));  // a calendar's window is the one that the record ends in
   const auto config = TRY(backtest::with_terms(with_one_source(experiment, from), record));
   TRY(options.at.empty() ? show_study(options, record, config, shape) : show_one(options, record, config, shape));
   return exit_ok;

@@ -20,16 +20,17 @@ void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::Source
 
 // Bad time slices of the past are spent too. Of Prometheus they are counted as the run will count them; no other source can be asked for
 // counts that fine, so of these the past is not known.
-Result<void> measure_slices(const guard::SloTerms& slo, const spec::Measure& measure, const std::string& directory,
-                            guard::SourceTerms& terms) {
+Result<void> measure_slices(const spec::Slo& slo, const guard::SloTerms& terms_of_slo, const spec::Measure& measure,
+                            const std::string& directory, guard::SourceTerms& terms) {
   const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
   if (server == nullptr) {
     terms.extrapolated = true;
     return {};
   }
   const Duration now = std::chrono::system_clock::now().time_since_epoch();
-  guard::PastSlices past(slo, terms);
-  TRY(sli::prometheus_range(*server, directory, {.from = now - slo.window, .to = now, .step = std::max(slo.slice, server->scrape)},
+  guard::PastSlices past(terms_of_slo, terms);
+  const Duration from = slo.period ? Duration(std::chrono::seconds(slo.period->begin)) : now - slo.window;
+  TRY(sli::prometheus_range(*server, directory, {.from = from, .to = now, .step = std::max(slo.slice, server->scrape)},
                             [&](const std::vector<guard::Slice>& slices, Duration /*until*/) {
                               for (const auto& slice : slices) past.add(slice);
                               return true;
@@ -38,18 +39,60 @@ Result<void> measure_slices(const guard::SloTerms& slo, const spec::Measure& mea
   return {};
 }
 
-Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
-  auto history = sli::history(measure, slo.window, directory);
-  if (!history) return because(history.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + terms.name : "");
-  if (history->events <= 0 || history->covered <= Duration{})
-    return fail(Blame::refused, "SLO '", slo.name, "': ", terms.name, " shows no event at all in the last ", to_text(slo.window),
-                ", so there is no budget to spend from; check what its 'total' asks for");
-  const double covered = std::min(1.0, seconds(history->covered) / seconds(slo.window));
-  terms.window_events = history->events / covered;
-  if (slo.method == spec::Method::occurrences) terms.window_bad = history->bad;
-  terms.extrapolated = covered < 0.99;
-  terms.rate_most = peak_over_mean * history->events / seconds(history->covered);
+constexpr double nearly_all = 0.99;
+
+// At least one event, in the last `window`.
+Result<sli::History> events_of(const spec::Slo& slo, const spec::Measure& measure, const std::string& name, const std::string& directory,
+                               Duration window) {
+  auto history = sli::history(measure, window, directory);
+  if (!history) return because(history.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + name : "");
+  if (history->events > 0 && history->covered > Duration{}) return history;
+  return fail(Blame::refused, "SLO '", slo.name, "': ", name, " shows no event at all in the last ", to_text(window),
+              ", so there is no budget to spend from; check what its 'total' asks for");
+}
+
+Result<void> measure_rolling(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
+  const auto history = TRY(events_of(slo, measure, terms.name, directory, slo.window));
+  const double covered = std::min(1.0, seconds(history.covered) / seconds(slo.window));
+  terms.window_events = history.events / covered;
+  if (slo.method == spec::Method::occurrences) terms.window_bad = history.bad;
+  terms.extrapolated = covered < nearly_all;
+  terms.rate_most = peak_over_mean * history.events / seconds(history.covered);
   return {};
+}
+
+Duration length_of(const spec::Period& period) { return std::chrono::seconds(period.end - period.begin); }
+
+// What came since the window began, of what is remembered of that time and the one before. Nothing counted yet is none.
+Result<sli::History> since_begin(const spec::Measure& measure, const std::string& directory, Duration since, const sli::History& all) {
+  if (all.covered <= since) return all;  // it remembers nothing older
+  auto history = sli::history(measure, since, directory);
+  if (!history && history.error().blame == Blame::missing) return sli::History{};
+  return history;
+}
+
+// How many events a window of the calendar will have nobody knows before its end: as many as the one before had in its time, where that
+// is remembered as a whole; else as dense as what is remembered. So it is extrapolated either way. What is spent since it began is known.
+Result<void> measure_period(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
+  const auto now = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  const Duration since = std::max<Duration>(now - std::chrono::seconds(slo.period->begin), std::chrono::seconds(1));
+  const auto before = spec::period_of(*slo.calendar, slo.period->begin - 1);
+  const Duration earlier = before ? length_of(*before) : length_of(*slo.period);
+  const auto all = TRY(events_of(slo, measure, terms.name, directory, since + earlier));
+  auto spent = since_begin(measure, directory, since, all);
+  if (!spent) return because(spent.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + terms.name : "");
+  const double of_this = seconds(slo.window) / seconds(length_of(*slo.period));
+  const bool whole = seconds(all.covered) >= seconds(since) + nearly_all * seconds(earlier) && all.events > spent->events;
+  const double per_second = whole ? (all.events - spent->events) / seconds(earlier) : all.events / seconds(all.covered);
+  terms.window_events = std::max(per_second * seconds(slo.window), spent->events * of_this);
+  if (slo.method == spec::Method::occurrences) terms.window_bad = spent->bad;
+  terms.extrapolated = true;
+  terms.rate_most = peak_over_mean * all.events / seconds(all.covered);
+  return {};
+}
+
+Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
+  return slo.period ? measure_period(slo, measure, directory, terms) : measure_rolling(slo, measure, directory, terms);
 }
 
 guard::OnNoData policy_of(spec::OnNoData policy) {
@@ -81,7 +124,9 @@ guard::SloTerms terms_of(const spec::Slo& slo) {
           .slice = slo.slice,
           .slice_target = slo.slice_target,
           .empty = empty_of(slo.empty),
-          .count_lost = lost_of(slo.count_lost)};
+          .count_lost = lost_of(slo.count_lost),
+          .period = slo.period ? slo.period->words : "",
+          .next_period = slo.period ? slo.period->next : ""};
 }
 
 guard::SourceTerms source_of(const spec::Experiment& experiment, const spec::Slo& slo, const spec::Measure& measure) {
@@ -128,7 +173,7 @@ Result<void> measure_past_slices(const spec::Slo& slo, const std::string& direct
   if (slo.method == spec::Method::occurrences) return {};
   for (std::size_t i = 0; i < slo.measures.size(); ++i) {
     if (!slo.measures[i].load.empty() || slo.measures[i].rate.per_second > 0) continue;
-    const auto measured = measure_slices(terms, slo.measures[i], directory, terms.sources[i]);
+    const auto measured = measure_slices(slo, terms, slo.measures[i], directory, terms.sources[i]);
     if (!measured) return because(measured.error(), "SLO '", slo.name, "': bad time slices of the past");
   }
   return {};

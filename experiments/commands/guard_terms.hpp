@@ -7,7 +7,8 @@
 
 namespace arashi::commands {
 
-// Asks the Prometheus servers for the SLO's events of the last window; a load's are its rate over the window, extrapolated.
+// Asks the SLOs' sources for the events of the last window, of a settled calendar's window for those since its begin and for the ones of
+// the window before; a load's are its rate over the window, extrapolated.
 Result<guard::Config> guard_config(const spec::Experiment& experiment);
 // The same without asking anyone: SLOs of a source have no events yet.
 guard::Config unmeasured_config(const spec::Experiment& experiment);

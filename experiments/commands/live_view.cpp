@@ -139,6 +139,7 @@ void draw_slo(Page& page, const guard::SloState& slo) {
   const std::string windows = guard::windows_words(slo.windows);
   if (!windows.empty()) near += "   burn by window " + windows;
   page.line("     " + near, dim);
+  if (!slo.period.empty()) page.line("     the budget is of " + slo.period + (slo.extrapolated ? ", extrapolated" : ""), dim);
   if (const std::string sources = guard::sources_words(slo); !sources.empty()) page.line("     by " + sources, dim);
   if (slo.effect) page.line("     " + guard::cause_words(*slo.effect), slo.effect->cause == guard::Cause::unknown ? dim : yellow);
 }

@@ -53,11 +53,12 @@ int show(const spec::Experiment& experiment, const plan::Plan& plan, const std::
 
 Result<int> make_and_show(const Options& options) {
   const Folder folder = TRY(Folder::make());
-  const auto [file, fleet] = TRY(brief(options.file, options.fleet, folder.path()));
+  auto [file, fleet] = TRY(brief(options.file, options.fleet, folder.path()));
   if (!file.good()) {
     std::fputs(problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
+  TRY(spec::settle_windows(file.experiment, wall_clock_seconds()));
   const auto plan = make_plan(file.experiment, fleet.agents, wall_clock_seconds(), fresh_seed());
   return show(file.experiment, plan, fleet.faults, options.json);
 }

@@ -84,6 +84,7 @@ Result<int> run_it(const Options& options) {
   }
   Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
   run.started = wall_clock_text();
+  TRY(spec::settle_windows(run.experiment, wall_clock_seconds()));
   run.plan = make_plan(run.experiment, fleet.agents, wall_clock_seconds(), options.seed ? *options.seed : fresh_seed());
   run.config = TRY(guard_config(run.experiment));
   run.name = new_run_name(run.experiment.name);

@@ -22,10 +22,11 @@ Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const 
   if (share > 0) return share * budget_units(slo, source);
   const double spent = source.window_bad / budget_units(slo, source);
   std::string text = source_of(slo, source) + ": nothing of its budget is left to experiment with: " + percent_words(spent) +
-                     " of it are spent in the last " + period_words(slo.window);
+                     " of it are spent in " + (slo.period.empty() ? "the last " + period_words(slo.window) : slo.period);
   if (config.reserve > 0) text += ", " + percent_words(config.reserve) + " must stay (guard.reserve)";
   if (slo.promised > 0) text += ", " + percent_words(slo.promised) + " are promised to other experiments under way";
-  return fail(Blame::refused, text, "; wait until the window has moved on");
+  return fail(Blame::refused, text,
+              slo.period.empty() ? "; wait until the window has moved on" : "; the next one begins at " + slo.next_period);
 }
 
 Result<void> check_room(const SloTerms& slo, const SourceTerms& source, const Config& config, double left) {

@@ -86,6 +86,9 @@ struct SloTerms {
   EmptySlice empty = EmptySlice::good;
   CountLost count_lost = CountLost::no;
   double promised = 0;  // share of the budget that other experiments under way may spend
+  // A window that follows the calendar, in words: "this calendar month, since 2026-11-01 Europe/Berlin", and when the next one begins.
+  // Empty: it rolls. What is spent after its end is spent of it all the same, so that no new budget appears while an experiment runs.
+  std::string period, next_period;
 };
 
 struct Config {
@@ -155,6 +158,7 @@ struct SloState {
   double budget_charged = 0;                    // the same plus unknown time and rollback reserve: what L0 compares with budget_limit
   double budget_limit = 0;                      // share of the whole budget that this experiment may spend
   bool extrapolated = true;                     // the budget was not measured over a whole window
+  std::string period;                           // the window, where it follows the calendar
   double burn_rate = 0;                         // last 10 s
   std::optional<Duration> lasts;                // at that rate what it may spend is gone after so long; none: it is not in danger
   std::vector<Window> windows;                  // L2's

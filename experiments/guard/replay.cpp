@@ -35,16 +35,20 @@ Result<SourceTerms> read_source(const Json& json) {
 }
 
 Json write_terms(const SloTerms& slo) {
-  return {{"name", slo.name},
-          {"objective", slo.objective},
-          {"window", slo.window.count()},
-          {"sources", list_of(slo.sources, &write_source)},
-          {"method", name_of(slo.method)},
-          {"slice", slo.slice.count()},
-          {"sliceTarget", slo.slice_target},
-          {"empty", name_of(slo.empty)},
-          {"countLost", name_of(slo.count_lost)},
-          {"promised", slo.promised}};
+  Json json = {{"name", slo.name},
+               {"objective", slo.objective},
+               {"window", slo.window.count()},
+               {"sources", list_of(slo.sources, &write_source)},
+               {"method", name_of(slo.method)},
+               {"slice", slo.slice.count()},
+               {"sliceTarget", slo.slice_target},
+               {"empty", name_of(slo.empty)},
+               {"countLost", name_of(slo.count_lost)},
+               {"promised", slo.promised}};
+  if (slo.period.empty()) return json;
+  json["period"] = slo.period;
+  json["nextPeriod"] = slo.next_period;
+  return json;
 }
 
 Result<SloTerms> read_terms(const Json& json) {
@@ -60,6 +64,10 @@ Result<SloTerms> read_terms(const Json& json) {
   fields.read("empty", slo.empty, all_empty);
   fields.read("countLost", slo.count_lost, all_lost);
   fields.read("promised", slo.promised);
+  if (fields.has("period")) {
+    fields.read("period", slo.period);
+    fields.read("nextPeriod", slo.next_period);
+  }
   TRY(fields.result());
   return slo;
 }

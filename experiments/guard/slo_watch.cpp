@@ -82,6 +82,7 @@ SloState SloWatch::state(Duration now) const {
   state.budget_charged = shown.budget().charged(now);
   state.budget_limit = shown.limit();
   state.extrapolated = shown.terms().extrapolated;
+  state.period = terms_.period;
   state.burn_rate = shown.rates().over(std::chrono::seconds(10));
   if (shown.budget().begun() && state.burn_rate > 1) {
     const double left = std::max(state.budget_limit - state.budget_spent, 0.0) * seconds(terms_.window) / state.burn_rate;
@@ -106,8 +107,8 @@ std::optional<Reason> SloWatch::cap_reason(Duration now) const {
   const Budget& budget = source.budget();
   const double charged = budget.charged(now);
   if (!budget.begun() || charged < source.limit()) return std::nullopt;
-  const std::string period = window_words(terms_.window);
-  std::string text = terms_.name + of_source(source) + " has spent " + percent_words(budget.spent()) + " of its " + period + " budget";
+  std::string text = terms_.name + of_source(source) + " has spent " + percent_words(budget.spent()) + " of its " +
+                     (terms_.period.empty() ? window_words(terms_.window) + " budget" : "budget of " + terms_.period);
   if (source.lost() > 0) text += " (" + std::to_string(source.lost()) + " of its bad requests never came)";
   if (budget.spent() < source.limit()) {
     text += " and could be at " + percent_words(charged) + " by the time all is rolled back";

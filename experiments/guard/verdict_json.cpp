@@ -123,6 +123,7 @@ Json write_state(const SloState& state) {
                {"state", name_of(state.state)},
                {"newest", state.newest.count()},
                {"sources", list_of(state.sources, &write_source)}};
+  if (!state.period.empty()) json["period"] = state.period;
   if (state.lasts) json["lasts"] = state.lasts->count();
   if (state.effect) json["effect"] = write_effect(*state.effect);
   return json;
@@ -149,6 +150,7 @@ Result<SloState> read_state(const Json& json) {
   fields.read("state", state.state, all_freshness);
   fields.read("newest", state.newest);
   fields.read("sources", state.sources, &read_source);
+  if (fields.has("period")) fields.read("period", state.period);
   if (fields.has("lasts")) {
     state.lasts = Duration{};
     fields.read("lasts", *state.lasts);

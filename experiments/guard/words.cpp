@@ -71,6 +71,7 @@ std::string chance_words(double log_e) {
 
 std::string standing_words(const SloState& slo) {
   std::string text = "spent " + percent_words(slo.budget_spent) + " of the " + percent_words(slo.budget_limit) + " it may";
+  if (!slo.period.empty()) text += " in " + slo.period;
   if (slo.extrapolated) text += " (budget extrapolated)";
   text += ", " + std::to_string(slo.bad) + " bad of " + std::to_string(slo.total);
   if (slo.lost > 0) text += " (" + std::to_string(slo.lost) + " never came)";

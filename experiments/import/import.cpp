@@ -99,8 +99,15 @@ Result<spec::ImportedSlo> pick(std::string_view text, const std::string& file, c
   const Imported imported = import(text);
   const ForeignSlo* found = find_slo(imported.slos, name);
   if (found == nullptr) return fail(Blame::input, not_found(imported, file, name));
-  return spec::ImportedSlo{found->objective, found->window, found->bad,   found->total,
-                           found->url,       found->method, found->slice, found->slice_target};
+  return spec::ImportedSlo{.objective = found->objective,
+                           .window = found->window,
+                           .calendar = found->calendar,
+                           .bad = found->bad,
+                           .total = found->total,
+                           .url = found->url,
+                           .method = found->method,
+                           .slice = found->slice,
+                           .slice_target = found->slice_target};
 }
 
 }  // namespace arashi::import

@@ -12,8 +12,9 @@ struct ForeignSlo {
   std::string name;
   double objective = 0;  // 0.999
   Duration window = std::chrono::hours(24 * 30);
-  std::string bad, total;  // counters that our Prometheus source reads
-  std::string url;         // of the Prometheus server, where the file says it
+  std::optional<spec::Calendar> calendar;  // instead of it
+  std::string bad, total;                  // counters that our Prometheus source reads
+  std::string url;                         // of the Prometheus server, where the file says it
   spec::Method method = spec::Method::occurrences;
   Duration slice{};         // of the methods with time slices
   double slice_target = 0;  // timeslices

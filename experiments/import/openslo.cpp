@@ -1,6 +1,7 @@
 // OpenSLO v1: SLOs, and the SLIs and DataSources that they refer to, in any of the file's documents. Reads what is needed, as the README
 // describes it; whether the file keeps all the published rules is openslo_rules' business.
 #include "experiments/import/openslo_rules.hpp"
+#include "experiments/spec/zone.hpp"
 
 #include <algorithm>
 
@@ -45,13 +46,34 @@ class Slo {
       return document_.note(spec_, "spec.timeWindow", "is missing: the last 30 days are taken");
     if (windows->items.size() > 1) document_.complain(windows, "spec.timeWindow", "has more than one window");
     const Tree* window = &windows->items.front();
-    if (child(window, "calendar") != nullptr || text_of(window, "isRolling") == "false")
-      return document_.complain(window, "spec.timeWindow[0]",
-                                "is a calendar window: the guard's windows roll; write duration and isRolling: true");
+    const Tree* calendar = child(window, "calendar");
+    if (calendar != nullptr && is_true(window, "isRolling"))
+      return document_.complain(calendar, "spec.timeWindow[0].calendar",
+                                "can't be there with isRolling: true: a window rolls or follows the calendar");
+    if (calendar != nullptr) return read_calendar(window, calendar);
+    if (text_of(window, "isRolling") == "false")
+      return document_.complain(window, "spec.timeWindow[0]", "says neither isRolling: true nor calendar: {startTime: …, timeZone: …}");
     const Tree* duration = child(window, "duration");
     const auto length = length_of(duration == nullptr ? "" : duration->text);
     if (!length) document_.complain(duration == nullptr ? window : duration, "spec.timeWindow[0].duration", duration_words);
     made_.window = length.value_or(made_.window);
+  }
+
+  void read_calendar(const Tree* window, const Tree* calendar) {
+    spec::Calendar made{.timezone = text_of(calendar, "timeZone")};
+    const auto complain = [&](const Tree* around, std::string_view key, const std::string& path, const std::string& why) {
+      const Tree* at = child(around, key);
+      document_.complain(at == nullptr ? around : at, "spec.timeWindow[0]." + path + std::string(key), at == nullptr ? "is missing" : why);
+    };
+    if (const auto read = spec::read_length(text_of(window, "duration"), made); !read)
+      complain(window, "duration", "", read.error().message);
+    if (const auto start = spec::parse_wall_clock(text_of(calendar, "startTime")))
+      made.start = *start;
+    else
+      complain(calendar, "startTime", "calendar.", start.error().message);
+    if (const auto known = spec::local_time(made.timezone, 0); !known) complain(calendar, "timeZone", "calendar.", known.error().message);
+    made_.window = spec::usual_length(made);
+    made_.calendar = std::move(made);
   }
 
   const Tree* indicator() {

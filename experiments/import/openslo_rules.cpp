@@ -1,13 +1,11 @@
 #include "experiments/import/openslo_rules.hpp"
 
 #include "experiments/import/rules.hpp"
+#include "experiments/spec/calendar.hpp"
 #include "experiments/spec/zone.hpp"
-
-#include <date/date.h>
 
 #include <array>
 #include <limits>
-#include <sstream>
 
 namespace arashi::import {
 namespace {
@@ -202,11 +200,8 @@ class Openslo : public Rules {
   void start_time(const Field& at) {
     const auto given = text(at, Need::required);
     if (!given) return;
-    std::istringstream in(*given);
-    date::local_seconds time;
-    in >> date::parse("%Y-%m-%d %H:%M:%S", time);
     constexpr std::size_t length = std::string_view("2020-01-21 12:30:00").size();
-    if (in.fail() || given->size() != length)
+    if (given->size() != length || !spec::parse_wall_clock(*given))
       complain(at,
                "is '" + given->substr(0, 60) + "': a date with the time in 24 hours and no zone is expected, such as 2020-01-21 12:30:00");
   }

@@ -68,15 +68,21 @@ std::string budgeting(const ForeignSlo& slo) {
   return "\n    method: timeslices\n    slice: {target: " + percent(slo.slice_target) + ", window: " + to_text(slo.slice) + "}";
 }
 
+std::string window(const ForeignSlo& slo) {
+  if (!slo.calendar) return "window: " + to_text(slo.window);
+  return "calendar: {duration: " + spec::length_text(*slo.calendar) + ", start: '" + spec::start_text(*slo.calendar) +
+         "', timezone: " + quoted(slo.calendar->timezone) + "}";
+}
+
 }  // namespace
 
 std::string to_spec(const std::vector<ForeignSlo>& slos, const std::string& url) {
   std::string text = "slos:\n";
   std::set<std::string> taken;
   for (const ForeignSlo& each : slos)
-    text += "  " + new_name(each.name, taken) + ":\n    objective: " + percent(each.objective) + "\n    window: " + to_text(each.window) +
-            budgeting(each) + "\n    prometheus:\n      url: " + quoted(each.url.empty() ? url : each.url) +
-            "\n      bad: " + quoted(each.bad) + "\n      total: " + quoted(each.total) + "\n";
+    text += "  " + new_name(each.name, taken) + ":\n    objective: " + percent(each.objective) + "\n    " + window(each) + budgeting(each) +
+            "\n    prometheus:\n      url: " + quoted(each.url.empty() ? url : each.url) + "\n      bad: " + quoted(each.bad) +
+            "\n      total: " + quoted(each.total) + "\n";
   return text;
 }
 

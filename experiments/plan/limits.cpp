@@ -89,4 +89,12 @@ void check_window(const spec::Experiment& experiment, std::int64_t now, Plan& pl
     plan.refusals.push_back("it would still inject faults at " + end->text + ", limits.window allows " + in_words(*window));
 }
 
+void check_periods(const spec::Experiment& experiment, std::int64_t now, Plan& plan) {
+  for (const spec::Slo& slo : experiment.slos)
+    if (slo.period && spec::may_outlast(experiment, *slo.period, now))
+      plan.warnings.push_back("SLO '" + slo.name + "': a new window begins at " + slo.period->next +
+                              ", and the experiment may still be under way then: all that it spends is spent of " + slo.period->words +
+                              ", and no new budget comes while it runs");
+}
+
 }  // namespace arashi::plan

@@ -103,6 +103,7 @@ Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>
   plan.worst_case = worst_case(experiment);
   check_limits(experiment, plan);
   check_window(experiment, now, plan);
+  check_periods(experiment, now, plan);
   check_lag(experiment, plan);
   check_loads(experiment, plan);
   return plan;

@@ -109,7 +109,9 @@ std::string cost_text(const spec::Experiment& experiment, const Plan& plan) {
   std::string text = heading("Worst case: every request is bad from the first fault to the end of recovery");
   for (const Cost& cost : plan.worst_case) {
     const auto slo = std::ranges::find(experiment.slos, cost.slo, &spec::Slo::name);
-    const std::string of = slo == experiment.slos.end() ? "the budget" : "the " + to_text(slo->window) + " budget";
+    const std::string of = slo == experiment.slos.end() ? "the budget"
+                           : slo->period                ? "the budget of " + slo->period->words
+                                                        : "the " + to_text(slo->window) + " budget";
     const std::string stop = cost.budget_share <= cost.stop_at ? "under the " + percent(cost.stop_at) + " at which the guard stops"
                                                                : "but the guard stops at " + percent(cost.stop_at) + ", after " +
                                                                      brief(cost.until_stop) + " of a total outage";

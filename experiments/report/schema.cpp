@@ -104,6 +104,7 @@ Json slo_schema() {
                     {"budgetCharged", "the same plus unknown time and rollback reserve", number()},
                     {"budgetLimit", "share that the experiment may spend", number()},
                     {"extrapolated", "the budget was not measured over a whole window", yes_or_no()},
+                    {"period", "the SLO's window where it follows the calendar, such as: this calendar month, since …; else empty", text()},
                     {"burnRate", "over the last 10 s", number()},
                     {"lasts", "seconds until the limit at that rate", time_or_null()},
                     {"windows", "of the burn-rate rules", windows_schema()},

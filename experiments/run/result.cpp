@@ -104,6 +104,7 @@ Json json_of(const guard::SloState& slo) {
           {"budgetCharged", slo.budget_charged},
           {"budgetLimit", slo.budget_limit},
           {"extrapolated", slo.extrapolated},
+          {"period", slo.period},
           {"burnRate", slo.burn_rate},
           {"lasts", or_null(slo.lasts)},
           {"windows", windows_of(slo)},

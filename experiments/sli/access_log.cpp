@@ -160,13 +160,13 @@ Result<std::unique_ptr<Source>> access_log(const spec::AccessLogSource& source, 
 
 Result<History> access_log_history(const spec::AccessLogSource& source, Duration latency, const std::string& directory, Duration window) {
   Opened log = TRY(open_all(source, latency, directory));
-  const auto seen = TRY(count_from(log, history_most));
   const double now = wall_now();
+  log.counts.leave_out_before(now - seconds(window));
+  const auto seen = TRY(count_from(log, history_most));
   if (seen.total == 0 || !seen.oldest || *seen.oldest >= now)
-    return fail(Blame::missing, "the access log '", log.path, "' holds no request yet");
+    return fail(Blame::missing, "the access log '", log.path, "' holds no request of the last ", to_text(window));
   const Duration covered(static_cast<std::int64_t>((now - *seen.oldest) * 1e9));
-  const double share = std::min(1.0, seconds(window) / seconds(covered));  // of lines older than the window: as dense as the others
-  return History{static_cast<double>(seen.total) * share, static_cast<double>(seen.bad) * share, std::min(covered, window)};
+  return History{static_cast<double>(seen.total), static_cast<double>(seen.bad), std::min(covered, window)};
 }
 
 }  // namespace arashi::sli

@@ -48,6 +48,7 @@ void LogCounts::line(std::string_view text) {
     counts_.oldest = std::min(counts_.oldest.value_or(*read->when), *read->when);
     counts_.newest = std::max(counts_.newest.value_or(*read->when), *read->when);
   }
+  if (from_ && read->when && *read->when < *from_) return;
   if (!judge_.counts(*read)) return;
   ++counts_.total;
   if (judge_.bad(*read)) ++counts_.bad;

@@ -9,6 +9,8 @@ class LogCounts {
  public:
   LogCounts(LogFormat format, LogJudge judge) : format_(std::move(format)), judge_(std::move(judge)) {}
 
+  // Lines that give an older time are not counted; seconds since 1970.
+  void leave_out_before(double time) { from_ = time; }
   // Any piece of the file; a line that is not ended yet waits for its rest.
   void add(std::string_view piece);
   // The file begins anew: what was half of a line will never be whole.
@@ -18,7 +20,7 @@ class LogCounts {
     std::uint64_t total = 0, bad = 0;
     std::uint64_t lines = 0, foreign = 0;  // all lines; those not of the format
     std::string example;                   // of a foreign one
-    std::optional<double> oldest, newest;  // times the lines give, seconds since 1970
+    std::optional<double> oldest, newest;  // times the lines give, seconds since 1970; of those left out too
   };
   // Since the last call.
   Counts take() { return std::exchange(counts_, {}); }
@@ -30,6 +32,7 @@ class LogCounts {
 
   LogFormat format_;
   LogJudge judge_;
+  std::optional<double> from_;
   std::string rest_;
   bool skipping_ = false;  // inside of a line that is too long
   Counts counts_;

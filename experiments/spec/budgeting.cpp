@@ -1,5 +1,6 @@
 // In what an SLO's budget is counted.
 #include "experiments/spec/sections.hpp"
+#include "experiments/spec/zone.hpp"
 
 namespace arashi::spec {
 namespace {
@@ -20,7 +21,33 @@ void read_slice(const Fields& slice, Slo& out) {
   if (empty == "skip") out.empty = EmptySlice::skip;
 }
 
+void complain(const Fields& fields, std::string_view key, const Error& error) { fields.report.complain(fields.path(key), error.message); }
+
+Calendar read_calendar(const Fields& fields) {
+  Calendar calendar;
+  std::string length, start;
+  fields.text("duration", length);
+  fields.text("start", start);
+  fields.text("timezone", calendar.timezone);
+  if (const auto read = read_length(length, calendar); !length.empty() && !read) complain(fields, "duration", read.error());
+  if (const auto read = parse_wall_clock(start); read)
+    calendar.start = *read;
+  else if (!start.empty())
+    complain(fields, "start", read.error());
+  if (const auto known = local_time(calendar.timezone, 0); !calendar.timezone.empty() && !known)
+    complain(fields, "timezone", known.error());
+  return calendar;
+}
+
 }  // namespace
+
+void read_window(const Fields& slo, Slo& out) {
+  slo.duration("window", out.window);
+  slo.object("calendar", [&](const Fields& fields) { out.calendar = read_calendar(fields); });
+  if (!out.calendar) return;
+  out.window = usual_length(*out.calendar);
+  if (slo.has("window")) slo.report.complain(slo.path("calendar"), "stands beside 'window': a window rolls or follows the calendar");
+}
 
 void read_budgeting(const Fields& slo, Slo& out) {
   std::string method = "occurrences";

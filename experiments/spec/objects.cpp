@@ -88,7 +88,9 @@ constexpr auto measure_keys = joined(
 constexpr auto slo_keys =
     joined(std::to_array<Key>({
                {"objective", Type::percent, "the share of events that must be good", "99.9%"},
-               {"window", Type::duration, "over how long", "30d", optional, "30d"},
+               {"window", Type::duration, "over how long: the last 30 days", "30d", optional, "30d"},
+               {"calendar", Type::object, "instead of 'window': the window begins anew with each day, week, month, quarter or year", "",
+                optional, "", &calendar_object},
            }),
            measuring_keys,
            std::to_array<Key>({
@@ -104,6 +106,13 @@ constexpr auto slo_keys =
                {"countLost", Type::special, "requests that do not come any more are bad: true (against the rate before), control, or false",
                 "true", optional, "false"},
            }));
+
+constexpr auto calendar_keys = std::to_array<Key>({
+    {"duration", Type::text, "a number and d, w, M (months), Q (quarters) or Y: how long a window is", "1M", required},
+    {"start", Type::text, "when the first one began, by the clock of the time zone; the others follow without a gap", "2026-01-01 00:00:00",
+     required},
+    {"timezone", Type::text, "IANA name", "Europe/Berlin", required},
+});
 
 constexpr auto slice_keys = std::to_array<Key>({
     {"target", Type::percent, "timeslices: the share of good events that makes a slice good", "95%"},
@@ -221,6 +230,7 @@ constexpr Object steady_object{"steadyState", "what must hold before the first f
 constexpr Object step_object{"step", "one fault on one target for a while", step_keys};
 constexpr Object recovery_object{"recovery", "what must hold after the last fault", recovery_keys};
 constexpr Object window_object{"window", "days and hours", window_keys};
+constexpr Object calendar_object{"calendar", "a window that follows the calendar", calendar_keys};
 constexpr Object limits_object{"limits", "what this experiment may never exceed", limits_keys};
 constexpr Object spec_object{"spec", "the experiment itself", spec_keys};
 constexpr Object root_object{"experiment", "an Arashi experiment", root_keys};
@@ -242,7 +252,8 @@ std::vector<const Object*> all_objects() {
           &hold_object,       &check_object,
           &expect_object,     &steady_object,
           &step_object,       &recovery_object,
-          &limits_object,     &window_object};
+          &limits_object,     &window_object,
+          &calendar_object};
 }
 
 std::string_view name_of(Type type) {

@@ -45,7 +45,8 @@ struct Object {
 };
 
 extern const Object root_object, metadata_object, spec_object, target_object, count_object, slo_object, measure_object, slice_object,
-    guard_object, hold_object, check_object, expect_object, steady_object, step_object, recovery_object, limits_object, window_object;
+    guard_object, hold_object, check_object, expect_object, steady_object, step_object, recovery_object, limits_object, window_object,
+    calendar_object;
 // A load: load_objects.cpp.
 extern const Object load_object, stage_object, ramp_object, record_object, request_object, data_object, tls_object;
 // What measures an SLO: source_objects.cpp.

@@ -81,7 +81,10 @@ void read_measures(const Fields& fields, const ReadSlo& read, Slo& slo, std::opt
 // What stands in the spec goes before what the file says.
 void take_imported(const Fields& fields, const ImportedSlo& imported, Slo& slo) {
   if (!fields.has("objective")) slo.objective = imported.objective;
-  if (!fields.has("window")) slo.window = imported.window;
+  if (!fields.has("window") && !fields.has("calendar")) {
+    slo.window = imported.window;
+    slo.calendar = imported.calendar;
+  }
   if (fields.has("method") || imported.method == Method::occurrences) return;
   slo.method = imported.method;
   if (fields.has("slice")) return;
@@ -96,7 +99,7 @@ Slo read_slo(const std::string& name, const Fields& fields, const ReadSlo& read)
   if (objective.fraction >= 1)
     fields.report.complain(fields.path("objective"), "is 100%: that leaves no budget, so nothing may be broken; such as 99.9%");
   if (objective.fraction < 1) slo.objective = objective.fraction;
-  fields.duration("window", slo.window);
+  read_window(fields, slo);
   read_budgeting(fields, slo);
   std::optional<ImportedSlo> imported;
   if (fields.has("sources")) {
@@ -249,6 +252,26 @@ Duration timeline_length(const Experiment& experiment) {
 
 Duration run_length(const Experiment& experiment) {
   return experiment.steady_for + timeline_length(experiment) + experiment.recovery_within;
+}
+
+bool may_outlast(const Experiment& experiment, const Period& period, std::int64_t now) {
+  constexpr Duration longest_wait = std::chrono::minutes(30);  // for data before the first injection
+  return std::chrono::seconds(now) + run_length(experiment) + longest_wait >= std::chrono::seconds(period.end);
+}
+
+Result<void> settle_windows(Experiment& experiment, std::int64_t now) {
+  for (Slo& slo : experiment.slos) {
+    if (!slo.calendar) continue;
+    auto period = period_of(*slo.calendar, now);
+    if (!period) return because(period.error(), "SLO '", slo.name, "'");
+    slo.period = *period;
+    slo.window = std::chrono::seconds(period->end - period->begin);
+    while (may_outlast(experiment, *period, now)) {
+      period = TRY(period_of(*slo.calendar, period->end));
+      slo.window = std::min<Duration>(slo.window, std::chrono::seconds(period->end - period->begin));
+    }
+  }
+  return {};
 }
 
 std::vector<std::string> peer_targets(const Step& step) {

@@ -29,6 +29,7 @@ inline constexpr std::size_t largest_spec = std::size_t{1} << 20U;  // bytes
 struct ImportedSlo {
   double objective = 0;
   Duration window{};
+  std::optional<Calendar> calendar;
   std::string bad, total, url;  // of Prometheus; the URL may be empty
   Method method = Method::occurrences;
   Duration slice{};         // of the methods with time slices

@@ -9,6 +9,8 @@ Selector read_selector(const Fields& target);
 Pick read_pick(const Fields& target);
 // Files that it names are read with `read`.
 Load read_load(const std::string& name, const Fields& fields, const ReadText& read);
+// Over how long it is held to: window or calendar.
+void read_window(const Fields& slo, Slo& out);
 // In what its budget is counted: method, slice and countLost.
 void read_budgeting(const Fields& slo, Slo& out);
 void read_no_data(const Fields& guard, Guard& out);

@@ -1,6 +1,7 @@
 // An experiment as written by a person, checked and in typed units. Pure data: parse.hpp makes it, plan/ and run/ read it.
 #pragma once
 
+#include "experiments/spec/calendar.hpp"
 #include "experiments/spec/load.hpp"
 #include "experiments/spec/sources.hpp"
 #include "injector/core/json_fwd.hpp"
@@ -51,9 +52,11 @@ std::string name_of(const Measure& measure);
 
 struct Slo {
   std::string name;
-  double objective = 0;  // 0.999
-  Duration window = std::chrono::hours(24 * 30);
-  std::vector<Measure> measures;  // side by side; never added up. At least one
+  double objective = 0;                           // 0.999
+  Duration window = std::chrono::hours(24 * 30);  // with a calendar: the usual length, once settled that of the window it is about
+  std::optional<Calendar> calendar;               // the window follows it, and does not roll
+  std::optional<Period> period;                   // once settled: the window of the calendar that the experiment begins in
+  std::vector<Measure> measures;                  // side by side; never added up. At least one
   Method method = Method::occurrences;
   Duration slice = std::chrono::minutes(1);  // of the methods with time slices
   double slice_target = 0;                   // timeslices: the share of good events that makes a slice good
@@ -126,6 +129,12 @@ struct Experiment {
 Duration timeline_length(const Experiment& experiment);
 // From the start of the loads to the end of the recovery, when all takes as long as it may.
 Duration run_length(const Experiment& experiment);
+// Sets the windows of SLOs that follow the calendar to those at `now` (seconds since 1970). What an experiment spends is spent of the
+// window it begins in, also where it goes on into the next one; then the shorter of both is reckoned with. Before a calendar's start →
+// Blame::refused.
+Result<void> settle_windows(Experiment& experiment, std::int64_t now);
+// An experiment that begins at `now` may still be under way when the window ends.
+bool may_outlast(const Experiment& experiment, const Period& period, std::int64_t now);
 // The targets that a step names as peers, each once.
 std::vector<std::string> peer_targets(const Step& step);
 // Of an SLO's measures; two of a kind are told apart by a number.

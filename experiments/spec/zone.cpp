@@ -37,24 +37,43 @@ std::string zone_suggestion(const std::string& name) {
   return near.empty() ? "; IANA names look like Asia/Tokyo, Europe/Berlin, UTC" : "; did you mean '" + near + "'?";
 }
 
-}  // namespace
-
-Result<LocalTime> local_time(const std::string& name, std::int64_t now) {
+// What date throws stays here.
+template <class Made>
+Result<Made> with_zone(const std::string& name, const auto& make) {
   std::string problem;
   const date::time_zone* zone = find_zone(name, problem);
   if (zone == nullptr) return fail(Blame::input, "unknown time zone '", name.substr(0, 60), "'", zone_suggestion(name));
   try {
-    const date::sys_seconds utc{std::chrono::seconds(now)};
-    const auto local = date::make_zoned(zone, utc);
+    return make(zone);
+  } catch (const std::exception& error) {
+    return fail(Blame::system, "time in zone '", name, "': ", error.what());
+  }
+}
+
+date::sys_seconds utc(std::int64_t seconds) { return date::sys_seconds{std::chrono::seconds(seconds)}; }
+
+}  // namespace
+
+Result<LocalTime> local_time(const std::string& name, std::int64_t now) {
+  return with_zone<LocalTime>(name, [&](const date::time_zone* zone) {
+    const auto local = date::make_zoned(zone, utc(now));
     const auto midnight = date::floor<date::days>(local.get_local_time());
     LocalTime made;
     made.day = static_cast<int>(date::weekday(midnight).iso_encoding());
     made.since_midnight = local.get_local_time() - midnight;
     made.text = date::format("%a %F %H:%M %Z", local);
     return made;
-  } catch (const std::exception& error) {
-    return fail(Blame::system, "time in zone '", name, "': ", error.what());
-  }
+  });
+}
+
+Result<std::int64_t> wall_clock(const std::string& name, std::int64_t now) {
+  return with_zone<std::int64_t>(name, [&](const auto* zone) { return zone->to_local(utc(now)).time_since_epoch().count(); });
+}
+
+Result<std::int64_t> instant(const std::string& name, std::int64_t wall_clock) {
+  return with_zone<std::int64_t>(name, [&](const auto* zone) {
+    return zone->to_sys(date::local_seconds{std::chrono::seconds(wall_clock)}, date::choose::earliest).time_since_epoch().count();
+  });
 }
 
 }  // namespace arashi::spec

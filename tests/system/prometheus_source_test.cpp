@@ -207,3 +207,42 @@ TEST_CASE("real Prometheus: time slices that were bad in the past are spent") {
   CHECK(terms.window_bad <= 5);
   CHECK(terms.extrapolated);
 }
+
+TEST_CASE("real Prometheus: of a calendar window only what was bad since its begin is spent") {
+  Exporter exporter;
+  exporter.serve(1000, 1);
+  Prometheus prometheus(exporter);
+  const auto source = open(prometheus, boot_now());
+  Seen seen;
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  const auto serve = [&](int rounds, double bad) {
+    for (int i = 0; i < rounds; ++i) {
+      exporter.serve(100, bad);
+      testing::eventually([] { return false; }, 1s);
+    }
+  };
+  serve(6, 50);
+  serve(4, 0);
+  const auto begin = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  serve(3, 0);
+  serve(6, 2);
+  serve(3, 0);
+  spec::Experiment experiment;
+  experiment.slos = {{.name = "pay", .objective = 0.99, .measures = {{.source = prometheus.source()}}}};
+  const auto rolling = commands::guard_config(experiment);
+  REQUIRE_MESSAGE(rolling, rolling.error().message);
+  // A day that began then, by the clock of a zone that is not this machine's.
+  constexpr int tokyo = 9 * 3600, days = 10 * 86400;
+  experiment.slos[0].calendar = spec::Calendar{.unit = 'd', .start = begin + tokyo - days, .timezone = "Asia/Tokyo"};
+  REQUIRE(spec::settle_windows(experiment, begin + 12));
+  CHECK(experiment.slos[0].period.value().begin == begin);
+  const auto since = commands::guard_config(experiment);
+  REQUIRE_MESSAGE(since, since.error().message);
+  const auto& terms = since->slos[0].sources[0];
+  CHECK(rolling->slos[0].sources[0].window_bad > 200);
+  CHECK(terms.window_bad >= 8);  // twelve; the ends of a range are reckoned, not counted
+  CHECK(terms.window_bad <= 20);
+  CHECK(terms.extrapolated);
+  CHECK(since->slos[0].window == 24h);
+  CHECK(since->slos[0].period.starts_with("this calendar day, since "));
+}

@@ -183,7 +183,7 @@ function drawCharts() {
     const rows = result.guard.filter(g => g.slos[i]);
     const times = rows.map(g => g.at);
     const limit = known(slo.budgetLimit) ? slo.budgetLimit : ((result.plan.worstCase || []).find(c => c.slo === slo.name) || {}).stopAt;
-    const note = share(slo.budgetSpent) + ' of the whole budget spent' + (slo.extrapolated ? ' (the budget is extrapolated: no whole window was measured)' : '') +
+    const note = share(slo.budgetSpent) + ' of the whole budget spent' + (slo.period ? ' (of ' + slo.period + ')' : '') + (slo.extrapolated ? ' (the budget is extrapolated: no whole window was measured)' : '') +
       '; charged also counts unknown time and the time a rollback takes';
     chart(box, 'Error budget: ' + slo.name, note, times,
       [{label: 'spent', values: rows.map(g => g.slos[i].spent), stroke: colour('blue'), fill: colour('fault-wash')}, {label: 'charged', values: rows.map(g => g.slos[i].charged), stroke: colour('soft'), dash: [2, 3]}],

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <regex>
+
 using namespace arashi;
 using namespace arashi::import;
 using namespace std::chrono_literals;
@@ -28,6 +30,9 @@ std::string openslo(const std::string& more, const std::string& window = "  time
   return "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: checkout}\nspec:\n  service: shop\n  indicator:\n   metadata: {name: ok}\n   "
          "spec:\n" +
          ratio + window + more;
+}
+std::string calendar(const std::string& duration, const std::string& start, const std::string& zone) {
+  return "  timeWindow: [{duration: " + duration + ", calendar: {startTime: " + start + ", timeZone: " + zone + "}}]\n";
 }
 const std::string objective = "  budgetingMethod: Occurrences\n  objectives: [{target: 0.999}]\n";
 
@@ -126,7 +131,20 @@ TEST_CASE("OpenSLO v1: what is refused, by name and place, strictly and lenientl
            {openslo(objective, minutes), "", ""},  // one minute, though a published example means a month
            {openslo(objective, "  timeWindow: [{duration: 0d, isRolling: true}]\n"), "duration: must be", "duration: must be"},
            {openslo(objective, "  timeWindow: [{duration: 1y, isRolling: true}]\n"), "duration: is '1y'", "duration: must be"},
-           {openslo(objective, "  timeWindow: [{duration: 1M, calendar: {timeZone: UTC}}]\n"), "a calendar window", "a calendar window"},
+           {openslo(objective, "  timeWindow: [{duration: 1M, calendar: {timeZone: UTC}}]\n"), "calendar.startTime: is missing",
+            "f:13:41: spec.timeWindow[0].calendar.startTime: is missing"},
+           {openslo(objective, calendar("1M", "2022-01-01 12:00:00", "America/New_York")), "", ""},
+           {openslo(objective, calendar("1M, isRolling: false", "2022-01-01 12:00:00", "UTC")), "", ""},
+           {openslo(objective, calendar("1M", "2022-01-01", "UTC")), "startTime: is '2022-01-01'", ""},
+           {openslo(objective, calendar("1M", "2022-02-30 00:00:00", "UTC")), "startTime: is '2022-02-30", "startTime: is '2022-02-30"},
+           {openslo(objective, calendar("1M", "2022-01-01 12:00:00", "America/New_Yor")), "did you mean 'America/New_York'",
+            "f:13:84: spec.timeWindow[0].calendar.timeZone: unknown time zone 'America/New_Yor'; did you mean 'America/New_York'?"},
+           {openslo(objective, calendar("1h", "2022-01-01 12:00:00", "UTC")), "a calendar window is a whole number of d",
+            "timeWindow[0].duration: is '1h': a calendar window is a whole number of d"},
+           {openslo(objective, calendar("1M, isRolling: true", "2022-01-01 12:00:00", "UTC")), "can't be there with isRolling: true",
+            "can't be there with isRolling: true"},
+           {openslo(objective, "  timeWindow: [{duration: 1M, isRolling: false}]\n"), "says neither isRolling: true nor calendar",
+            "says neither isRolling: true nor calendar"},
            {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99}]\n"), "timeSliceWindow: is missing",
             "timeSliceTarget: is missing"},
            {openslo("  budgetingMethod: Timeslices\n  objectives: [{target: 0.99, timeSliceTarget: 0, timeSliceWindow: 1m}]\n"),
@@ -169,6 +187,21 @@ TEST_CASE("OpenSLO v1: what is refused, by name and place, strictly and lenientl
       CHECK(imported.slos.empty() == !says.empty());
     }
   }
+}
+
+TEST_CASE("OpenSLO v1: a calendar window is the spec's own") {
+  const Imported imported = import::import(openslo(objective, calendar("1Q", "2022-01-01 12:00:00", "America/New_York")));
+  REQUIRE_MESSAGE(imported.slos.size() == 1, told(imported));
+  REQUIRE(imported.slos[0].calendar);
+  CHECK(spec::length_text(*imported.slos[0].calendar) == "1Q");
+  const std::string text = to_spec(imported.slos, "http://p");
+  CHECK(text.find("\n    calendar: {duration: 1Q, start: '2022-01-01 12:00:00', timezone: 'America/New_York'}\n") != std::string::npos);
+  const auto parsed = spec::parse("apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: a}\nspec:\n  timeline: []\n  " +
+                                      std::regex_replace(text, std::regex("\n(?=.)"), "\n  "),
+                                  {});
+  CHECK_MESSAGE(parsed.problems.empty(), parsed.problems.front().message);
+  CHECK(parsed.experiment.slos.at(0).calendar.value().start == imported.slos[0].calendar->start);
+  CHECK(parsed.experiment.slos.at(0).calendar.value().timezone == "America/New_York");
 }
 
 TEST_CASE("OpenSLO v1: time slices are the guard's own") {

@@ -209,6 +209,10 @@ TEST_CASE("what a log holds already is the past that the budget comes from") {
   CHECK(history->events == 1000);
   CHECK(history->bad == 10);
   CHECK(seconds(history->covered) == doctest::Approx(1000).epsilon(0.01));
+  const auto newest = sli::access_log_history(source, 0s, directory.path().string(), 500s);  // by the lines' times, not by their share
+  REQUIRE_MESSAGE(newest, newest.error().message);
+  CHECK(newest->events == doctest::Approx(500).epsilon(0.01));
+  CHECK(newest->covered == 500s);
   std::ofstream(directory.path() / "access.log") << "";
   CHECK(sli::access_log_history(source, 0s, directory.path().string(), 720h).error().blame == Blame::missing);
 }
