@@ -70,6 +70,13 @@ void end_now(std::int32_t pid) {
   REQUIRE(kill(pid, SIGKILL) == 0);
 }
 
+// Stopped first: one that saw another one die would take everything back.
+void end_all_at_once(const Agent& agent) {
+  const auto all = agent.pids();
+  for (const auto pid : all) ::kill(pid, SIGSTOP);
+  for (const auto pid : all) end_now(pid);
+}
+
 }  // namespace
 
 TEST_CASE("a killed injector process: everything is reverted and the agent serves again") {
@@ -115,7 +122,7 @@ TEST_CASE("all processes killed at once: everything is reverted at the next star
   const Victims victims;
   Agent agent;
   hit(agent, victims);
-  for (const auto pid : agent.pids()) end_now(pid);
+  end_all_at_once(agent);
   CHECK(agent.supervisor().wait(boot_now() + 5s) == 128 + SIGKILL);
   CHECK(victims.stopped());
   agent.start();
@@ -127,7 +134,7 @@ TEST_CASE("all processes killed at once: arashi-agent recover takes back everyth
   const Victims victims;
   Agent agent;
   hit(agent, victims);
-  for (const auto pid : agent.pids()) end_now(pid);
+  end_all_at_once(agent);
   CHECK(agent.supervisor().wait(boot_now() + 5s) == 128 + SIGKILL);
   const auto ran = run({BIN_DIR "/arashi-agent", "recover", "--run-dir", agent.run_dir()}, 30s);
   CHECK_MESSAGE(ran.exit_code == 0, ran.output);
