@@ -18,10 +18,14 @@ if [ "$#" -eq 0 ]; then
   exit 2
 fi
 
+# What one that was killed by SIGKILL left; each holds a lock on its own as long as it lives.
+for old in "${TMPDIR:-/tmp}"/arashi-uml.*/; do
+  [ ! -f "$old/lock" ] || flock --nonblock "$old/lock" rm -rf "$old"
+done
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/arashi-uml.XXXXXX") || exit 99
+exec 9>"$scratch/lock" && flock 9
 guest=
 finish() {
-  # The guest is a process group of its own: its kernel and one stub process for each address space in it.
   [ -z "$guest" ] || kill -KILL -- "-$guest" 2>/dev/null
   rm -rf "$scratch"
 }
@@ -80,9 +84,11 @@ mv /scratch/rc.part /scratch/rc
 SECOND
 chmod 0755 "$scratch/init"
 
-# A session of its own makes it a process group of its own; the null devices keep it off our terminal.
-setsid "$kernel" mem=512M root=/dev/root rootfstype=hostfs ro "init=$scratch/init" quiet con=null con0=null,fd:1 \
-  umid=arashi "uml_dir=$scratch/uml" </dev/null >"$scratch/console" 2>&1 &
+# A session of its own makes it a process group of its own; the null devices keep it off our terminal. The guest is the first process of a
+# PID namespace that dies with us, whatever ends us, so that its stub processes do as well.
+setsid setpriv --pdeathsig KILL unshare --pid --fork --kill-child \
+  "$kernel" mem=512M root=/dev/root rootfstype=hostfs ro "init=$scratch/init" quiet con=null con0=null,fd:1 \
+  umid=arashi "uml_dir=$scratch/uml" </dev/null >"$scratch/console" 2>&1 9>&- &
 guest=$!
 disown "$guest"
 
