@@ -25,10 +25,9 @@ constexpr std::array<std::string_view, 3> fates_of_established{"stall", "keep", 
 constexpr std::array params{
     Param{.name = "peers",
           .type = ParamType::peers,
-          .summary = "addresses, blocks, host names or target groups to be cut off from, v4 and v6; an empty list: from everyone but the "
+          .summary = "addresses, blocks, host names or target groups to be cut off from, v4 and v6; left out: from everyone but the "
                      "control path",
-          .example = "[10.0.0.7, \"2001:db8::/32\", {target: wallet}]",
-          .required = true},
+          .example = "[10.0.0.7, \"2001:db8::/32\", {target: wallet}]"},
     except_param,
     direction_param("both"),
     protocol_param,

@@ -128,7 +128,7 @@ TEST_CASE("a partition of one port leaves the other port and other peers alone")
 TEST_CASE("a partition from everyone with an exception leaves the exception and neighbour discovery") {
   const Wire wire;
   const Host host;
-  const Injected fault(host, "network.partition", wire.victim(), Json{{"peers", Json::array()}, {"except", {"10.77.0.3"}}});
+  const Injected fault(host, "network.partition", wire.victim(), Json{{"except", {"10.77.0.3"}}});
   CHECK(wire.here("ping -q -c 3 -i 0.1 -W 1 10.77.0.2").exit == 1);
   CHECK(wire.here("ping -q -c 3 -i 0.1 -W 1 fd77::2").exit == 1);
   CHECK(ping(wire, "-i 0.01 -c 20 10.77.0.3").received == 20);
@@ -147,7 +147,7 @@ TEST_CASE("the agent's port passes a partition from everyone, and whatever else 
     REQUIRE(wire.here(listen(port)).exit == 0);
   }
   shell("sleep 0.3");
-  const Injected fault(host, "network.partition", wire.victim(), Json{{"peers", Json::array()}});
+  const Injected fault(host, "network.partition", wire.victim(), Json::object());
   CHECK(wire.here("ping -q -c 3 -i 0.1 -W 1 10.77.0.2").exit == 1);
   CHECK(wire.here("nc -z -w 1 10.77.0.2 7001").exit == 0);   // an agent on the far side
   CHECK(wire.here("nc -z -w 1 10.77.0.2 7002").exit != 0);   // the runner's own load, say
