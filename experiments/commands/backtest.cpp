@@ -131,7 +131,7 @@ guard::Config with_one_source(const spec::Experiment& experiment, const RecordOp
 std::int64_t whole_seconds(Duration since_1970) { return std::chrono::floor<std::chrono::seconds>(since_1970).count(); }
 
 Result<int> backtest_it(const Options& options) {
-  SpecFile file = load_spec(options.file, TRY(local_catalogue()));
+  SpecFile file = TRY(load_local_spec(options.file));
   if (!file.good()) {
     std::fputs(problem_lines(file).c_str(), stderr);
     return exit_usage;
