@@ -106,6 +106,13 @@ struct Seen {
   }
 };
 
+// Once the server has started and scraped.
+Seen first_look(sli::Source& source) {
+  Seen seen;
+  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(source); }, 30s), seen.problem);
+  return seen;
+}
+
 std::unique_ptr<sli::Source> open(const Prometheus& prometheus, Duration epoch) {
   auto source = sli::prometheus(prometheus.source(), {}, epoch);
   REQUIRE_MESSAGE(source, source.error().message);
@@ -146,8 +153,7 @@ TEST_CASE("real Prometheus: when the server stops the source says so") {
   exporter.serve(1000, 0);
   Prometheus prometheus(exporter);
   const auto source = open(prometheus, boot_now());
-  Seen seen;
-  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  Seen seen = first_look(*source);
   prometheus.stop();
   CHECK(testing::eventually([&] { return (seen.look(*source), seen.state == guard::Freshness::error); }, 10s));
   CHECK(seen.problem.find("127.0.0.1") != std::string::npos);
@@ -159,8 +165,7 @@ TEST_CASE("real Prometheus: history says how many events, and over how much time
   Prometheus prometheus(exporter);
   const Duration epoch = boot_now();
   const auto source = open(prometheus, epoch);
-  Seen seen;
-  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  Seen seen = first_look(*source);
   for (int i = 0; i < 10; ++i) {
     exporter.serve(100, i < 5 ? 0 : 1);
     testing::eventually([] { return false; }, 1s);
@@ -186,8 +191,7 @@ TEST_CASE("real Prometheus: time slices that were bad in the past are spent") {
   exporter.serve(1000, 1);
   Prometheus prometheus(exporter);
   const auto source = open(prometheus, boot_now());
-  Seen seen;
-  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  Seen seen = first_look(*source);
   for (int i = 0; i < 16; ++i) {
     exporter.serve(100, i < 8 ? 0 : 50);
     testing::eventually([] { return false; }, 1s);
@@ -213,8 +217,7 @@ TEST_CASE("real Prometheus: of a calendar window only what was bad since its beg
   exporter.serve(1000, 1);
   Prometheus prometheus(exporter);
   const auto source = open(prometheus, boot_now());
-  Seen seen;
-  REQUIRE_MESSAGE(testing::eventually([&] { return seen.look(*source); }, 30s), seen.problem);
+  Seen seen = first_look(*source);
   const auto serve = [&](int rounds, double bad) {
     for (int i = 0; i < rounds; ++i) {
       exporter.serve(100, bad);
