@@ -64,6 +64,18 @@ Result<std::vector<guard::Promises>> read_all(const fs::path& directory) {
   return all;
 }
 
+// `budgets`: one for each authoritative source, in their order. The SLO goes by the one of which the least is there.
+void take_promises(const std::vector<guard::Promises>& others, const std::vector<std::string>& budgets, const guard::Config& config,
+                   guard::SloTerms& slo) {
+  std::size_t next = 0;
+  for (const auto& source : slo.sources) {
+    if (!source.authoritative || next == budgets.size()) continue;
+    const std::string& budget = budgets[next++];
+    slo.promised = std::max(slo.promised, guard::promised(others, budget, slo, source));
+    slo.bearable = std::min(slo.bearable, guard::bearable(others, budget, slo, source, config));
+  }
+}
+
 }  // namespace
 
 Result<BudgetLedger> BudgetLedger::enter(const fs::path& directory, const std::string& run, const spec::Experiment& experiment,
@@ -78,7 +90,7 @@ Result<BudgetLedger> BudgetLedger::enter(const fs::path& directory, const std::s
   std::vector<std::vector<std::string>> budgets;
   for (std::size_t i = 0; i < std::min(experiment.slos.size(), config.slos.size()); ++i) {
     budgets.push_back(budgets_of(experiment.slos[i], experiment));
-    for (const auto& budget : budgets.back()) config.slos[i].promised = std::max(config.slos[i].promised, guard::promised(others, budget));
+    take_promises(others, budgets.back(), config, config.slos[i]);
   }
   TRY(guard::Guard::make(config));
   const fs::path path = directory / (run + ".json");

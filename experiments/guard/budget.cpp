@@ -11,7 +11,7 @@ double budget_units(const SloTerms& slo, const SourceTerms& source) {
 
 double allowance(const SloTerms& slo, const SourceTerms& source, const Config& config) {
   const double left = 1 - source.window_bad / budget_units(slo, source);
-  return std::min(config.budget, left - config.reserve - slo.promised);
+  return std::min({config.budget, left - config.reserve - slo.promised, slo.bearable});
 }
 
 Budget::Budget(const SloTerms& slo, const SourceTerms& source, Duration rollback)

@@ -19,12 +19,13 @@ std::string source_of(const SloTerms& slo, const SourceTerms& source) {
 // What of the budget is left for this experiment, in units of the SLO's method.
 Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const Config& config) {
   const double share = allowance(slo, source, config);
-  if (share > 0) return share * budget_units(slo, source);
+  if (share > 1e-9) return share * budget_units(slo, source);
   const double spent = source.window_bad / budget_units(slo, source);
   std::string text = source_of(slo, source) + ": nothing of its budget is left to experiment with: " + percent_words(spent) +
                      " of it are spent in " + (slo.period.empty() ? "the last " + period_words(slo.window) : slo.period);
   if (config.reserve > 0) text += ", " + percent_words(config.reserve) + " must stay (guard.reserve)";
   if (slo.promised > 0) text += ", " + percent_words(slo.promised) + " are promised to other experiments under way";
+  if (slo.bearable <= 1e-9) text += ", and an SLO of theirs over the same counts can bear nothing more";
   return fail(Blame::refused, text,
               slo.period.empty() ? "; wait until the window has moved on" : "; the next one begins at " + slo.next_period);
 }
@@ -41,6 +42,13 @@ Result<void> check_room(const SloTerms& slo, const SourceTerms& source, const Co
   return {};
 }
 
+// What to do about an allowance that is under one unit.
+std::string remedy(const SloTerms& slo, const SourceTerms& source, const Config& config, const std::string& else_do) {
+  if (allowance(slo, source, config) >= config.budget) return else_do;
+  if (slo.promised > 0 || slo.bearable < config.budget) return "; the rest is spent, or promised to other experiments under way";
+  return "; the rest is spent, or to be kept (guard.reserve)";
+}
+
 Result<void> check_source(const SloTerms& slo, const SourceTerms& source, const Config& config) {
   if (!positive(source.window_events) || !positive(source.rate_most))
     return fail(Blame::refused, source_of(slo, source), ": no events were seen from which its budget could be computed");
@@ -49,11 +57,11 @@ Result<void> check_source(const SloTerms& slo, const SourceTerms& source, const 
   const double left = TRY(check_left(slo, source, config));
   if (!(left >= 1) && slo.method == Method::occurrences)
     return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
-                " bad events, not even one; raise the budget, or the traffic with a load of your own");
+                " bad events, not even one", remedy(slo, source, config, "; raise the budget, or the traffic with a load of your own"));
   if (!(left >= 1) && slo.method == Method::timeslices)
     return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
-                " time slices of ", seconds(slo.slice), " s, not even one; raise guard.budget to at least ",
-                percent_words(1 / budget_units(slo, source)));
+                " time slices of ", seconds(slo.slice), " s, not even one",
+                remedy(slo, source, config, "; raise guard.budget to at least " + percent_words(1 / budget_units(slo, source))));
   return check_room(slo, source, config, left);
 }
 

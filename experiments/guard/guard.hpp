@@ -86,6 +86,7 @@ struct SloTerms {
   EmptySlice empty = EmptySlice::good;
   CountLost count_lost = CountLost::no;
   double promised = 0;  // share of the budget that other experiments under way may spend
+  double bearable = 1;  // share of the budget that their SLOs over the same counts can bear: their budgets may be smaller
   // A window that follows the calendar, in words: "this calendar month, since 2026-11-01 Europe/Berlin", and when the next one begins.
   // Empty: it rolls. What is spent after its end is spent of it all the same, so that no new budget appears while an experiment runs.
   std::string period, next_period;
@@ -104,8 +105,8 @@ struct Config {
   Duration length{};                            // planned, injections plus recovery
 };
 
-// What this experiment may spend of a source's budget: X of it, or what is left without the reserve and without what was promised to
-// others, whichever is less. Share of the whole budget; nothing left is 0 or less.
+// What this experiment may spend of a source's budget: X of it, what is left without the reserve and without what was promised to
+// others, or what the budgets of others can bear, whichever is least. Share of the whole budget; nothing left is 0 or less.
 double allowance(const SloTerms& slo, const SourceTerms& source, const Config& config);
 
 enum class Layer { cap, e_process, burn_rate, no_data };

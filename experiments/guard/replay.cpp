@@ -44,7 +44,8 @@ Json write_terms(const SloTerms& slo) {
                {"sliceTarget", slo.slice_target},
                {"empty", name_of(slo.empty)},
                {"countLost", name_of(slo.count_lost)},
-               {"promised", slo.promised}};
+               {"promised", slo.promised},
+               {"bearable", slo.bearable}};
   if (slo.period.empty()) return json;
   json["period"] = slo.period;
   json["nextPeriod"] = slo.next_period;
@@ -64,6 +65,7 @@ Result<SloTerms> read_terms(const Json& json) {
   fields.read("empty", slo.empty, all_empty);
   fields.read("countLost", slo.count_lost, all_lost);
   fields.read("promised", slo.promised);
+  if (fields.has("bearable")) fields.read("bearable", slo.bearable);
   if (fields.has("period")) {
     fields.read("period", slo.period);
     fields.read("nextPeriod", slo.next_period);

@@ -73,6 +73,9 @@ TEST_CASE("budget ledger: of several sources every authoritative one's budget is
   mine.slos[0].measures.push_back({.source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"}});
   mine.slos[0].measures.push_back({.source = spec::PrometheusSource{.url = "http://q", .bad = "b", .total = "t"}, .authoritative = false});
   auto first_config = config(0.3);
+  const auto& terms = first_config.slos[0].sources[0];
+  first_config.slos[0].sources = {terms, terms, terms};
+  first_config.slos[0].sources[2].authoritative = false;
   const auto first = commands::BudgetLedger::enter(directory.path, "a", mine, first_config);
   REQUIRE_MESSAGE(first, first.error().message);
   const auto promised_to = [&](const std::string& url) {
@@ -133,9 +136,29 @@ TEST_CASE("budget ledger: a promise that cannot be read, or a place that cannot 
   CHECK(nowhere.error().message.find("--run-dir") != std::string::npos);
 }
 
-TEST_CASE("budget ledger: of several promises of one run to one budget the largest counts") {
-  const std::vector<guard::Promises> others{{.run = "a", .budgets = {{"pay", 0.1}, {"pay", 0.3}, {"shop", 0.5}}},
-                                            {.run = "b", .budgets = {{"pay", 0.2}}}};
-  CHECK(guard::promised(others, "pay") == doctest::Approx(0.5));
-  CHECK(guard::promised(others, "none") == 0);
+TEST_CASE("budget ledger: a promise of an older arashi, a share of a window that it does not name, is refused and says what to do") {
+  const Directory directory;
+  auto mine = config(0.1), again = config(0.1);
+  const auto first = commands::BudgetLedger::enter(directory.path, "old-one", experiment("pay", "http://pay/"), mine);
+  REQUIRE(first);
+  { std::ofstream(directory.path / "old-one.json") << R"({"run":"old-one","budgets":[{"budget":"load GET http://pay","share":0.1}]})"; }
+  const auto second = commands::BudgetLedger::enter(directory.path, "b", experiment("pay", "http://pay/"), again);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().blame == Blame::refused);
+  CHECK(second.error().message.find("old-one.json") != std::string::npos);
+  CHECK(second.error().message.find("wait until that run has ended") != std::string::npos);
+}
+
+TEST_CASE("budget ledger: experiments of different windows over the same counts, one after the other") {
+  const Directory directory;
+  auto month = config(0.6), week = config(0.6);
+  week.slos[0].window = 24h * 7;
+  week.slos[0].sources[0].window_events = 200.0 * 86400 * 7;
+  const auto first = commands::BudgetLedger::enter(directory.path, "week", experiment("pay", "http://pay/"), week);
+  REQUIRE_MESSAGE(first, first.error().message);
+  const auto second = commands::BudgetLedger::enter(directory.path, "month", experiment("pay", "http://pay/"), month);
+  REQUIRE_MESSAGE(second, second.error().message);
+  CHECK(month.slos[0].promised == doctest::Approx(0.6 * 7 / 30));
+  // The week has 40 % of its own left: that is all the month may have.
+  CHECK(guard::allowance(month.slos[0], month.slos[0].sources[0], month) == doctest::Approx(0.4 * 7 / 30));
 }
