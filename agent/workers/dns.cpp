@@ -1,6 +1,7 @@
 // The engine behind dns.answer: queries of the target come here by a redirecting rule. Those that match get the answer that is asked for;
 // all others go, byte for byte, where they were going, and their answers come back. When this process ends, its rule goes with it.
 #include "agent/workers/channel.hpp"
+#include "agent/workers/dns_resend.hpp"
 #include "agent/workers/dns_streams.hpp"
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
@@ -9,6 +10,7 @@
 #include "injector/host/netns.hpp"
 #include "injector/host/nft.hpp"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <unistd.h>
@@ -16,40 +18,73 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
+#include <thread>
+#include <utility>
 
 namespace arashi::workers {
 
 namespace {
 
 using namespace std::chrono_literals;
+using dns::Act;
 
 constexpr std::size_t largest_packet = 65535;
 constexpr std::size_t most_waiting = 4096;  // queries on their way or held back; the oldest gives way, as in a full buffer
 constexpr Duration longest_wait = 10s;      // for the answer of the server that was asked
 constexpr Duration stats_every = 200ms;
-constexpr Duration last_patience = 50ms;  // for the answers of servers at the end
+constexpr std::array<Duration, 4> late_answers{200ms, 1s, 5s, 10s};  // after the begin, when those to queries of before have come
+constexpr Duration last_patience = 5ms;                              // at the end, for queries that were redirected and are not here yet
 
 // A query on its way to the server it was meant for.
 struct Asked {
   Fd socket;
+  std::vector<std::byte> query;
   dns::SocketName client;
   int listener = -1;
   Duration until{};
 };
+
+struct Way {
+  AddressPort client, server;
+};
+// Where queries to a listener came from and were going, before the redirection: by the listener, and the client as it sees it.
+using Ways = std::map<std::pair<AddressPort, AddressPort>, Way>;
+
+Ways ways_of(const std::vector<Tracked>& entries) {
+  Ways ways;
+  for (const auto& entry : entries)
+    if (entry.protocol == IPPROTO_UDP) ways[{entry.answerer, entry.asker}] = {.client = entry.source, .server = entry.destination};
+  return ways;
+}
 
 // A query that is held back.
 struct Held {
   std::vector<std::byte> query;
   dns::SocketName client;
   int listener = -1;
-  dns::Fate fate;
+  dns::Fate fate{};
 };
+
+std::optional<Held> receive(int listener) {
+  Held query{.query = std::vector<std::byte>(largest_packet), .client = {}, .listener = listener};
+  const auto got = ::recvfrom(listener, query.query.data(), query.query.size(), MSG_DONTWAIT, query.client.address(), &query.client.length);
+  if (got < 0) return std::nullopt;
+  query.query.resize(static_cast<std::size_t>(got));
+  return query;
+}
 
 class Loop {
  public:
-  Loop(dns::Rules& rules, std::vector<Fd> listeners, netlink::Socket conntrack, const NftTable& table)
-      : rules_(rules), listeners_(std::move(listeners)), conntrack_(std::move(conntrack)), table_(table) {}
+  Loop(dns::Rules& rules, std::vector<Fd> listeners, netlink::Socket conntrack, const NftTable& table,
+       std::function<Result<void>()> forget_earlier)
+      : rules_(rules),
+        listeners_(std::move(listeners)),
+        conntrack_(std::move(conntrack)),
+        table_(table),
+        forget_earlier_(std::move(forget_earlier)) {}
 
   Result<void> run() {
     while (true) {
@@ -63,19 +98,22 @@ class Loop {
     }
   }
 
-  // The end: no new query is redirected, and those that are here are not lost, as no client asks again soon. Only then does the kernel
-  // forget where they went.
+  // The end: no new query is redirected, the kernel forgets which were, and those that are still here go where they were going in their
+  // clients' own names. So none is lost, as no client asks again soon, and none is waited for, however long its server takes.
   Result<void> finish(const std::vector<std::uint16_t>& ports) {
     TRY(table_.empty("out"));
+    for (const auto& listener : listeners_) read_queries(listener.get());
+    pass_answers();
+    for (const auto& [due, query] : held_)
+      if (query.fate.act == Act::answer) settle(query);
     auto entries = TRY(redirected(conntrack_, ports));
-    const auto until = boot_now() + last_patience;
-    do {
-      for (const auto& listener : listeners_) read_queries(listener.get());
-      pass_answers();
-      for (const auto& [due, query] : held_) settle(query);
-      held_.clear();
-    } while (boot_now() < until && is_any_here(until));
-    return forget(conntrack_, std::move(entries));
+    const auto ways = ways_of(entries);
+    TRY(forget(conntrack_, std::move(entries)));
+    for (const auto& [due, query] : held_)
+      if (query.fate.act == Act::pass) resend(query, ways);
+    for (const auto& each : asked_) resend(each, ways);
+    resend_late(ways);
+    return {};
   }
 
  private:
@@ -90,35 +128,37 @@ class Loop {
     if (::ppoll(watched.data(), watched.size(), &timeout, nullptr) > 0) ended_ = watched.front().revents != 0;
   }
 
-  // Waits while there is an answer to wait for. Whether there is more to do.
-  bool is_any_here(Duration until) {
-    std::vector<pollfd> watched;
-    for (const auto& listener : listeners_) watched.push_back({listener.get(), POLLIN, 0});
-    for (const auto& each : asked_) watched.push_back({each.socket.get(), POLLIN, 0});
-    const auto left = asked_.empty() ? Duration{} : std::max(until - boot_now(), Duration{});
-    return ::poll(watched.data(), watched.size(), static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count())) > 0;
+  // A query whose way is not known is one that its client has given up. Errors are as those of a network: a packet less.
+  template <class Query>
+  static void resend(const Query& query, const Ways& ways) {
+    const auto way = ways.find({dns::name_of_socket(query.listener).endpoint(), query.client.endpoint()});
+    if (way != ways.end()) (void)dns::send_as(way->second.client, way->second.server, query.query);
+  }
+
+  // What was redirected before the end and comes to the listeners only now.
+  void resend_late(const Ways& ways) {
+    for (const auto until = boot_now() + last_patience; boot_now() < until; std::this_thread::sleep_for(1ms))
+      for (const auto& listener : listeners_)
+        while (const auto query = receive(listener.get())) resend(*query, ways);
   }
 
   void read_queries(int listener) {
     for (int burst = 0; burst < 64; ++burst) {
-      Held query{.query = std::vector<std::byte>(largest_packet), .client = {}, .listener = listener, .fate = {}};
-      const auto got =
-          ::recvfrom(listener, query.query.data(), query.query.size(), MSG_DONTWAIT, query.client.address(), &query.client.length);
-      if (got < 0) return;
-      query.query.resize(static_cast<std::size_t>(got));
-      query.fate = rules_.fate_of(query.query);
-      if (query.fate.delay == Duration{}) {
-        settle(query);
+      auto query = receive(listener);
+      if (!query) return;
+      query->fate = rules_.fate_of(query->query);
+      if (query->fate.delay == Duration{}) {
+        settle(*query);
       } else {
         if (held_.size() >= most_waiting) held_.erase(held_.begin());
-        held_.emplace(boot_now() + query.fate.delay, std::move(query));
+        held_.emplace(boot_now() + query->fate.delay, std::move(*query));
       }
     }
   }
 
   void settle(const Held& query) {
-    if (query.fate.act == dns::Act::pass) return ask(query);
-    if (query.fate.act == dns::Act::answer)
+    if (query.fate.act == Act::pass) return ask(query);
+    if (query.fate.act == Act::answer)
       ::sendto(query.listener, query.fate.answer.data(), query.fate.answer.size(), 0, query.client.address(), query.client.length);
   }
 
@@ -129,7 +169,7 @@ class Loop {
     auto socket = dns::connect_to(**server, SOCK_DGRAM);
     if (!socket || ::send(socket->get(), query.query.data(), query.query.size(), 0) < 0) return;
     if (asked_.size() >= most_waiting) asked_.pop_front();
-    asked_.push_back({std::move(*socket), query.client, query.listener, boot_now() + longest_wait});
+    asked_.push_back({std::move(*socket), query.query, query.client, query.listener, boot_now() + longest_wait});
   }
 
   void pass_answers() {
@@ -145,6 +185,10 @@ class Loop {
   Result<void> tell() {
     if (boot_now() < next_stats_) return {};
     next_stats_ = boot_now() + stats_every;
+    if (forgotten_ < late_answers.size() && boot_now() >= began_ + late_answers.at(forgotten_)) {
+      TRY(forget_earlier_());
+      ++forgotten_;
+    }
     TRY(table_.counters());  // someone may have taken the table away: then there is no fault any more
     channel_.stats(rules_.stats(), boot_now());
     return {};
@@ -154,6 +198,9 @@ class Loop {
   std::vector<Fd> listeners_;
   netlink::Socket conntrack_;
   const NftTable& table_;
+  std::function<Result<void>()> forget_earlier_;
+  Duration began_ = boot_now();
+  std::size_t forgotten_ = 0;  // how many times since then
   std::deque<Asked> asked_;
   std::multimap<Duration, Held> held_;
   Channel channel_;
@@ -210,7 +257,8 @@ std::string rules_text(const Json& config, std::uint16_t port) {
 }  // namespace
 
 Result<void> run_dns(const Json& config) {
-  const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
+  const auto place = config.at("netns").get<Netns>();
+  const auto netns = TRY(open_netns(Host{}, place));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
   auto conntrack = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
   const auto ports = config.at("ports").get<std::vector<std::uint16_t>>();
@@ -218,8 +266,13 @@ Result<void> run_dns(const Json& config) {
   dns::Rules rules(config);
   for (auto& stream : listeners.streams) dns::serve_streams(std::move(stream), rules);
   const auto table = TRY(NftTable::make(config.at("id").get<std::string>(), rules_text(config, listeners.port)));
+  const auto scope = config.contains("scope") ? std::optional(config.at("scope").get<SocketCgroup>()) : std::nullopt;
+  const auto forget_earlier = [&, traffic = config.at("traffic").get<Traffic>()] {
+    return forget_earlier_queries(Host{}, place, traffic, scope, {listeners.port});
+  };
+  TRY(forget_earlier());
   Channel::ready(rules.stats());
-  Loop loop(rules, std::move(listeners.packets), std::move(conntrack), table);
+  Loop loop(rules, std::move(listeners.packets), std::move(conntrack), table, forget_earlier);
   auto outcome = loop.run();
   if (outcome) outcome = loop.finish(ports);
   if (!outcome) Channel::problem(outcome.error().message);

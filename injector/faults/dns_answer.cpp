@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr Duration start_patience = 5s;
-constexpr Duration end_grace = 200ms;              // for the queries that the worker has at the end
+constexpr Duration end_grace = 200ms;              // for what the worker does at its end
 constexpr double longest_delay = 60e9;             // ns
 constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
 constexpr std::array<std::string_view, 5> answers{"pass", "nxdomain", "servfail", "timeout", "address"};
@@ -190,12 +190,8 @@ Evidence evidence_of(const Json& change, const Json& stats) {
 
 Result<Evidence> apply(const Host& host, const Json& change) {
   if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  const auto netns = change.at("netns").get<Netns>();
-  TRY(open_netns(host, netns));  // so that one that has gone is told as such, and not as a worker that failed
-  const auto stats = TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience));
-  const auto cgroup = change.contains("scope") ? std::optional(change.at("scope").get<SocketCgroup>()) : std::nullopt;
-  TRY(forget_earlier_queries(host, netns, change.at("traffic").get<Traffic>(), cgroup));
-  return evidence_of(change, stats);
+  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
+  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience)));
 }
 
 Result<void> revert(const Host& host, const Json& change) {

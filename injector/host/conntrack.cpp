@@ -107,10 +107,15 @@ std::optional<Tracked> tracked_in(const netlink::Reply& reply) {
   const auto answered = reply.find(sizeof(nfgenmsg), CTA_TUPLE_REPLY);
   if (!sent || !answered) return std::nullopt;
   const auto source = end_in(*sent, source_kinds), destination = end_in(*sent, destination_kinds);
-  const auto answerer = end_in(*answered, source_kinds);
+  const auto answerer = end_in(*answered, source_kinds), asker = end_in(*answered, destination_kinds);
   const auto protocol = protocol_in(*sent);
-  if (!source || !destination || !answerer || (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)) return std::nullopt;
-  return Tracked{.protocol = protocol, .source = *source, .destination = *destination, .answerer = *answerer, .removal = without(reply)};
+  if (!source || !destination || !answerer || !asker || (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)) return std::nullopt;
+  return Tracked{.protocol = protocol,
+                 .source = *source,
+                 .destination = *destination,
+                 .answerer = *answerer,
+                 .asker = *asker,
+                 .removal = without(reply)};
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace arashi {
 struct AddressPort {
   Cidr address;
   std::uint16_t port = 0;
-  bool operator==(const AddressPort&) const = default;
+  auto operator<=>(const AddressPort&) const = default;
 };
 
 // Where a UDP packet from `client`, which arrived at `here`, was going before its destination was translated; nothing if the kernel does
@@ -26,7 +26,7 @@ Result<std::optional<AddressPort>> original_destination(netlink::Socket& socket,
 struct Tracked {
   std::uint8_t protocol = 0;
   AddressPort source, destination;  // as it was sent
-  AddressPort answerer;             // another one than the destination, where that is translated
+  AddressPort answerer, asker;      // as they see each other: not the destination and the source, where these are translated
   netlink::Message removal;         // what takes exactly this entry away
 };
 

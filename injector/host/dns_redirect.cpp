@@ -31,6 +31,10 @@ bool is_loopback(const Cidr& address) {
   return address == v4 || address == v6;
 }
 
+bool is_redirected(const Tracked& entry, const std::vector<std::uint16_t>& ports) {
+  return is_loopback(entry.answerer.address) && std::ranges::find(ports, entry.answerer.port) != ports.end();
+}
+
 }  // namespace
 
 std::vector<std::uint16_t> redirect_ports(std::string_view id) {
@@ -40,24 +44,24 @@ std::vector<std::uint16_t> redirect_ports(std::string_view id) {
   return ports;
 }
 
-Result<void> forget_earlier_queries(const Host& host, const Netns& netns, const Traffic& traffic,
-                                    const std::optional<SocketCgroup>& cgroup) {
+Result<void> forget_earlier_queries(const Host& host, const Netns& netns, const Traffic& traffic, const std::optional<SocketCgroup>& cgroup,
+                                    const std::vector<std::uint16_t>& ports) {
   const auto inside = TRY(open_netns(host, netns));
   auto sockets = TRY(netlink::Socket::open(inside, netlink::Socket::Family::sock_diag));
-  std::set<std::uint16_t> ports;
-  for (const auto& each : TRY(datagram_sockets_of(host, sockets, cgroup))) ports.insert(each.local_port);
+  std::set<std::uint16_t> own;
+  for (const auto& each : TRY(datagram_sockets_of(host, sockets, cgroup))) own.insert(each.local_port);
   auto table = TRY(netlink::Socket::open(inside, netlink::Socket::Family::netfilter));
   return forget(table, TRY(tracked(table, [&](const Tracked& entry) {
-                  return entry.protocol == IPPROTO_UDP && entry.destination.port == dns_port && ports.contains(entry.source.port) &&
-                         is_meant(traffic, entry.destination.address);
+                  const bool is_answer = entry.source.port == dns_port;
+                  const auto& client = is_answer ? entry.destination : entry.source;
+                  const auto& server = is_answer ? entry.source : entry.destination;
+                  return entry.protocol == IPPROTO_UDP && server.port == dns_port && own.contains(client.port) &&
+                         is_meant(traffic, server.address) && !is_redirected(entry, ports);
                 })));
 }
 
 Result<std::vector<Tracked>> redirected(netlink::Socket& socket, const std::vector<std::uint16_t>& ports) {
-  return tracked(socket, [&](const Tracked& entry) {
-    return entry.destination.port == dns_port && is_loopback(entry.answerer.address) &&
-           std::ranges::find(ports, entry.answerer.port) != ports.end();
-  });
+  return tracked(socket, [&](const Tracked& entry) { return entry.destination.port == dns_port && is_redirected(entry, ports); });
 }
 
 Result<void> forget_redirected(const Host& host, const Netns& netns, const std::vector<std::uint16_t>& ports) {

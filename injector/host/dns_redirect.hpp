@@ -22,9 +22,11 @@ inline constexpr std::uint16_t dns_port = 53;
 // later.
 std::vector<std::uint16_t> redirect_ports(std::string_view id);
 
-// Lets queries by UDP that were under way before the redirection meet it: those of the traffic, from sockets of the target's own.
-Result<void> forget_earlier_queries(const Host& host, const Netns& netns, const Traffic& traffic,
-                                    const std::optional<SocketCgroup>& cgroup);
+// Lets queries by UDP that were under way before the redirection to one of these ports meet it: those of the traffic, from sockets of the
+// target's own. To be done again while answers to queries of before may come: each is tracked as if its server had begun, and its client's
+// next query would go by that.
+Result<void> forget_earlier_queries(const Host& host, const Netns& netns, const Traffic& traffic, const std::optional<SocketCgroup>& cgroup,
+                                    const std::vector<std::uint16_t>& ports);
 
 // What was redirected to these ports. Socket of Family::netfilter.
 Result<std::vector<Tracked>> redirected(netlink::Socket& socket, const std::vector<std::uint16_t>& ports);

@@ -73,6 +73,44 @@ for n in range(1, 600):
   std::int32_t pid_ = -1;
 };
 
+// A server that takes half a second for each answer, and a program that asks it once and writes the answer's code.
+struct SlowExchange {
+  arashi::testing::Directory directory;
+  SlowExchange(const Wire& both, const char* server) : wire_(both), server_(server) {
+    std::ofstream(directory.path() / "server.py") << R"(import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+print('up', flush=True)
+while True:
+    query, client = s.recvfrom(512)
+    time.sleep(0.5)
+    s.sendto(query[:2] + b'\x81\x80' + query[4:], client)
+)";
+    std::ofstream(directory.path() / "client.py") << R"(import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((sys.argv[1], 53))
+s.settimeout(10)
+s.send(b'\1\2\1\0\0\1\0\0\0\0\0\0\2db\7example\3com\0\0\1\0\1')
+print(s.recv(512)[3] & 15, flush=True)
+)";
+    start(wire_.in_there(command("server")), "server");
+    REQUIRE(eventually([&] { return said("server") == "up\n"; }, 10s));
+  }
+  void ask() const { start(wire_.in_here(command("client")), "client"); }
+  [[nodiscard]] std::string heard() const { return said("client"); }
+
+ private:
+  [[nodiscard]] std::string command(const std::string& program) const {
+    return "timeout 30 python3 " + (directory.path() / program).string() + ".py " + server_;
+  }
+  [[nodiscard]] std::string said(const std::string& program) const { return shell("cat " + (directory.path() / program).string()).text; }
+  void start(const std::string& text, const std::string& program) const {
+    REQUIRE(shell("sh -c '" + text + " >" + (directory.path() / program).string() + " 2>&1 &'").exit == 0);
+  }
+  const Wire& wire_;
+  std::string server_;
+};
+
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 Error refusal(const Host& host, const Victim& victim, const Json& given) {
@@ -188,6 +226,23 @@ TEST_CASE("a program that asks by one socket all its life is hit at once and los
       }
       const auto said = asker.said();
       CHECK_MESSAGE(said.find_first_not_of("03\n") == std::string::npos, said);
+    }
+}
+
+TEST_CASE("at the end, queries that are held back or wait for a slow server get their answers from the server itself") {
+  for (const char* server : {"10.77.0.2", "fd77::2"})
+    for (const auto& given : {Json{{"delay", "30s"}}, Json{{"answer", "nxdomain"}, {"names", {"other.com"}}}}) {
+      INFO("server ", server, ", ", to_text(given));
+      const Wire wire;
+      const SlowExchange exchange(wire, server);
+      const arashi::testing::Machine machine(exchange.directory.path());
+      const Injected fault(machine.host(), "dns.answer", wire.victim(), given);
+      exchange.ask();
+      REQUIRE(eventually([&] { return fault.observe().seen == 1; }, 5s));
+      REQUIRE(exchange.heard().empty());
+      fault.revert();
+      CHECK(eventually([&] { return exchange.heard() == "0\n"; }, 5s));
+      CHECK_MESSAGE(exchange.heard() == "0\n", exchange.heard());
     }
 }
 
