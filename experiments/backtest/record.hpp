@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ namespace arashi::backtest {
 struct Sample {
   Duration begin{}, end{};  // since 1970; what lies between two samples is a gap
   std::uint64_t total = 0, bad = 0;
-  bool partial = false;  // true counts, but some events are missing from them
+  bool partial = false;           // true counts, but some events are missing from them
+  std::optional<double> unknown;  // a counter was born late: so many more may be bad
 };
 
 struct Series {

@@ -31,13 +31,14 @@ class Coming {
     const Sample& sample = *at_++;
     known_ = sample.end;
     told_ = false;
-    const auto state = sample.partial ? guard::Freshness::partial : guard::Freshness::fresh;
+    const auto state = sample.partial ? guard::Freshness::partial : sample.unknown ? guard::Freshness::late_born : guard::Freshness::fresh;
     return {.begin = sample.begin - zero,
             .end = sample.end - zero,
             .total = sample.total,
             .bad = sample.bad,
             .state = state,
-            .newest = sample.end - zero};
+            .newest = sample.end - zero,
+            .unknown = sample.unknown};
   }
 
  private:

@@ -116,7 +116,7 @@ Result<backtest::Series> read_slo(const spec::Slo& slo, const std::string& direc
   const sli::Range range{.from = to - last, .to = to, .step = series.step};
   const auto take = [&](const std::vector<guard::Slice>& slices, Duration until) {
     for (const auto& slice : slices)
-      series.samples.push_back({slice.begin, slice.end, slice.total, slice.bad, slice.state == guard::Freshness::partial});
+      series.samples.push_back({slice.begin, slice.end, slice.total, slice.bad, slice.state == guard::Freshness::partial, slice.unknown});
     progress.show(slo.name + ": " + std::to_string((until - range.from) * 100 / last) + "% of " + to_text(last) + " read");
     return true;
   };

@@ -26,11 +26,12 @@ void Budget::begin(Duration at) {
 }
 
 // Events that may have happened in the slice and are not in it. Where the share of who is silent is known they are charged, and those who
-// spoke are not; else everything up to the highest rate.
+// spoke are not; of series that were born late what they count already; else everything up to the highest rate.
 double Budget::missing_of(const Slice& slice) const {
   if (slice.state == Freshness::fresh) return 0;
   const double most = rate_most_ * std::max(seconds(slice.end - std::max(begin_, slice.begin)), 0.0);
-  if (slice.missing) return most * std::clamp(*slice.missing, 0.0, 1.0);
+  if (slice.missing || slice.unknown)
+    return std::min(most * std::clamp(slice.missing.value_or(0), 0.0, 1.0) + std::max(slice.unknown.value_or(0), 0.0), most);
   return std::max(most - static_cast<double>(slice.total), 0.0);
 }
 

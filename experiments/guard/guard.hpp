@@ -16,8 +16,8 @@
 
 namespace arashi::guard {
 
-// fresh: counts to rely on. partial: true counts, but some events are missing from them. late_born: the same, because a counter appeared
-// only now and what it counted before its first sample is not known to be of this stretch. The others carry no counts: stale (the newest
+// fresh: counts to rely on. partial: true counts, but some events are missing from them. late_born: the same, because a counter is seen for
+// the first time and what it counted before that is not known to be of this stretch. The others carry no counts: stale (the newest
 // sample is old), empty (no series), not_a_number, error (no answer), silent (nothing came at all; the guard finds that out itself).
 enum class Freshness { fresh, stale, empty, error, partial, late_born, not_a_number, silent };
 std::string_view name_of(Freshness freshness);
@@ -44,6 +44,7 @@ struct Slice {
   std::string problem;            // why not fresh
   std::optional<Counts> control;  // of total and bad, those at replicas that no fault touches
   std::optional<double> missing;  // partial: the share of the events that is not among them, where that is known
+  std::optional<double> unknown;  // late_born: so many more may be bad, at most, where that is known
   std::vector<Returned> returned;
 };
 

@@ -91,6 +91,7 @@ Json write_slice(const Slice& slice) {
                {"state", name_of(slice.state)}, {"newest", slice.newest.count()}, {"problem", slice.problem}};
   if (slice.control) json["control"] = write_counts(*slice.control);
   if (slice.missing) json["missing"] = *slice.missing;
+  if (slice.unknown) json["unknown"] = *slice.unknown;
   if (!slice.returned.empty()) json["returned"] = list_of(slice.returned, &write_returned);
   return json;
 }
@@ -108,6 +109,10 @@ Result<Slice> read_slice(const Json& json) {
   if (fields.has("missing")) {
     slice.missing = 0;
     fields.read("missing", *slice.missing);
+  }
+  if (fields.has("unknown")) {
+    slice.unknown = 0;
+    fields.read("unknown", *slice.unknown);
   }
   if (fields.has("returned")) fields.read("returned", slice.returned, &read_returned);
   if (fields.has("control")) slice.control = TRY(read_counts(*fields.find("control")));

@@ -86,8 +86,10 @@ class Pages {
 // What was seen of all replicas in one round.
 struct Round {
   Replica::Growth all, control;
-  std::size_t absent = 0, unclear = 0, grown = 0;
+  std::size_t absent = 0, unclear = 0, late_born = 0;
+  double unknown = 0;         // bad ones of the late-born, of their whole life
   std::vector<bool> counted;  // each replica: whether its events are in `all`
+  std::vector<bool> bounded;  // each replica: whether they are, or how many bad ones there can be is known
   std::vector<bool> silent;   // each replica: whether it gave no page
   std::vector<bool> anew;     // each replica: whether a counter of it began anew
   std::string problem;        // of the first that is absent
@@ -118,7 +120,7 @@ class Scraping {
 
   Round round(const std::vector<Result<Got>>& pages) {
     const std::vector<bool> none(pages.size());
-    Round seen{.counted = none, .silent = none, .anew = none};
+    Round seen{.counted = none, .bounded = none, .silent = none, .anew = none};
     for (std::size_t i = 0; i < pages.size(); ++i) {
       if (!pages[i]) {
         if (seen.absent++ == 0) seen.problem = pages[i].error().message;
@@ -126,28 +128,32 @@ class Scraping {
         continue;
       }
       const auto growth = replicas_[i].take(pages[i]->page);
-      if (!growth) continue;  // its first page
-      ++seen.grown;
-      if (!growth->comparable) ++seen.unclear;
-      if (!growth->comparable) continue;
-      add(*growth, i >= pages_.treated(), seen);
-      seen.counted[i] = true;
-      seen.anew[i] = growth->anew;
-      events_[i] += growth->total;
+      if (growth.late_born) {
+        ++seen.late_born;
+        seen.unknown += growth.bad;
+        seen.bounded[i] = true;
+        continue;
+      }
+      if (!growth.comparable) ++seen.unclear;
+      if (!growth.comparable) continue;
+      add(growth, i >= pages_.treated(), seen);
+      seen.counted[i] = seen.bounded[i] = true;
+      seen.anew[i] = growth.anew;
+      events_[i] += growth.total;
     }
     return seen;
   }
 
   // The share of those whose events are not known: by their number, or by the traffic they had so far, whichever is more.
-  [[nodiscard]] double missing_share(const std::vector<bool>& counted) const {
+  [[nodiscard]] double missing_share(const std::vector<bool>& bounded) const {
     double silent = 0, all = 0, missing = 0;
-    for (std::size_t i = 0; i < counted.size(); ++i) {
+    for (std::size_t i = 0; i < bounded.size(); ++i) {
       all += events_[i];
-      if (counted[i]) continue;
+      if (bounded[i]) continue;
       ++silent;
       missing += events_[i];
     }
-    return std::max(silent / static_cast<double>(counted.size()), all > 0 ? missing / all : 0);
+    return std::max(silent / static_cast<double>(bounded.size()), all > 0 ? missing / all : 0);
   }
 
   [[nodiscard]] double weight(std::size_t replica) const {
@@ -172,6 +178,23 @@ class Scraping {
     }
   }
 
+  // How much of the truth is in the slice.
+  void judge(const Round& seen, guard::Slice& slice) const {
+    const std::string all = " of " + std::to_string(replicas_.size()) + " replicas ";
+    if (seen.absent > 0) {
+      slice.state = guard::Freshness::partial;
+      slice.problem = std::to_string(seen.absent) + all + "say nothing: " + seen.problem;
+    } else if (seen.unclear > 0) {
+      slice.state = guard::Freshness::partial;
+      slice.problem = std::to_string(seen.unclear) + all + "changed the resolution of their histogram";
+    } else if (seen.late_born > 0) {
+      slice.state = guard::Freshness::late_born;
+      slice.problem = std::to_string(seen.late_born) + all + "answered for the first time: what they counted before is not of this time";
+    }
+    if (slice.state == guard::Freshness::partial) slice.missing = missing_share(seen.bounded);
+    if (seen.late_born > 0) slice.unknown = seen.unknown;
+  }
+
   std::vector<guard::Slice> take(const std::vector<Result<Got>>& pages, Duration asked) {
     const Round seen = round(pages);
     const std::size_t all = pages.size();
@@ -182,15 +205,7 @@ class Scraping {
     guard::Slice slice{.begin = begin, .end = asked, .total = whole(seen.all.total), .bad = whole(seen.all.bad), .newest = asked};
     slice.total = std::max(slice.total, slice.bad);
     if (all > pages_.treated()) slice.control = guard::Counts{.total = whole(seen.control.total), .bad = whole(seen.control.bad)};
-    if (seen.grown < all) {
-      slice.state = guard::Freshness::partial;
-      slice.problem = std::to_string(all - seen.grown) + " of " + std::to_string(all) + " replicas say nothing" +
-                      (seen.problem.empty() ? "" : ": " + seen.problem);
-    } else if (seen.unclear > 0) {
-      slice.state = guard::Freshness::partial;
-      slice.problem = std::to_string(seen.unclear) + " of " + std::to_string(all) + " replicas changed the resolution of their histogram";
-    }
-    if (slice.state == guard::Freshness::partial) slice.missing = missing_share(seen.counted);
+    judge(seen, slice);
     settle_absences(seen, slice);
     return {slice};
   }

@@ -22,7 +22,7 @@ class Steps {
       const RangeSeries& series = reply_.series[i];
       while (at_[i] < series.values.size() && series.values[at_[i]].first < time - step / 2) ++at_[i];
       if (at_[i] < series.values.size() && series.values[at_[i]].first < time + step / 2)
-        reply.samples.push_back({series.part, series.series, series.values[at_[i]].second});
+        reply.samples.push_back({series.part, series.series, series.values[at_[i]].second, series.target});
     }
     return reply;
   }
@@ -31,8 +31,6 @@ class Steps {
   RangeReply reply_;
   std::vector<std::size_t> at_;  // in each series' values
 };
-
-bool counts(const guard::Slice& slice) { return slice.state == guard::Freshness::fresh || slice.state == guard::Freshness::partial; }
 
 class Reader {
  public:
@@ -50,7 +48,7 @@ class Reader {
     std::vector<guard::Slice> slices;
     for (; first <= last; ++first)
       for (guard::Slice& slice : counters_.poll(answers.at(time(first), step), range_.step * first, seconds(range_.from)))
-        if (counts(slice)) slices.push_back(moved(std::move(slice)));
+        if (guard::has_counts(slice.state)) slices.push_back(moved(std::move(slice)));
     return slices;
   }
   [[nodiscard]] std::int64_t steps() const { return (range_.to - range_.from) / range_.step; }

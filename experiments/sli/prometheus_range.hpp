@@ -13,8 +13,8 @@ struct Range {
   Duration step{};
 };
 
-// In order, times since 1970; only slices with counts (fresh or partial): where nothing is known there is none. `take` gets them piece by
-// piece, with the time until which all is read; it returns false to stop. An error names the server.
+// In order, times since 1970; only slices with counts (fresh, partial or late-born): where nothing is known there is none. `take` gets them
+// piece by piece, with the time until which all is read; it returns false to stop. An error names the server.
 Result<void> prometheus_range(const spec::PrometheusSource& source, const std::string& directory, const Range& range,
                               const std::function<bool(std::vector<guard::Slice> slices, Duration until)>& take);
 

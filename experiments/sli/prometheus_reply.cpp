@@ -23,26 +23,31 @@ constexpr std::size_t largest_range = std::size_t{256} << 20U;
 
 bool is_pair(const Json& value) { return value.is_array() && value.size() == 2 && value[1].is_string(); }
 
-// Which piece of our query it is, and all its other labels.
-Result<std::pair<std::string, std::string>> read_labels(const Json& item) {
+// Which piece of our query it is, all its other labels, and whom Prometheus asked for it.
+struct Labels {
+  std::string part, series, target;
+};
+
+Result<Labels> read_labels(const Json& item) {
   if (!item.is_object() || !item.contains("metric") || !item["metric"].is_object()) return fail(Blame::system, "a result without labels");
   Json labels = item["metric"];
   std::string part = text_of(labels, "arashi_part");
   labels.erase("arashi_part");
-  return std::pair(std::move(part), to_text(labels));
+  const std::string instance = text_of(labels, "instance");
+  return Labels{std::move(part), to_text(labels), instance.empty() ? "" : text_of(labels, "job") + " " + instance};
 }
 
 Result<Sample> read_sample(const Json& item) {
-  auto [part, series] = TRY(read_labels(item));
+  auto [part, series, target] = TRY(read_labels(item));
   const auto value = item.find("value");
   if (value == item.end() || !is_pair(*value)) return fail(Blame::system, "a result without a value");
   const auto count = TRY(number((*value)[1].get_ref<const std::string&>()));
-  return Sample{std::move(part), std::move(series), count};
+  return Sample{std::move(part), std::move(series), count, std::move(target)};
 }
 
 Result<RangeSeries> read_series(const Json& item) {
-  auto [part, series] = TRY(read_labels(item));
-  RangeSeries result{std::move(part), std::move(series), {}};
+  auto [part, series, target] = TRY(read_labels(item));
+  RangeSeries result{std::move(part), std::move(series), {}, std::move(target)};
   const auto values = item.find("values");
   if (values == item.end() || !values->is_array()) return fail(Blame::system, "a result without values");
   for (const Json& value : *values) {

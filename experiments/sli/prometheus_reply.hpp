@@ -14,6 +14,7 @@ struct Sample {
   std::string part;    // the label arashi_part, which tells the pieces of our query apart
   std::string series;  // all other labels: which series it is
   double value = 0;    // may be NaN or infinite: the caller decides
+  std::string target;  // labels job and instance: whom Prometheus asked for it; empty: a sum over several
 };
 
 struct Reply {
@@ -27,6 +28,7 @@ Result<Reply> read_reply(std::string_view body);
 struct RangeSeries {
   std::string part, series;                       // as in Sample
   std::vector<std::pair<double, double>> values;  // time, since 1970, and value; in order
+  std::string target;
 };
 struct RangeReply {
   std::vector<RangeSeries> series;

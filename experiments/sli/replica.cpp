@@ -17,13 +17,8 @@ double Replica::grow(Tallies& known, const Tallies& seen, Growth& growth) {
   return grown;
 }
 
-std::optional<Replica::Growth> Replica::take(const Page& page) {
-  if (!std::exchange(begun_, true)) {
-    part_ = page.part;
-    total_ = page.total;
-    return std::nullopt;
-  }
-  Growth growth;
+Replica::Growth Replica::take(const Page& page) {
+  Growth growth{.late_born = !std::exchange(begun_, true)};
   const double part = grow(part_, page.part, growth);
   growth.total = grow(total_, page.total, growth);
   growth.bad = part_is_good_ ? std::max(growth.total - part, 0.0) : part;

@@ -35,6 +35,11 @@ class Exporter {
     total_ = 0;
     errors_.reset();
   }
+  // From now on the page tells when the process began: `ago` from now.
+  void say_start(Duration ago) {
+    const std::lock_guard lock(mutex_);
+    start_ = seconds(std::chrono::system_clock::now().time_since_epoch() - ago);
+  }
   void die() {
     const std::lock_guard lock(mutex_);
     dead_ = true;
@@ -46,11 +51,12 @@ class Exporter {
     const std::lock_guard lock(mutex_);
     if (dead_) return {.cut = true};
     std::string text = "requests_total{path=\"/buy\"} " + std::to_string(total_) + "\n";
+    if (start_ > 0) text += "process_start_time_seconds " + std::to_string(start_) + "\n";
     if (errors_) text += "errors_total{path=\"/buy\"} " + std::to_string(*errors_) + "\n";
     return {.body = text, .headers = "Content-Type: text/plain; version=0.0.4\r\n"};
   }
   std::mutex mutex_;
-  double total_ = 0;
+  double total_ = 0, start_ = 0;
   std::optional<double> errors_;
   bool dead_ = false;
   HttpServer server_;
@@ -62,8 +68,8 @@ class Prometheus {
     std::ofstream(directory_.path() / "prometheus.yml") << "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
                                                            "scrape_configs:\n"
                                                            "  - job_name: shop\n"
-                                                           "    static_configs: [{targets: ['127.0.0.1:"
-                                                        << exporter.port() << "']}]\n";
+                                                           "    file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]\n";
+    find({&exporter});
     child_.emplace(testing::spawn({.argv = {"prometheus", "--config.file=" + (directory_.path() / "prometheus.yml").string(),
                                             "--storage.tsdb.path=" + (directory_.path() / "data").string(),
                                             "--web.listen-address=127.0.0.1:" + std::to_string(port_), "--log.level=error"}}));
@@ -74,6 +80,13 @@ class Prometheus {
             .total = "sum(requests_total)",
             .every = 200ms,
             .scrape = scrape};
+  }
+  // From now on it scrapes these.
+  void find(const std::vector<const Exporter*>& exporters) const {
+    std::string list;
+    for (const Exporter* each : exporters) list += (list.empty() ? "\"" : ", \"") + ("127.0.0.1:" + std::to_string(each->port())) + "\"";
+    std::ofstream(directory_.path() / "new.json") << "[{\"targets\": [" << list << "]}]\n";
+    std::filesystem::rename(directory_.path() / "new.json", directory_.path() / "targets.json");
   }
   void stop() { child_.reset(); }
 
@@ -88,6 +101,8 @@ struct Seen {
   guard::Freshness state = guard::Freshness::empty;
   Duration newest{}, end{};
   std::string problem;
+  std::size_t late_born = 0;
+  double unknown = 0;
 
   bool look(sli::Source& source) {
     bool more = false;
@@ -96,7 +111,9 @@ struct Seen {
       bad += slice.bad;
       state = slice.state;
       problem = slice.problem;
-      if (slice.state != guard::Freshness::fresh) continue;
+      if (slice.state == guard::Freshness::late_born) ++late_born;
+      unknown += slice.unknown.value_or(0);
+      if (!guard::has_counts(slice.state)) continue;
       if (end > Duration::zero()) CHECK(slice.begin == end);  // no gap and no overlap
       end = slice.end;
       newest = slice.newest;
@@ -146,6 +163,31 @@ TEST_CASE("real Prometheus: counts, an error series born late, a restart of the 
   exporter.die();  // stale markers: the series are gone, and that is not "no errors"
   CHECK(testing::eventually([&] { return (seen.look(*source), seen.state == guard::Freshness::empty); }, 15s));
   CHECK(seen.total == 135);
+}
+
+TEST_CASE("real Prometheus: a target found later is late-born with all that it counted before, unless its process is younger than that") {
+  Exporter first, old_one, without_start, young;
+  for (Exporter* each : {&first, &old_one, &without_start}) each->serve(1000, 600);
+  old_one.say_start(std::chrono::hours(5));
+  Prometheus prometheus(first);
+  const auto source = open(prometheus, boot_now());
+  Seen seen = first_look(*source);
+  const auto counted = [&](std::uint64_t bad) { return testing::eventually([&] { return (seen.look(*source), seen.bad == bad); }, 20s); };
+  prometheus.find({&first, &old_one, &without_start});
+  REQUIRE(testing::eventually([&] { return (seen.look(*source), seen.unknown == 1200); }, 20s));
+  CHECK(seen.late_born >= 1);
+  CHECK(seen.late_born <= 2);  // the two need not be scraped at the same moment
+  CHECK(seen.total == 0);
+  for (Exporter* each : {&first, &old_one, &without_start}) each->serve(10, 5);
+  CHECK(counted(15));
+  CHECK(seen.total == 45);
+  const std::size_t late_born = seen.late_born;
+  young.say_start(0s);
+  young.serve(20, 7);
+  prometheus.find({&first, &old_one, &without_start, &young});
+  CHECK(counted(22));
+  CHECK(seen.late_born == late_born);
+  CHECK(seen.unknown == 1200);
 }
 
 TEST_CASE("real Prometheus: when the server stops the source says so") {

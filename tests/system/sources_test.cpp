@@ -119,6 +119,20 @@ TEST_CASE("real /metrics pages: Prometheus' own counters in text, its histogram 
     CHECK(seen.bad <= 1);  // a busy machine may be slow once
     CHECK_MESSAGE(seen.problem.empty(), seen.problem);
   }
+  // A counter that is not on the page before the first error: the process was there without it, so all of it is new.
+  const spec::MetricsSource refused{.targets = {url + "/metrics"},
+                                    .bad = R"(prometheus_http_requests_total{handler="/api/v1/query",code="400"})",
+                                    .total = R"(prometheus_http_requests_total{handler="/api/v1/query"})",
+                                    .every = 2s};
+  ask(url + "/api/v1/query?query=1", 5);
+  auto opened = sli::metrics(refused, 0s, {}, boot_now());
+  REQUIRE_MESSAGE(opened, opened.error().message);
+  Seen seen;
+  REQUIRE(testing::eventually([&] { return (seen.look(**opened), seen.any); }, 10s));
+  ask(url + "/api/v1/query?query=1+", 20);
+  CHECK(testing::eventually([&] { return (seen.look(**opened), seen.bad == 20); }, 10s));
+  CHECK(seen.total == 20);
+  CHECK_MESSAGE(seen.problem.empty(), seen.problem);
   CHECK(sli::metrics(histogram, 300ms, {}, boot_now()).error().message.find("set 'latency' to one of 100ms, 200ms, 400ms, 1s") !=
         std::string::npos);
 }

@@ -2,6 +2,7 @@
 #include "tests/unit/guard/simulator.hpp"
 
 #include "experiments/guard/e_process.hpp"
+#include "injector/core/json.hpp"
 
 #include <algorithm>
 
@@ -137,6 +138,32 @@ TEST_CASE("NaN and late-born series are states of their own: no counts, and coun
   CHECK(state.state == Freshness::late_born);
   CHECK(state.bad == 2);
   CHECK(state.budget_charged == doctest::Approx(42 / 25920.0));
+}
+
+TEST_CASE("a late-born slice that says how many more may be bad is charged these, at most what can have come, and they are no evidence") {
+  const auto charged = [](std::optional<double> unknown, std::optional<double> missing) {
+    auto guard = make(config(10));
+    guard.injected(0s);
+    auto born = slice(0s, 10s, 60, 2);
+    born.state = missing ? Freshness::partial : Freshness::late_born;
+    born.unknown = unknown;
+    born.missing = missing;
+    guard.observe(0, born);
+    const auto state = guard.evaluate(10s).slos[0];
+    CHECK(state.bad == 2);
+    CHECK(state.log_e < state.log_threshold);
+    return state.budget_charged * 25920;
+  };
+  CHECK(charged(7, {}) == doctest::Approx(2 + 7));
+  CHECK(charged(0, {}) == doctest::Approx(2));
+  CHECK(charged(6000, {}) == doctest::Approx(2 + 100));
+  CHECK(charged(7, 0.25) == doctest::Approx(2 + 25 + 7));
+  auto born = slice(0s, 10s, 60, 2);
+  born.unknown = 7;
+  const auto json = guard::to_json(guard::Input{.now = 10s, .slo = 0, .slice = born});
+  const auto read = guard::input_from(json);
+  REQUIRE(read);
+  CHECK(read->slice.unknown == 7.0);
 }
 
 TEST_CASE("before the start: a spent budget, a reserve or a promise to others leaves nothing, and nothing starts") {

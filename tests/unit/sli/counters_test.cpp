@@ -29,6 +29,10 @@ struct Poll {
     reply.samples.push_back({part, series, value});
     return *this;
   }
+  Poll& of(const std::string& target, const std::string& part, double value) {
+    reply.samples.push_back({part, part + "@" + target, value, target});
+    return *this;
+  }
   Poll& at(double seconds) {
     add("total_at0", "{}", zero + seconds);
     return *this;
@@ -58,6 +62,80 @@ TEST_CASE("an error series that is born late began at 0") {
   REQUIRE(slices.size() == 1);
   CHECK(slices[0].bad == 6000);
   CHECK(slices[0].total == 6900);
+}
+
+TEST_CASE("an error series of a target that was seen without it began at 0, and one of a target that nobody had seen is late-born") {
+  auto counters = sums();
+  counters.poll(Poll().of("a", "total", 100).at(10).reply, 11s, zero);
+  auto slices = counters.poll(Poll().of("a", "total", 150).of("a", "bad", 30).at(25).reply, 26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::fresh);
+  CHECK(slices[0].bad == 30);
+  const auto with_b = [&](double total, double bad, double at) {
+    return Poll().of("a", "total", 200).of("a", "bad", 31).of("b", "total", total).of("b", "bad", bad).at(at);
+  };
+  slices = counters.poll(with_b(90'000, 6000, 40).reply, 41s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::late_born);
+  CHECK(slices[0].total == 50);  // of a alone
+  CHECK(slices[0].bad == 1);
+  CHECK(slices[0].unknown == 6000.0);
+  CHECK(slices[0].problem.find("is seen for the first time") != std::string::npos);
+  slices = counters.poll(with_b(90'100, 6010, 55).reply, 56s, zero);  // from now on it is differenced as all are
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::fresh);
+  CHECK(slices[0].total == 100);
+  CHECK(slices[0].bad == 10);
+}
+
+TEST_CASE("a target that nobody had seen began at 0 where its process began since the counting did, not long before it was found") {
+  struct Case {
+    double start;  // seconds; the samples of the polls are of 20 and 200
+    bool from_zero;
+  };
+  for (const Case& each : {Case{19, false}, {100, false}, {149, false}, {151, true}, {201, true}}) {
+    auto counters = sums();
+    counters.poll(Poll().of("a", "total", 90).at(20).reply, 21s, zero);
+    counters.poll(Poll().of("a", "total", 100).at(200).reply, 201s, zero);
+    const auto slices = counters.poll(
+        Poll().of("a", "total", 150).of("b", "total", 40).of("b", "bad", 5).of("b", "start", zero + each.start).at(215).reply, 216s, zero);
+    REQUIRE(slices.size() == 1);
+    CHECK(slices[0].state == (each.from_zero ? Freshness::fresh : Freshness::late_born));
+    CHECK(slices[0].bad == (each.from_zero ? 5 : 0));
+    CHECK(slices[0].total == (each.from_zero ? 90 : 50));
+    CHECK(slices[0].unknown.value_or(0) == (each.from_zero ? 0 : 5));
+  }
+  auto early = sums();  // it began before the counting did, if only just
+  early.poll(Poll().of("a", "total", 100).at(20).reply, 21s, zero);
+  const auto slices = early.poll(Poll().of("a", "total", 150).of("b", "total", 40).of("b", "start", zero + 19).at(35).reply, 36s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::late_born);
+  CHECK(sums().query().find("process_start_time_seconds and on (job, instance) (requests or errors)") != std::string::npos);
+}
+
+TEST_CASE("late-born: of a difference of sums only what is not good may be bad, and a target without an error has none unknown") {
+  auto counters = sums("sum(requests) - sum(good)");
+  counters.poll(Poll().of("a", "total", 100).of("a", "bad", 100).of("a", "bad1", 100).at(10).reply, 11s, zero);
+  const auto slices = counters.poll(Poll()
+                                        .of("a", "total", 120)
+                                        .of("a", "bad", 120)
+                                        .of("a", "bad1", 119)
+                                        .of("b", "total", 5000)
+                                        .of("b", "bad", 5000)
+                                        .of("b", "bad1", 4990)
+                                        .at(25)
+                                        .reply,
+                                    26s, zero);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].state == Freshness::late_born);
+  CHECK(slices[0].bad == 1);
+  CHECK(slices[0].unknown == 10.0);
+  auto plain = sums();
+  plain.poll(Poll().of("a", "total", 100).at(10).reply, 11s, zero);
+  const auto clean = plain.poll(Poll().of("a", "total", 100).of("b", "total", 5000).at(25).reply, 26s, zero);
+  REQUIRE(clean.size() == 1);
+  CHECK(clean[0].state == Freshness::late_born);
+  CHECK(clean[0].unknown == 0.0);
 }
 
 TEST_CASE("no error series at all is no error") {

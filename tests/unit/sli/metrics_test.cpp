@@ -24,13 +24,14 @@ namespace {
 struct Replica {
   std::atomic<int> good = 1000, bad = 0, pages = 0;
   std::atomic<bool> dead = false;
+  std::atomic<int> dead_from_page = 1'000'000;
   std::atomic<std::int64_t> slow_ms = 0;
   std::optional<HttpServer> server;
 
   Replica() {
     server.emplace([this](const Asked&) {
       ++pages;
-      if (dead) return Answered{.cut = true};
+      if (dead || pages >= dead_from_page) return Answered{.cut = true};
       std::string text = "requests_total{code=\"200\"} " + std::to_string(good) + "\n";
       if (bad > 0) text += "requests_total{code=\"500\"} " + std::to_string(bad) + "\n";
       text += "seconds_bucket{le=\"0.1\"} " + std::to_string(good) + "\nseconds_bucket{le=\"+Inf\"} " + std::to_string(good + bad) +
@@ -53,7 +54,7 @@ struct Seen {
   std::uint64_t total = 0, bad = 0, control_total = 0, control_bad = 0;
   Freshness state = Freshness::empty;
   std::string problem;
-  std::optional<double> missing;
+  std::optional<double> missing, unknown;
   double charged = 0, taken_back = 0;  // seconds of all the traffic
   Duration end{};
   std::unique_ptr<sli::Source> source;
@@ -72,6 +73,7 @@ struct Seen {
       state = slice.state;
       problem = slice.problem;
       missing = slice.missing;
+      if (slice.unknown) unknown = slice.unknown;
       charged += slice.missing.value_or(0) * seconds(slice.end - slice.begin);
       for (const auto& one : slice.returned) taken_back += one.share * seconds(one.end - one.begin);
       if (!guard::has_counts(slice.state)) continue;
@@ -124,6 +126,23 @@ TEST_CASE("metrics: a silent replica makes the slices partial, its counts come w
   REQUIRE(seen.becomes(Freshness::error));
   CHECK(seen.problem.starts_with("no replica answers: "));
   CHECK(seen.total == 5);
+}
+
+TEST_CASE("metrics: what a replica counted before it answered for the first time is late-born: not counted, but so much may be bad") {
+  Replicas replicas(2);
+  auto& late = replicas.all.front();
+  late.bad = 40;
+  late.dead_from_page = 3;  // it answers twice when it is tried out, and not when the counting begins
+  Seen seen(replicas);
+  REQUIRE(seen.becomes(Freshness::partial));
+  CHECK_FALSE(seen.unknown);
+  late.bad = 42;
+  late.dead_from_page = 1'000'000;
+  REQUIRE(seen.becomes(Freshness::fresh));
+  CHECK(seen.unknown == 42.0);  // one slice said so
+  CHECK(seen.total == 0);
+  late.bad = 45;
+  CHECK(testing::eventually([&] { return (seen.look(), seen.bad == 3); }));
 }
 
 TEST_CASE("metrics: a silent replica that had most of the traffic is missing by that share and not by its number") {

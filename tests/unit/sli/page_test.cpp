@@ -194,27 +194,30 @@ TEST_CASE("a replica's pages are differenced: late-born series, a restart, a cou
   const auto page = [](double bad, double total, double created = 0) {
     return sli::Page{.part = {{"b", {.value = bad, .created = created}}}, .total = {{"t", {.value = total, .created = created}}}};
   };
-  CHECK_FALSE(replica.take({.part = {}, .total = {{"t", {.value = 100}}}}));
-  auto grown = replica.take(page(7, 150));  // the first error ever
-  CHECK(grown->bad == 7);
-  CHECK(grown->total == 50);
+  CHECK(replica.take({.part = {}, .total = {{"t", {.value = 100}}}}).late_born);
+  auto grown = replica.take(page(7, 150));  // the first error ever: the process was there, its counter began at 0
+  CHECK_FALSE(grown.late_born);
+  CHECK(grown.bad == 7);
+  CHECK(grown.total == 50);
   grown = replica.take(page(1, 10));  // restarted
-  CHECK(grown->bad == 1);
-  CHECK(grown->total == 10);
+  CHECK(grown.bad == 1);
+  CHECK(grown.total == 10);
   grown = replica.take(page(1, 10, 1000));
-  CHECK(grown->total == 0);
+  CHECK(grown.total == 0);
   grown = replica.take(page(2, 30, 2000));  // restarted and already beyond where it was
-  CHECK(grown->bad == 2);
-  CHECK(grown->total == 30);
+  CHECK(grown.bad == 2);
+  CHECK(grown.total == 30);
   auto coarser = page(2, 40, 2000);
   coarser.part["b"].resolution = 3;
-  CHECK_FALSE(replica.take(coarser)->comparable);
+  CHECK_FALSE(replica.take(coarser).comparable);
 }
 
 TEST_CASE("counters of good events: the rest is bad") {
   sli::Replica replica(true);
-  CHECK_FALSE(replica.take({.part = {{"g", {.value = 90}}}, .total = {{"t", {.value = 100}}}}));
+  const auto life = replica.take({.part = {{"g", {.value = 90}}}, .total = {{"t", {.value = 100}}}});
+  CHECK(life.late_born);
+  CHECK(life.bad == 10);
   const auto grown = replica.take({.part = {{"g", {.value = 130}}}, .total = {{"t", {.value = 150}}}});
-  CHECK(grown->total == 50);
-  CHECK(grown->bad == 10);
+  CHECK(grown.total == 50);
+  CHECK(grown.bad == 10);
 }
