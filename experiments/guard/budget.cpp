@@ -1,6 +1,7 @@
 #include "experiments/guard/budget.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace arashi::guard {
 
@@ -14,8 +15,33 @@ double allowance(const SloTerms& slo, const SourceTerms& source, const Config& c
   return std::min({config.budget, left - config.reserve - slo.promised, slo.bearable});
 }
 
+double most_by_chance(double mean) {
+  constexpr double risk = 1e-4, deviations = 3.72, skewness = 2.14;  // of the normal distribution; (3.72² - 1) / 6 (Cornish-Fisher)
+  if (!(mean > 0)) return 0;
+  if (mean > 100) return std::ceil(mean + deviations * std::sqrt(mean) + skewness);
+  double term = std::exp(-mean), within = term, most = 0;
+  while (within < 1 - risk) within += term *= mean / ++most;
+  return most;
+}
+
+namespace {
+
+double rate_by_chance(const SloTerms& slo, const SourceTerms& source) {
+  return source.by_chance ? source.window_events / seconds(slo.window) : 0;
+}
+
+double unseen_of(double rate_most, double by_chance, Duration time) {
+  return std::max(rate_most * seconds(time), most_by_chance(by_chance * seconds(time)));
+}
+
+}  // namespace
+
+double most_unseen(const SloTerms& slo, const SourceTerms& source, Duration time) {
+  return unseen_of(source.rate_most, rate_by_chance(slo, source), time);
+}
+
 Budget::Budget(const SloTerms& slo, const SourceTerms& source, Duration rollback)
-    : units_(budget_units(slo, source)), rate_most_(source.rate_most), rollback_(rollback) {
+    : units_(budget_units(slo, source)), rate_most_(source.rate_most), rate_by_chance_(rate_by_chance(slo, source)), rollback_(rollback) {
   if (slo.method != Method::occurrences) slices_.emplace(slo, source);
 }
 
@@ -24,6 +50,8 @@ void Budget::begin(Duration at) {
   begun_ = true;
   begin_ = at;
 }
+
+double Budget::unseen(Duration time) const { return unseen_of(rate_most_, rate_by_chance_, time); }
 
 // Events that may have happened in the slice and are not in it. Where the share of who is silent is known they are charged, and those who
 // spoke are not; of series that were born late what they count already; else everything up to the highest rate.
@@ -89,7 +117,7 @@ double Budget::charged(Duration now) const {
   if (!begun_) return 0;
   const double known = bad_units_ + lost_units_;
   if (slices_) return (known + std::max(slices_->worst(now + rollback_), slices_->certain())) / units_;
-  return (known + rate_most_ * (seconds(blind(now)) + seconds(rollback_))) / units_;
+  return (known + unseen(blind(now) + rollback_)) / units_;
 }
 
 }  // namespace arashi::guard

@@ -28,11 +28,13 @@ class Budget {
   [[nodiscard]] Duration known_until() const { return known_until_; }
 
  private:
+  [[nodiscard]] double unseen(Duration time) const;  // events that may come in that time
   [[nodiscard]] double missing_of(const Slice& slice) const;
   void take_back(const Slice& slice);
   std::vector<TimeSlice> add_to_slices(const Slice& slice, double missing);
 
   double units_, rate_most_;
+  double rate_by_chance_;  // mean rate of events that come by chance; 0: of such as come evenly
   Duration rollback_;
   std::optional<TimeSlices> slices_;
   bool begun_ = false;
@@ -41,6 +43,11 @@ class Budget {
   double bad_units_ = 0;
   double lost_units_ = 0;  // of stretches that no slice will cover any more
 };
+
+// So many events a source may bring in a time of which nothing is known yet: at its highest rate, or by chance, whichever is more.
+double most_unseen(const SloTerms& slo, const SourceTerms& source, Duration time);
+// More than so many come of `mean` by chance (Poisson) once in 10,000 times.
+double most_by_chance(double mean);
 
 // The whole budget in units of the SLO's method.
 double budget_units(const SloTerms& slo, const SourceTerms& source);

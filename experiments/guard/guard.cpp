@@ -30,23 +30,35 @@ Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const 
               slo.period.empty() ? "; wait until the window has moved on" : "; the next one begins at " + slo.next_period);
 }
 
+// What to do about an allowance that is too small.
+std::string remedy(const SloTerms& slo, const SourceTerms& source, const Config& config, const std::string& else_do) {
+  if (allowance(slo, source, config) >= config.budget) return else_do;
+  if (slo.promised > 0 || slo.bearable < config.budget) return "; the rest is spent, or promised to other experiments under way";
+  return "; the rest is spent, or to be kept (guard.reserve)";
+}
+
 Result<void> check_room(const SloTerms& slo, const SourceTerms& source, const Config& config, double left) {
-  const double reserve = source.rate_most * seconds(config.rollback);
+  const double reserve = most_unseen(slo, source, config.rollback);
   if (slo.method == Method::occurrences && !(reserve < left))
     return fail(Blame::refused, source_of(slo, source), ": a rollback may take ", seconds(config.rollback), " s, in which up to ", reserve,
                 " events can fail, but the experiment may spend only ", left, "; raise guard.budget");
+  // Few events a second: what the highest rate tells of so short a time is less than what comes by chance. A cap that this alone fills
+  // would be reached at once, or be crossed by what nobody has seen yet. Where the rate itself fills it, the plan says so and the guard
+  // stops early.
+  const Duration blind = std::min(source.lag, config.length) + config.rollback;
+  const double unseen = most_unseen(slo, source, blind);
+  if (slo.method == Method::occurrences && unseen >= left && source.rate_most * seconds(blind) < left)
+    return fail(Blame::refused, source_of(slo, source), ": its data may be ", to_text(source.lag), " old, and a rollback may take ",
+                to_text(config.rollback), ": in that time ", unseen, " events may come by chance, but the experiment may spend only ", left,
+                " bad ones",
+                remedy(slo, source, config,
+                       "; raise guard.budget to more than " + percent_words(unseen / budget_units(slo, source)) +
+                           ", measure it by a quicker source, or add a load of your own"));
   const double blip = source.rate_most * seconds(config.grace);
   if (slo.method == Method::occurrences && !(blip + reserve < left))
     return fail(Blame::refused, source_of(slo, source), ": an outage of guard.grace (", seconds(config.grace), " s) alone may spend ", blip,
                 " bad events, but the experiment may spend only ", left, "; raise guard.budget or lower guard.grace");
   return {};
-}
-
-// What to do about an allowance that is under one unit.
-std::string remedy(const SloTerms& slo, const SourceTerms& source, const Config& config, const std::string& else_do) {
-  if (allowance(slo, source, config) >= config.budget) return else_do;
-  if (slo.promised > 0 || slo.bearable < config.budget) return "; the rest is spent, or promised to other experiments under way";
-  return "; the rest is spent, or to be kept (guard.reserve)";
 }
 
 Result<void> check_source(const SloTerms& slo, const SourceTerms& source, const Config& config) {

@@ -72,6 +72,8 @@ struct SourceTerms {
   double window_bad = 0;                        // bad ones of them (units of the SLO's method): spent before we began
   bool extrapolated = true;                     // N_W was not measured over a whole W
   double rate_most = 0;                         // upper bound of events per second, for charging unknown time
+  bool by_chance = false;                       // events come by chance, so in a moment more than the highest rate tells may come
+  Duration lag{};                               // so old its newest data usually are, at most
   Duration patience = std::chrono::seconds(5);  // so old its newest data may be, at most, while all is well
   bool authoritative = true;                    // the cap and the burn-rate rules go by it
 };

@@ -17,7 +17,9 @@ Json write_source(const SourceTerms& source) {
           {"extrapolated", source.extrapolated},
           {"rateMost", source.rate_most},
           {"patience", source.patience.count()},
-          {"authoritative", source.authoritative}};
+          {"authoritative", source.authoritative},
+          {"byChance", source.by_chance},
+          {"lag", source.lag.count()}};
 }
 
 Result<SourceTerms> read_source(const Json& json) {
@@ -30,6 +32,8 @@ Result<SourceTerms> read_source(const Json& json) {
   fields.read("rateMost", source.rate_most);
   fields.read("patience", source.patience);
   fields.read("authoritative", source.authoritative);
+  if (fields.has("byChance")) fields.read("byChance", source.by_chance);
+  if (fields.has("lag")) fields.read("lag", source.lag);
   TRY(fields.result());
   return source;
 }

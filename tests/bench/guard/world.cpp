@@ -247,6 +247,25 @@ std::vector<Told> tell(const Cell& cell, const Trace& trace, Random& random) {
   return told;
 }
 
+// So old the newest counts may be.
+Duration lag_of(Source source) {
+  switch (source) {
+    case Source::second:
+      return std::chrono::seconds(1);
+    case Source::quarter:
+      return std::chrono::milliseconds(250);
+    case Source::hang:
+      return std::chrono::milliseconds(1300);
+    case Source::scrape15:
+      return std::chrono::seconds(16);
+    case Source::scrape60:
+      return std::chrono::seconds(61);
+    case Source::saas:
+      return std::chrono::seconds(240);
+  }
+  return {};
+}
+
 guard::Config config_of(const Cell& cell) {
   guard::Config config;
   const double window = 720 * 3600.0;
@@ -254,7 +273,11 @@ guard::Config config_of(const Cell& cell) {
   const double peak = cell.source == Source::second || cell.source == Source::quarter || cell.source == Source::hang ? 1.2 : 1.05;
   config.slos = {{.name = "checkout",
                   .objective = cell.objective,
-                  .sources = {{.window_events = cell.rate * window, .extrapolated = false, .rate_most = cell.rate * peak}}}};
+                  .sources = {{.window_events = cell.rate * window,
+                               .extrapolated = false,
+                               .rate_most = cell.rate * peak,
+                               .by_chance = true,
+                               .lag = lag_of(cell.source)}}}};
   config.budget = cell.budget;
   config.length = std::chrono::seconds(cell.length);
   config.rollback = std::chrono::seconds(1);

@@ -1,5 +1,7 @@
 #include "tests/unit/guard/simulator.hpp"
 
+#include "experiments/guard/budget.hpp"
+
 #include "injector/core/json.hpp"
 
 #include <algorithm>
@@ -412,4 +414,87 @@ TEST_CASE("a stored input that is damaged is refused with the field's name") {
          "good");
   CHECK_FALSE(guard::replay(config(10), {{.now = 1s, .slo = 5}}));
   CHECK_FALSE(guard::config_from(*parse_json(R"({"slos": [1]})")));
+}
+
+TEST_CASE("cap: what comes by chance in a short time is charged by its 99.99 % quantile, where that is more than the highest rate tells") {
+  CHECK(guard::most_by_chance(0) == 0);
+  for (const double mean : {0.001, 0.05, 0.4, 2.0, 20.0, 90.0, 150.0, 1000.0}) {
+    const auto beyond = [&](double most) {  // P(more than that many), summed from its end so that it is exact
+      double sum = 0;
+      for (double k = most + 1; k < most + 400; ++k) sum += std::exp(-mean + k * std::log(mean) - std::lgamma(k + 1));
+      return sum;
+    };
+    const double most = guard::most_by_chance(mean);
+    CHECK(beyond(most) <= 1e-4);
+    CHECK(beyond(most - (mean > 100 ? 3 : 1)) > 1e-4);  // hardly more than it has to be
+  }
+  auto terms = config(0.5);
+  terms.rollback = 1s;
+  terms.slos[0].sources[0].by_chance = true;
+  auto guard = make(terms);
+  guard.injected(0s);
+  const double units = 0.5 * 86400 * 30 * 0.001;
+  CHECK(guard.evaluate(1s).slos[0].budget_charged * units == doctest::Approx(6));  // P(more than 6 of 1) is 8e-5
+  guard.observe(0, slice(0s, 1s, 1, 1));
+  CHECK(guard.evaluate(1s).slos[0].budget_charged * units == doctest::Approx(1 + 5));  // of a rollback's 0.5: more than 4 1.7e-4, 5 1.4e-5
+  CHECK(guard.evaluate(1001s).slos[0].budget_charged * units == doctest::Approx(1 + 586));
+}
+
+TEST_CASE("before the start: a cap that chance alone may fill before anybody sees it is refused, and says what would do") {
+  auto terms = config(0.003);
+  terms.slos[0].objective = 0.99;
+  terms.rollback = 1s;
+  auto& source = terms.slos[0].sources[0];
+  source.by_chance = true;
+  source.lag = 1s;
+  CHECK(guard::Guard::make(terms));  // 1.6 bad events; of 0.006 more than one comes once in 55,000 times
+  source.lag = 16s;
+  const auto refused = guard::Guard::make(terms);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().blame == Blame::refused);
+  CHECK_MESSAGE(refused.error().message.find("its data may be 16s old") != std::string::npos, refused.error().message);
+  CHECK(refused.error().message.find("2 events may come by chance, but the experiment may spend only 1.5") != std::string::npos);
+  CHECK(refused.error().message.find("raise guard.budget to more than 2.6 %") != std::string::npos);
+  source.by_chance = false;  // a load of one request in 333 s
+  CHECK(guard::Guard::make(terms));
+  auto late = config(100);  // its rate alone fills the cap: the plan warns, and the guard stops early
+  late.slos[0].sources[0].by_chance = true;
+  late.slos[0].sources[0].lag = 60s;
+  CHECK(guard::Guard::make(late));
+}
+
+TEST_CASE("cap: at few requests a second and a source that is 15 s late no outage gets over it by more than one look") {
+  std::mt19937_64 random(6);
+  const auto over = [&](bool by_chance) {
+    int runs = 0;
+    for (int run = 0; run < 1000; ++run) {
+      auto terms = config(0.2);
+      terms.slos[0].objective = 0.99;
+      terms.budget = 0.005;  // 26 bad events
+      terms.rollback = 1s;
+      terms.slos[0].sources[0].rate_most = 0.21;
+      terms.slos[0].sources[0].by_chance = by_chance;
+      terms.slos[0].sources[0].lag = 16s;
+      auto guard = make(terms);
+      guard.injected(0s);
+      std::poisson_distribution<std::uint64_t> arrivals(0.2);
+      std::uint64_t all = 0, waiting = 0, look = 0, rolling_back = 0;
+      for (int t = 1, last = 0; t <= 600 && rolling_back == 0; ++t) {
+        look = arrivals(random);
+        all += look;
+        waiting += look;
+        if (t % 15 == run % 15) {
+          guard.observe(0, slice(std::chrono::seconds(last), std::chrono::seconds(t - last), waiting, waiting));
+          last = t;
+          waiting = 0;
+        }
+        const auto state = guard.evaluate(std::chrono::seconds(t)).slos[0];
+        if (state.budget_charged >= state.budget_limit) rolling_back = 1 + arrivals(random);
+      }
+      runs += static_cast<double>(all - look + rolling_back - 1) > 0.005 * 0.01 * 0.2 * 86400 * 30 ? 1 : 0;
+    }
+    return runs;
+  };
+  CHECK(over(true) == 0);
+  CHECK(over(false) > 5);  // as it was: the highest rate alone
 }
