@@ -300,6 +300,21 @@ TEST_CASE("prometheus: the SLO is judged by Prometheus' counts") {
   check_left_as_found(before, run);
 }
 
+TEST_CASE("calendar: the budget is this month's, in the time zone of the example, and spent is what was bad since it began") {
+  const Platform platform;
+  const Snapshot before = Platform::snapshot({});
+  Run run({example("calendar.yaml")});
+  CHECK(run.wait() == 0);
+  REQUIRE(run.result.is_object());
+  CHECK(run.result["outcome"] == "held");
+  // date(1) knows that time zone too.
+  const std::string month = "this calendar month, since " + testing::run({"env", "TZ=Asia/Tokyo", "date", "+%Y-%m-01"}).output;
+  CHECK_MESSAGE(run.result["slos"][0]["period"].get<std::string>().starts_with(month.substr(0, month.find('\n'))), run.result.dump());
+  CHECK(run.result["slos"][0]["extrapolated"] == true);
+  CHECK(run.output.find("this calendar month, since ") != std::string::npos);
+  check_left_as_found(before, run);
+}
+
 TEST_CASE("sources: the SLOs are judged by the replicas' pages, the gateway's log and a program, and all count the same transfers") {
   const Platform platform;
   const Snapshot before = Platform::snapshot({});
