@@ -12,7 +12,7 @@ namespace {
 // A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
 constexpr double peak_over_mean = 3;
 
-// What the spec says of its rate is not measured again.
+// What the spec says of its rate is not measured again; what is spent is.
 void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::SourceTerms& terms) {
   terms.window_events = measure.rate.per_second * seconds(slo.window);
   terms.rate_most = peak_over_mean * measure.rate.per_second;
@@ -95,6 +95,22 @@ Result<void> measure_past(const spec::Slo& slo, const spec::Measure& measure, co
   return slo.period ? measure_period(slo, measure, directory, terms) : measure_rolling(slo, measure, directory, terms);
 }
 
+// The SLO's rate is given: how many events its window has is not asked. What of them were bad is, of a source that remembers it.
+Result<void> measure_spent(const spec::Slo& slo, const spec::Measure& measure, const std::string& directory, guard::SourceTerms& terms) {
+  if (slo.method != spec::Method::occurrences) return {};  // measure_slices does
+  Duration window = slo.window;
+  if (slo.period) {
+    const auto now = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    window = std::max<Duration>(now - std::chrono::seconds(slo.period->begin), std::chrono::seconds(1));
+  }
+  const auto past = sli::remembered(measure, window, directory);
+  if (!past)
+    return because(past.error(), "SLO '", slo.name, "'", slo.measures.size() > 1 ? " by " + terms.name : "",
+                   ": its 'rate' is given, but what is spent of its budget is asked all the same");
+  if (*past) terms.window_bad = (*past)->bad;
+  return {};
+}
+
 guard::OnNoData policy_of(spec::OnNoData policy) {
   if (policy == spec::OnNoData::abort) return guard::OnNoData::abort;
   return policy == spec::OnNoData::hold ? guard::OnNoData::hold : guard::OnNoData::charge;
@@ -140,7 +156,9 @@ guard::SourceTerms source_of(const spec::Experiment& experiment, const spec::Slo
     source.patience = load->timeout + std::chrono::seconds(3);  // a second closes when its last request is decided
     return source;
   }
-  source.patience = spec::usual_lag(measure.source) * 5 / 2 + std::chrono::seconds(2);
+  source.by_chance = true;
+  source.lag = spec::usual_lag(measure.source);
+  source.patience = source.lag * 5 / 2 + std::chrono::seconds(2);
   if (measure.rate.per_second > 0) take_rate(slo, measure, source);
   return source;
 }
@@ -172,7 +190,7 @@ namespace {
 Result<void> measure_past_slices(const spec::Slo& slo, const std::string& directory, guard::SloTerms& terms) {
   if (slo.method == spec::Method::occurrences) return {};
   for (std::size_t i = 0; i < slo.measures.size(); ++i) {
-    if (!slo.measures[i].load.empty() || slo.measures[i].rate.per_second > 0) continue;
+    if (!slo.measures[i].load.empty()) continue;
     const auto measured = measure_slices(slo, terms, slo.measures[i], directory, terms.sources[i]);
     if (!measured) return because(measured.error(), "SLO '", slo.name, "': bad time slices of the past");
   }
@@ -186,8 +204,9 @@ Result<guard::Config> guard_config(const spec::Experiment& experiment) {
   for (std::size_t i = 0; i < config.slos.size(); ++i) {
     const spec::Slo& slo = experiment.slos[i];
     for (std::size_t j = 0; j < slo.measures.size(); ++j)
-      if (slo.measures[j].load.empty() && slo.measures[j].rate.per_second <= 0)
-        TRY(measure_past(slo, slo.measures[j], experiment.directory, config.slos[i].sources[j]));
+      if (slo.measures[j].load.empty())
+        TRY((slo.measures[j].rate.per_second > 0 ? measure_spent : measure_past)(slo, slo.measures[j], experiment.directory,
+                                                                                 config.slos[i].sources[j]));
     TRY(measure_past_slices(slo, experiment.directory, config.slos[i]));
   }
   return config;

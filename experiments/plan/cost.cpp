@@ -86,6 +86,27 @@ void check_loads(const spec::Experiment& experiment, Plan& plan) {
                               "' takes whoever answers (tls.insecure): what it measures may be someone else's answers");
 }
 
+namespace {
+
+// A load's budget is its own: nobody has spent of it before.
+bool past_slices_unknown(const spec::Measure& measure) {
+  return measure.authoritative && measure.load.empty() && !std::holds_alternative<spec::PrometheusSource>(measure.source);
+}
+
+}  // namespace
+
+void check_past(const spec::Experiment& experiment, Plan& plan) {
+  if (experiment.timeline.empty()) return;
+  for (const spec::Slo& slo : experiment.slos) {
+    if (slo.method == spec::Method::occurrences) continue;
+    const auto unknown = std::ranges::find_if(slo.measures, past_slices_unknown);
+    if (unknown == slo.measures.end()) continue;
+    plan.warnings.push_back("SLO '" + slo.name + "': " + std::string(spec::name_of(unknown->source)) +
+                            " cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only "
+                            "what it spends itself counts; of prometheus it would be known");
+  }
+}
+
 void check_lag(const spec::Experiment& experiment, Plan& plan) {
   if (experiment.timeline.empty()) return;
   if (experiment.slos.empty())

@@ -12,6 +12,9 @@ std::vector<Cost> worst_case(const spec::Experiment& experiment);
 // SLOs that the guard sees too late to keep the budget: with a source that lags, a total outage spends this before it can be known.
 void check_lag(const spec::Experiment& experiment, Plan& plan);
 
+// SLOs in time slices whose source does not tell what the past has spent of them.
+void check_past(const spec::Experiment& experiment, Plan& plan);
+
 // Loads that do not check who answers.
 void check_loads(const spec::Experiment& experiment, Plan& plan);
 

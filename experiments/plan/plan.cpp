@@ -105,6 +105,7 @@ Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>
   check_window(experiment, now, plan);
   check_periods(experiment, now, plan);
   check_lag(experiment, plan);
+  check_past(experiment, plan);
   check_loads(experiment, plan);
   return plan;
 }

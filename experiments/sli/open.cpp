@@ -78,14 +78,32 @@ Result<std::unique_ptr<Source>> open(const spec::Measure& measure, const std::st
   return poll(std::move(asked.provider), asked.pace, epoch);
 }
 
-Result<History> history(const spec::Measure& measure, Duration window, const std::string& directory) {
-  if (const auto* source = std::get_if<spec::PrometheusSource>(&measure.source)) return prometheus_history(*source, directory, window);
-  if (const auto* source = std::get_if<spec::AccessLogSource>(&measure.source)) {
-    auto past_of_log = access_log_history(*source, measure.latency, directory, window);
-    if (past_of_log || past_of_log.error().blame != Blame::missing) return past_of_log;
-  }
+namespace {
+
+// Of the sources that have a past. An error with Blame::missing: it holds no event.
+Result<std::optional<History>> past_of(const spec::Measure& measure, Duration window, const std::string& directory) {
+  if (const auto* source = std::get_if<spec::PrometheusSource>(&measure.source))
+    return std::optional(TRY(prometheus_history(*source, directory, window)));
+  if (const auto* source = std::get_if<spec::AccessLogSource>(&measure.source))
+    return std::optional(TRY(access_log_history(*source, measure.latency, directory, window)));
   const Asked asked = TRY(std::visit(AsProvider{directory}, measure.source));
-  return asked.provider ? past(*asked.provider, window) : measured(measure, directory);
+  if (!asked.provider) return std::optional<History>();
+  return std::optional(TRY(past(*asked.provider, window)));
+}
+
+}  // namespace
+
+Result<std::optional<History>> remembered(const spec::Measure& measure, Duration window, const std::string& directory) {
+  auto past = past_of(measure, window, directory);
+  if (!past && past.error().blame == Blame::missing) return std::optional<History>();
+  return past;
+}
+
+Result<History> history(const spec::Measure& measure, Duration window, const std::string& directory) {
+  auto past = past_of(measure, window, directory);
+  const bool empty_log = !past && past.error().blame == Blame::missing && std::holds_alternative<spec::AccessLogSource>(measure.source);
+  if (!past && !empty_log) return pass(past.error());
+  return past && *past ? Result<History>(**past) : measured(measure, directory);
 }
 
 }  // namespace arashi::sli

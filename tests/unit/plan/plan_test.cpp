@@ -229,6 +229,17 @@ TEST_CASE("what weakens the guard is a warning") {
       "SLO 's': its data may be 2m40s old, in which a total outage spends 0.62% of the budget, not more than guard.budget (2%); datadog is "
       "fit to decide whether to start, and for the record, but not to stop in time: measure it with a load, metrics or accessLog as "
       "well\n");
+  auto slices = experiment();
+  slices.slos[0].method = spec::Method::timeslices;
+  CHECK(joined(planned(slices, 1).warnings).empty());  // a load's budget is its own
+  slices.slos[0].measures[0].load.clear();
+  slices.slos[0].measures[0].source = spec::AccessLogSource{};
+  CHECK(
+      joined(planned(slices, 1).warnings) ==
+      "SLO 's': accessLog cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only what "
+      "it spends itself counts; of prometheus it would be known\n");
+  slices.slos[0].measures[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
+  CHECK(joined(planned(slices, 1).warnings).find("time slices") == std::string::npos);
   auto anyone = experiment();
   anyone.loads = {{.name = "l", .rate = {10}, .tls = {.insecure = true}}};
   CHECK(joined(planned(anyone, 1).warnings) ==

@@ -270,7 +270,24 @@ TEST_CASE("providers: the past gives the budget") {
     CHECK(history->events >= 5700);
     CHECK(history->events <= 6100);
     CHECK(history->covered > 55min);
+    const auto remembered = sli::remembered(measure_of(kind, server.url(""), files), 1h, files.directory.path().string());
+    REQUIRE_MESSAGE(remembered, remembered.error().message);
+    CHECK(remembered->value().bad == history->bad);
   }
+}
+
+TEST_CASE("what a source remembers: of a program nothing, of a log without a line nothing, and what cannot be asked is an error") {
+  const Files files;
+  const auto past = [&](const spec::Source& source) { return sli::remembered({.source = source}, 1h, files.directory.path().string()); };
+  const auto program = past(spec::CommandSource{.run = {"true"}});
+  REQUIRE(program);
+  CHECK_FALSE(*program);
+  { std::ofstream(files.directory.path() / "access.log"); }
+  const auto log = past(spec::AccessLogSource{.file = "access.log"});
+  REQUIRE_MESSAGE(log, log.error().message);
+  CHECK_FALSE(*log);
+  CHECK_FALSE(past(spec::AccessLogSource{.file = "nowhere.log"}));
+  CHECK_FALSE(past(spec::PrometheusSource{.url = "http://127.0.0.1:1", .bad = "sum(b)", .total = "sum(t)"}));
 }
 
 TEST_CASE("providers: a key that is refused is read again, and keys that are not there are told by where they should be") {
