@@ -1,5 +1,6 @@
 #include "experiments/commands/guard_terms.hpp"
 
+#include "experiments/sli/access_log.hpp"
 #include "experiments/sli/open.hpp"
 #include "experiments/sli/prometheus_range.hpp"
 
@@ -18,23 +19,25 @@ void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::Source
   terms.rate_most = peak_over_mean * measure.rate.per_second;
 }
 
-// Bad time slices of the past are spent too. Of Prometheus they are counted as the run will count them; no other source can be asked for
-// counts that fine, so of these the past is not known.
+// Bad time slices of the past are spent too. Of Prometheus and of a log they are counted as the run will count them; no other source can be
+// asked for counts that fine, so of these the past is not known.
 Result<void> measure_slices(const spec::Slo& slo, const guard::SloTerms& terms_of_slo, const spec::Measure& measure,
                             const std::string& directory, guard::SourceTerms& terms) {
-  const auto* server = std::get_if<spec::PrometheusSource>(&measure.source);
-  if (server == nullptr) {
+  const Duration now = std::chrono::system_clock::now().time_since_epoch();
+  const Duration from = slo.period ? Duration(std::chrono::seconds(slo.period->begin)) : now - slo.window;
+  guard::PastSlices past(terms_of_slo, terms);
+  const auto take = [&](const std::vector<guard::Slice>& slices, Duration /*until*/) {
+    for (const auto& slice : slices) past.add(slice);
+    return true;
+  };
+  if (const auto* server = std::get_if<spec::PrometheusSource>(&measure.source)) {
+    TRY(sli::prometheus_range(*server, directory, {.from = from, .to = now, .step = std::max(slo.slice, server->scrape)}, take));
+  } else if (const auto* log = std::get_if<spec::AccessLogSource>(&measure.source)) {
+    take(TRY(sli::access_log_past(*log, measure.latency, directory, now - from, slo.slice)), now);
+  } else {
     terms.extrapolated = true;
     return {};
   }
-  const Duration now = std::chrono::system_clock::now().time_since_epoch();
-  guard::PastSlices past(terms_of_slo, terms);
-  const Duration from = slo.period ? Duration(std::chrono::seconds(slo.period->begin)) : now - slo.window;
-  TRY(sli::prometheus_range(*server, directory, {.from = from, .to = now, .step = std::max(slo.slice, server->scrape)},
-                            [&](const std::vector<guard::Slice>& slices, Duration /*until*/) {
-                              for (const auto& slice : slices) past.add(slice);
-                              return true;
-                            }));
   terms.window_bad = past.bad();
   return {};
 }

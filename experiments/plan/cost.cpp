@@ -90,7 +90,8 @@ namespace {
 
 // A load's budget is its own: nobody has spent of it before.
 bool past_slices_unknown(const spec::Measure& measure) {
-  return measure.authoritative && measure.load.empty() && !std::holds_alternative<spec::PrometheusSource>(measure.source);
+  return measure.authoritative && measure.load.empty() && !std::holds_alternative<spec::PrometheusSource>(measure.source) &&
+         !std::holds_alternative<spec::AccessLogSource>(measure.source);
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ void check_past(const spec::Experiment& experiment, Plan& plan) {
     if (unknown == slo.measures.end()) continue;
     plan.warnings.push_back("SLO '" + slo.name + "': " + std::string(spec::name_of(unknown->source)) +
                             " cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only "
-                            "what it spends itself counts; of prometheus it would be known");
+                            "what it spends itself counts; of prometheus and accessLog it would be known");
   }
 }
 

@@ -169,4 +169,26 @@ Result<History> access_log_history(const spec::AccessLogSource& source, Duration
   return History{static_cast<double>(seen.total), static_cast<double>(seen.bad), std::min(covered, window)};
 }
 
+Result<std::vector<guard::Slice>> access_log_past(const spec::AccessLogSource& source, Duration latency, const std::string& directory,
+                                                  Duration window, Duration stretch) {
+  constexpr std::int64_t most = 10'000'000;
+  Opened log = TRY(open_all(source, latency, directory));
+  log.counts.leave_out_before(wall_now() - seconds(window));
+  log.counts.keep_stretches(stretch);
+  TRY(count_from(log, history_most));
+  const auto& counts = log.counts.stretches();
+  std::vector<guard::Slice> slices;
+  if (counts.empty()) return slices;
+  const std::int64_t first = counts.begin()->first, last = counts.rbegin()->first;
+  if (last - first > most)
+    return fail(Blame::input, "the access log '", log.path, "' has lines that are ", to_text(stretch * (last - first)),
+                " apart, more than ", most, " time slices");
+  for (std::int64_t at = first; at <= last; ++at) {
+    const auto found = counts.find(at);
+    const guard::Counts in = found == counts.end() ? guard::Counts{} : found->second;
+    slices.push_back({.begin = stretch * at, .end = stretch * (at + 1), .total = in.total, .bad = in.bad, .newest = stretch * (at + 1)});
+  }
+  return slices;
+}
+
 }  // namespace arashi::sli

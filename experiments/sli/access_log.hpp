@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace arashi::sli {
 
@@ -16,5 +17,10 @@ Result<std::unique_ptr<Source>> access_log(const spec::AccessLogSource& source, 
 
 // From the lines that the file holds already, the last 64 MiB of them.
 Result<History> access_log_history(const spec::AccessLogSource& source, Duration latency, const std::string& directory, Duration window);
+
+// The same in stretches of one length, in order and without a gap from the first line on; times since 1970. Nothing where the log holds no
+// request of that time, or does not say when they were.
+Result<std::vector<guard::Slice>> access_log_past(const spec::AccessLogSource& source, Duration latency, const std::string& directory,
+                                                  Duration window, Duration stretch);
 
 }  // namespace arashi::sli

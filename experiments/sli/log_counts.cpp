@@ -1,6 +1,7 @@
 #include "experiments/sli/log_counts.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace arashi::sli {
 namespace {
@@ -50,8 +51,13 @@ void LogCounts::line(std::string_view text) {
   }
   if (from_ && read->when && *read->when < *from_) return;
   if (!judge_.counts(*read)) return;
+  const bool bad = judge_.bad(*read);
   ++counts_.total;
-  if (judge_.bad(*read)) ++counts_.bad;
+  counts_.bad += bad ? 1 : 0;
+  if (stretch_ <= Duration{} || !read->when) return;
+  guard::Counts& stretch = stretches_[static_cast<std::int64_t>(std::floor(*read->when / seconds(stretch_)))];
+  ++stretch.total;
+  stretch.bad += bad ? 1 : 0;
 }
 
 }  // namespace arashi::sli

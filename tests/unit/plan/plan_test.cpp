@@ -234,10 +234,12 @@ TEST_CASE("what weakens the guard is a warning") {
   CHECK(joined(planned(slices, 1).warnings).empty());  // a load's budget is its own
   slices.slos[0].measures[0].load.clear();
   slices.slos[0].measures[0].source = spec::AccessLogSource{};
+  CHECK(joined(planned(slices, 1).warnings).find("time slices") == std::string::npos);
+  slices.slos[0].measures[0].source = spec::CommandSource{};
   CHECK(
       joined(planned(slices, 1).warnings) ==
-      "SLO 's': accessLog cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only what "
-      "it spends itself counts; of prometheus it would be known\n");
+      "SLO 's': command cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only what it "
+      "spends itself counts; of prometheus and accessLog it would be known\n");
   slices.slos[0].measures[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
   CHECK(joined(planned(slices, 1).warnings).find("time slices") == std::string::npos);
   auto anyone = experiment();

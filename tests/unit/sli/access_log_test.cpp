@@ -1,5 +1,6 @@
 // nginx' access logs: lines, files that grow, rotate and are cut. tests/system has the real nginx.
 #include "experiments/sli/access_log.hpp"
+#include "experiments/commands/guard_terms.hpp"
 #include "experiments/sli/log_counts.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/namespaces.hpp"
@@ -215,4 +216,52 @@ TEST_CASE("what a log holds already is the past that the budget comes from") {
   CHECK(newest->covered == 500s);
   std::ofstream(directory.path() / "access.log") << "";
   CHECK(sli::access_log_history(source, 0s, directory.path().string(), 720h).error().blame == Blame::missing);
+}
+
+// Lines of ten minutes, one a second; in two of the minutes every tenth request failed. Another minute has no line at all.
+TEST_CASE("what a log holds already says which time slices of the past were bad, and the budget's gate goes by it") {
+  const testing::Directory directory;
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const std::int64_t begin = (now / 60 - 11) * 60;
+  {
+    std::ofstream log(directory.path() / "access.log");
+    for (std::int64_t t = begin; t < begin + 600; ++t) {
+      const std::int64_t minute = (t - begin) / 60;
+      if (minute == 7) continue;
+      log << t << ".000 " << ((minute == 2 || minute == 5) && t % 10 == 0 ? 503 : 200) << " 0.010\n";
+    }
+  }
+  const spec::AccessLogSource source{.file = "access.log", .format = "$msec $status $request_time"};
+  const auto slices = sli::access_log_past(source, 0s, directory.path().string(), 720h, 60s);
+  REQUIRE_MESSAGE(slices, slices.error().message);
+  REQUIRE(slices->size() == 10);
+  for (std::size_t i = 0; i < 10; ++i) {
+    CHECK((*slices)[i].begin == std::chrono::seconds(begin + static_cast<std::int64_t>(i) * 60));
+    CHECK((*slices)[i].total == (i == 7 ? 0 : 60));
+    CHECK((*slices)[i].bad == (i == 2 || i == 5 ? 6 : 0));
+  }
+  spec::Experiment experiment;
+  experiment.directory = directory.path().string();
+  experiment.slos.push_back({.name = "pay", .objective = 0.99, .measures = {{.source = source}}});
+  auto& slo = experiment.slos[0];
+  slo.method = spec::Method::timeslices;
+  slo.slice = 60s;
+  slo.slice_target = 0.95;
+  const auto spent = [&] {
+    const auto config = commands::guard_config(experiment);
+    REQUIRE_MESSAGE(config, config.error().message);
+    CHECK(config->slos[0].sources[0].extrapolated);  // ten minutes of the window
+    return config->slos[0].sources[0].window_bad;
+  };
+  CHECK(spent() == 2);
+  slo.empty = spec::EmptySlice::bad;
+  CHECK(spent() == 3);
+  slo.empty = spec::EmptySlice::good;
+  slo.method = spec::Method::ratio_timeslices;
+  CHECK(spent() == doctest::Approx(0.2));
+  slo.method = spec::Method::timeslices;
+  slo.window = 1h;  // of 60 slices 1 % may be bad: less than the two
+  const auto refused = guard::Guard::make(commands::guard_config(experiment).value());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("nothing of its budget is left") != std::string::npos);
 }
