@@ -1,6 +1,7 @@
 // What arrives over a wire as canonical is checked once more: the process that acts on it has more rights than the one that sent it.
 #include "injector/core/params.hpp"
 #include "injector/core/peer.hpp"
+#include "injector/core/ports.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -10,6 +11,8 @@ namespace arashi {
 namespace {
 
 bool is_peer(const Json& item) { return item.is_string() && parse_peer(item.get_ref<const std::string&>()).has_value(); }
+
+bool is_port(const Json& item) { return item.is_string() && parse_ports(item.get_ref<const std::string&>()).has_value(); }
 
 bool has_type(const Param& param, const Json& value) {
   switch (param.type) {
@@ -29,6 +32,8 @@ bool has_type(const Param& param, const Json& value) {
       return value.is_string() && std::ranges::find(param.choices, value.get<std::string>()) != param.choices.end();
     case ParamType::peers:
       return value.is_array() && std::ranges::all_of(value, is_peer);
+    case ParamType::ports:
+      return value.is_array() && std::ranges::all_of(value, is_port);
     case ParamType::list:
       return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_string(); });
     case ParamType::percents:

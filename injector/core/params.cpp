@@ -2,6 +2,7 @@
 
 #include "injector/core/json.hpp"
 #include "injector/core/peer.hpp"
+#include "injector/core/ports.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ constexpr std::array type_names{
     TypeName{ParamType::rate, "rate"},           TypeName{ParamType::integer, "integer"},   TypeName{ParamType::text, "text"},
     TypeName{ParamType::boolean, "boolean"},     TypeName{ParamType::choice, "choice"},     TypeName{ParamType::list, "list"},
     TypeName{ParamType::bandwidth, "bandwidth"}, TypeName{ParamType::percents, "percents"}, TypeName{ParamType::numbers, "numbers"},
-    TypeName{ParamType::peers, "peers"}};
+    TypeName{ParamType::peers, "peers"},         TypeName{ParamType::ports, "ports"}};
 
 std::string written(const Json& given) {
   auto text = to_text(given);
@@ -49,22 +50,43 @@ Result<Json> chosen(const ParamText& param, const Json& given) {
   return fail(Blame::input, "is ", written(given), suggestion(given.is_string() ? given.get<std::string>() : "", known));
 }
 
-Result<Json> listed(const Json& given) {
+Result<Json> listed(const ParamText& param, const Json& given) {
   const auto is_scalar = [](const Json& item) { return item.is_string() || item.is_number_integer(); };
   const auto as_text = [](const Json& item) { return item.is_string() ? item.get<std::string>() : to_text(item); };
   if (is_scalar(given)) return Json::array({as_text(given)});
   if (!given.is_array() || !std::ranges::all_of(given, is_scalar))
-    return fail(Blame::input, "is ", written(given), ": a list of texts is expected");
+    return fail(Blame::input, "is ", written(given), ": a list of texts is expected, such as ", param.example);
   Json texts = Json::array();
   for (const auto& item : given) texts.push_back(as_text(item));
   return texts;
 }
 
-Result<Json> listed_peers(const Json& given) {
+// Of a list, or of the one that stands for it; every item that is wrong is named, not only the first.
+template <class Read>
+Result<Json> listed_of(const Json& given, Read read) {
+  constexpr int shown = 5;
   const Json one = Json::array({given});
   Json texts = Json::array();
-  for (const auto& item : given.is_array() ? given : one) texts.push_back(TRY(canonical_peer(item)));
-  return texts;
+  std::string problems;
+  int wrong = 0;
+  for (const auto& item : given.is_array() ? given : one) {
+    auto text = read(item);
+    if (text) {
+      texts.push_back(std::move(*text));
+    } else if (++wrong <= shown) {
+      problems.append(problems.empty() ? "" : "; ").append(text.error().message);
+    }
+  }
+  if (wrong == 0) return texts;
+  return fail(Blame::input, problems, wrong > shown ? "; and " + std::to_string(wrong - shown) + " more" : "");
+}
+
+Result<std::string> canonical_ports(const Json& given) {
+  if (!given.is_string() && !given.is_number_integer())
+    return fail(Blame::input, "is ", written(given), ": ports and ranges of them are expected, such as [6379, 8000-8100]");
+  auto text = given.is_string() ? given.get<std::string>() : to_text(given);
+  TRY(parse_ports(text));
+  return text;
 }
 
 Result<Json> shares(const ParamText& param, const Json& given) {
@@ -135,8 +157,9 @@ Result<Json> converted(const ParamText& param, const Json& given) {
   if (param.type == "percents") return shares(param, given);
   if (param.type == "numbers") return numbered(param, given);
   if (param.type == "choice") return chosen(param, given);
-  if (param.type == "list") return listed(given);
-  if (param.type == "peers") return listed_peers(given);
+  if (param.type == "list") return listed(param, given);
+  if (param.type == "peers") return listed_of(given, canonical_peer);
+  if (param.type == "ports") return listed_of(given, canonical_ports);
   return plain(param, given);
 }
 
@@ -289,7 +312,7 @@ Json type_schema(const ParamText& param) {
   if (param.type == "peers") return {{"anyOf", peers_schema()}};
   if (param.type == "percents") return {{"anyOf", list_schema(text, text)}};
   if (param.type == "numbers") return {{"anyOf", list_schema(text, {{"type", "integer"}})}};
-  if (param.type == "list") return {{"anyOf", list_schema(text, {{"type", Json::array({"string", "integer"})}})}};
+  if (param.type == "list" || param.type == "ports") return {{"anyOf", list_schema(text, {{"type", Json::array({"string", "integer"})}})}};
   return text;
 }
 

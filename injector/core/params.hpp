@@ -28,6 +28,7 @@ enum class ParamType {
   percents,   // ["1%", "25%"] or one → array of numbers, 0 to 1
   numbers,    // [-3, 0, 4], or a text of them with spaces between → array of integers
   peers,      // [10.0.0.7, ledger.pay, {target: wallet}], or one of them → array of strings (peer.hpp)
+  ports,      // [6379, 8000-8100], or one of them → array of strings (ports.hpp)
 };
 
 struct Param {

@@ -3,6 +3,7 @@
 
 #include "injector/core/cidr.hpp"
 #include "injector/core/json_fwd.hpp"
+#include "injector/core/ports.hpp"
 #include "injector/core/result.hpp"
 
 #include <cstdint>
@@ -11,13 +12,6 @@
 #include <vector>
 
 namespace arashi {
-
-struct PortRange {
-  std::uint16_t first = 0, last = 0;
-  auto operator<=>(const PortRange&) const = default;
-};
-Result<PortRange> parse_ports(std::string_view text);  // "6379", "8000-8100"
-std::string to_text(PortRange range);
 
 enum class Protocol { any, tcp, udp, icmp, sctp };  // icmp is ICMPv6 for v6
 std::string_view name_of(Protocol protocol);

@@ -32,9 +32,9 @@ inline constexpr Param protocol_param{.name = "protocol",
                                       .fallback = "any",
                                       .choices = traffic_protocols};
 inline constexpr Param ports_param{
-    .name = "ports", .type = ParamType::list, .summary = "only traffic with these ports of the peer", .example = "[6379, 8000-8100]"};
+    .name = "ports", .type = ParamType::ports, .summary = "only traffic with these ports of the peer", .example = "[6379, 8000-8100]"};
 inline constexpr Param local_ports_param{
-    .name = "localPorts", .type = ParamType::list, .summary = "only traffic with these ports of the target", .example = "[8080]"};
+    .name = "localPorts", .type = ParamType::ports, .summary = "only traffic with these ports of the target", .example = "[8080]"};
 inline constexpr Param dscp_param{.name = "dscp",
                                   .type = ParamType::list,
                                   .summary = "only packets with one of these DSCPs, by name or number",

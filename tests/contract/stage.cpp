@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 
 namespace arashi::testing {
 
@@ -24,7 +25,8 @@ std::string Way::name() const { return std::string(fault->name) + " on a " + kin
 Json example_of(const Param& param) {
   const auto node = YAML::Load(std::string(param.example));
   if (param.type == ParamType::numbers) return node.as<std::vector<std::int64_t>>();
-  const bool is_list = param.type == ParamType::list || param.type == ParamType::peers || param.type == ParamType::percents;
+  constexpr std::array lists{ParamType::list, ParamType::peers, ParamType::percents, ParamType::ports};
+  const bool is_list = std::ranges::find(lists, param.type) != lists.end();
   if (is_list && node.IsSequence()) return listed(node);
   if (param.type == ParamType::integer) return node.as<std::int64_t>();
   if (param.type == ParamType::boolean) return node.as<bool>();

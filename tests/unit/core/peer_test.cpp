@@ -64,3 +64,22 @@ TEST_CASE("a list of peers becomes canonical, from one too, and a wire takes onl
   CHECK_FALSE(check_canonical(table, {{"peers", Json::array({"10.0.0.7/40"})}}).empty());
   CHECK_FALSE(check_canonical(table, {{"peers", Json::array({Json{{"target", "wallet"}}})}}).empty());
 }
+
+TEST_CASE("every wrong peer and port of a list is named, and one that is not a list too") {
+  constexpr std::array declared{Param{.name = "peers", .type = ParamType::peers, .summary = "s", .example = "[10.0.0.1]"},
+                                Param{.name = "ports", .type = ParamType::ports, .summary = "s", .example = "[6379, 8000-8100]"}};
+  const std::span<const Param> table(declared);
+  CHECK(check_params(table, {{"ports", Json::array({6379, "8000-8100"})}}).canonical.at("ports") == Json::array({"6379", "8000-8100"}));
+  CHECK(check_params(table, {{"ports", 80}}).canonical.at("ports") == Json::array({"80"}));
+  const auto wrong = check_params(
+      table, {{"peers", Json::array({"10.0.0.0/33", "10.0.0.1", "fe80::/129"})}, {"ports", Json::array({99999, 80, "9-3", 1.5, nullptr})}});
+  REQUIRE(wrong.problems.size() == 2);
+  for (const char* said : {"'10.0.0.0/33'", "'fe80::/129'"}) CHECK(wrong.problems[0].message.find(said) != std::string::npos);
+  for (const char* said : {"'99999' is not a port", "'9-3' is a range", "is 1.5", "is null"})
+    CHECK(wrong.problems[1].message.find(said) != std::string::npos);
+  const auto many = check_params(table, {{"ports", Json(std::vector<int>(2000, 0))}});
+  REQUIRE(many.problems.size() == 1);
+  CHECK(many.problems[0].message.ends_with("and 1995 more"));
+  for (const Json& value : {Json(80), Json::array({80}), Json::array({"0"}), Json::array({"http"}), Json("80")})
+    CHECK_FALSE(check_canonical(table, {{"ports", value}}).empty());
+}

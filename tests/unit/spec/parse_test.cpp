@@ -255,7 +255,7 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
         "f:6:74: spec.timeline[0].with.jiter: unknown parameter 'jiter'; did you mean 'jitter'?",
         "f:6:92: spec.timeline[0].with.loss: '101%' is not a percentage: it is over 100% (write it as 1% or 0.05%)",
         "f:6:109: spec.timeline[0].with.direction: is \"up\"; known are egress, ingress, both",
-        R"(f:6:120: spec.timeline[0].with.peers: is {"a":"b"}: a list of texts is expected)"}},
+        R"(f:6:120: spec.timeline[0].with.peers: is {"a":"b"}: a list of texts is expected, such as [10.0.0.0/24])"}},
       {"targets: {n: {node: {}}}\ntimeline: [{for: 10s, fault: command.run, on: n, with: [touch]}]",
        {"f:6:58: spec.timeline[0].with: is a list, a mapping of parameters is expected"}},
       {"targets: {n: {node: {}}}\ntimeline: [{for: 1 m, fault: command.run, on: n}]",
