@@ -226,6 +226,18 @@ struct Embedded::Child {
   }
 };
 
+namespace {
+
+// What the agent says of its end: empty, and with room for more, as an agent that dies of a full disk cannot say so on the same one.
+Result<Fd> open_log(const std::filesystem::path& file) {
+  Fd log(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log) return sys_fail("open '", file.string(), "'");
+  if (::pwrite(log.get(), "\n", 1, 0) != 1 || ::ftruncate(log.get(), 0) != 0) return sys_fail("write '", file.string(), "'");
+  return log;
+}
+
+}  // namespace
+
 Embedded::Embedded(std::unique_ptr<Child> child) : child_(std::move(child)) {}
 Embedded::~Embedded() = default;
 Embedded::Embedded(Embedded&&) noexcept = default;
@@ -244,8 +256,7 @@ Result<Embedded> Embedded::start(const std::filesystem::path& binary, const std:
   child->log = run_directory / "agent.log";
   Pipe lifeline = TRY(make_pipe());
   Pipe output = TRY(make_pipe());
-  const Fd log(::open(child->log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log) return sys_fail("open '", child->log.string(), "'");
+  const Fd log = TRY(open_log(child->log));
   const std::vector<std::string> command = {binary.string(),        "--embedded", "--run-dir",
                                             run_directory.string(), "--socket",   child->socket.string()};
   child->started = TRY(fleet::start(command, {}, {lifeline.read.get(), output.write.get(), log.get()}));

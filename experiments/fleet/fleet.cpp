@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <mutex>
 #include <utility>
 
@@ -19,6 +21,30 @@ using std::chrono::seconds;
 constexpr std::string_view default_port = "7340";
 constexpr Duration patience_to_read = seconds(10);    // about, resolve, prepare, status: reads only, but a busy machine is slow
 constexpr Duration patience_to_revert = seconds(10);  // asked again after that; the agent goes on by itself meanwhile
+
+// What curl and OpenSSL say of certificates, and what to do about it; "PKI" stands for the folder given by --pki.
+struct TlsAdvice {
+  std::string_view said, advice;
+};
+constexpr std::array tls_advice{
+    TlsAdvice{"alert unknown ca", "the agent does not know the authority that made PKI/cert.pem: take one of the agent's own authority"},
+    TlsAdvice{"alert certificate expired", "PKI/cert.pem has expired: make a new one (arashi pki runner)"},
+    TlsAdvice{"alert unsupported certificate", "PKI/cert.pem is none of a runner: make one (arashi pki runner)"},
+    TlsAdvice{"has expired", "the agent's certificate has: make a new one (arashi pki agent) and start the agent with it"},
+    TlsAdvice{"not yet valid", "compare this machine's clock with the agent's"},
+    TlsAdvice{"no alternative certificate subject name",
+              "name the agent as its certificate does, or make it one (arashi pki agent --address)"},
+    TlsAdvice{"self-signed certificate", "the agent's certificate is not of PKI/ca.pem's authority: take the agent's own"},
+    TlsAdvice{"unable to get local issuer", "the agent's certificate is not of PKI/ca.pem's authority: take the agent's own"},
+};
+
+std::string advice_on(const std::string& message, const std::filesystem::path& pki) {
+  const auto found = std::ranges::find_if(tls_advice, [&](const auto& one) { return message.find(one.said) != std::string::npos; });
+  if (pki.empty() || found == tls_advice.end()) return "";
+  std::string advice(found->advice);
+  if (const auto at = advice.find("PKI"); at != std::string::npos) advice.replace(at, 3, pki.string());
+  return "; " + advice;
+}
 
 // The error of an agent's answer, with the agent's name in front.
 Unexpected<Error> refusal(const std::string& agent, const HttpReply& reply) {
@@ -118,7 +144,9 @@ struct Agent::Pool {
     if (!address.unix_socket.empty() && access(address.unix_socket.c_str(), F_OK) != 0)
       return fail(Blame::missing, "agent ", address.name, ": nothing runs here: there is no '", address.unix_socket,
                   "'. Start arashi-agent, or name others by --agents");
-    return because(cause, "agent ", address.name, address.unix_socket.empty() ? "" : " on '" + address.unix_socket + "'");
+    const Error advised{.message = cause.message + advice_on(cause.message, std::filesystem::path(address.ca).parent_path()),
+                        .blame = cause.blame};
+    return because(advised, "agent ", address.name, address.unix_socket.empty() ? "" : " on '" + address.unix_socket + "'");
   }
 
   template <class Reply>

@@ -4,6 +4,7 @@
 #include "tests/support/agent.hpp"
 
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <fstream>
 
@@ -24,6 +25,15 @@ class Authority {
     issue("nobody", "ca", "nothing", "clientAuth", 2);
     issue("expired", "ca", "role=runner", "clientAuth", -1);
     issue("stranger", "other", "role=runner", "clientAuth", 2);
+    issue("late", "ca", "role=agent", "serverAuth", -1);
+  }
+  // A folder as --pki takes it.
+  [[nodiscard]] std::string folder(const std::string& who, const std::string& authority) const {
+    const auto made = directory_.path() / (who + "-by-" + authority);
+    std::filesystem::create_directory(made);
+    for (const auto& [from, to] : {std::pair(authority + ".pem", "ca.pem"), {who + ".pem", "cert.pem"}, {who + ".key", "key.pem"}})
+      std::filesystem::copy_file(file(from), made / to);
+    return made;
   }
   [[nodiscard]] std::string file(const std::string& name) const { return (directory_.path() / name).string(); }
 
@@ -48,9 +58,12 @@ class Authority {
 };
 
 struct Secured {
+  explicit Secured(const std::string& certificate = "agent")
+      : agent({"--listen", "127.0.0.1:0", "--ca", authority.file("ca.pem"), "--certificate", authority.file(certificate + ".pem"), "--key",
+               authority.file(certificate + ".key")}) {}
+
   Authority authority;
-  Agent agent{{"--listen", "127.0.0.1:0", "--ca", authority.file("ca.pem"), "--certificate", authority.file("agent.pem"), "--key",
-               authority.file("agent.key")}};
+  Agent agent;
   std::string where = agent.ready_line().substr(agent.ready_line().rfind(' ') + 1);
 
   // The HTTP status, "000" when there was no answer.
@@ -89,6 +102,28 @@ TEST_CASE("over TCP only a certificate of the authority gets an answer, and only
   CHECK(secured.ask("agent", "/healthz") == "000");
   CHECK(run({"curl", "-s", "-m", "5", "http://" + secured.where + "/healthz"}).exit_code != 0);
   CHECK(secured.agent.answers());
+}
+
+TEST_CASE("what is wrong with a certificate, and what to do about it, is told to whoever runs arashi") {
+  struct Wrong {
+    std::string who, authority, says;
+    std::string agent = "agent", host = "127.0.0.1";
+  };
+  const Wrong table[] = {{"stranger", "ca", "does not know the authority that made"},
+                         {"expired", "ca", "-by-ca/cert.pem has expired"},
+                         {"agent", "ca", "-by-ca/cert.pem is none of a runner"},
+                         {"runner", "other", "the agent's certificate is not of"},
+                         {"runner", "ca", "the agent's certificate has: make a new one", "late"},
+                         {"runner", "ca", "name the agent as its certificate does", "agent", "localhost"}};
+  for (const auto& wrong : table) {
+    const Secured secured(wrong.agent);
+    const auto address = wrong.host + secured.where.substr(secured.where.rfind(':'));
+    const auto told =
+        run({BIN_DIR "/arashi", "status", "--agents", address, "--pki", secured.authority.folder(wrong.who, wrong.authority)});
+    INFO(told.output);
+    CHECK(told.exit_code == 3);
+    CHECK(told.output.find(wrong.says) != std::string::npos);
+  }
 }
 
 TEST_CASE("peers that open connections and say nothing do not keep a halt out") {

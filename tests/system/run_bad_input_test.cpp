@@ -209,6 +209,17 @@ TEST_CASE("with a full disk under the journal nothing is injected") {
   CHECK(daemon.wait(boot_now() + std::chrono::seconds(5)));
 }
 
+TEST_CASE("on a full disk a local agent does not start, and the run says why") {
+  const SmallDisk disk;
+  const Directory folder;
+  write(folder.path() / "it.yaml", experiment("{node: {}}", "fault: command.run, with: {command: [touch, x], undo: [rm, x]}"));
+  disk.fill();
+  const Ran ran = run({arashi, "run", folder.path() / "it.yaml", "--run-dir", disk.path() / "run", "--out", folder.path() / "out"});
+  INFO(ran.output);
+  CHECK(ran.exit_code == 3);
+  CHECK(ran.output.find("No space left on device") != std::string::npos);
+}
+
 TEST_CASE("without root it says so, and what to do") {
   const Directory folder;
   const std::string copy = copy_for_everybody(folder.path(), arashi);
