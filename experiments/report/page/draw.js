@@ -76,15 +76,22 @@ function drawTimes() {
   }
 }
 
-function lane(card, label) {
+function lane(card, label, title) {
   const track = add(card, 'div', {class: 'track'});
-  add(track, 'div', {class: 'label', title: label}, label);
+  add(track, 'div', {class: 'label', title: title || label}, label);
   return add(track, 'div', {class: 'lane'});
 }
 const percent = value => (100 * Math.min(1, Math.max(0, value / end))).toFixed(3) + '%';
+const hasRoom = (from, to) => to - from > end / 7;
 function bar(into, kind, from, to, text) {
   add(into, 'div', {class: 'bar ' + kind, title: text + ': ' + time(from) + ' to ' + time(to),
-    style: 'left:' + percent(from) + ';width:' + percent(to - from)}, to - from > end / 14 ? text : '');
+    style: 'left:' + percent(from) + ';width:' + percent(to - from)}, hasRoom(from, to) ? text : '');
+}
+// The victim, as that is what differs from lane to lane; the bar says which fault, where it has room for it.
+function drawFaultLane(card, fault, kind) {
+  const until = known(fault.revertedAt) ? fault.revertedAt : end;
+  const whole = fault.fault + ' → ' + fault.victim;
+  bar(lane(card, hasRoom(fault.activeAt, until) ? fault.victim : whole, whole), kind, fault.activeAt, until, fault.fault);
 }
 
 function drawTimeline() {
@@ -98,7 +105,7 @@ function drawTimeline() {
   for (const fault of result.faults) {
     if (!known(fault.activeAt)) continue;
     const kind = fault.step === 'lost' || fault.step === 'drifted' ? 'lost' : fault.step === 'stuck' ? 'stuck' : '';
-    bar(lane(card, fault.fault + ' → ' + fault.victim), kind, fault.activeAt, known(fault.revertedAt) ? fault.revertedAt : end, fault.fault);
+    drawFaultLane(card, fault, kind);
   }
   const marks = [[result.times.firstBad, 'first bad request', ''], [result.times.decision, 'decision', ''], [result.times.recovered, 'recovered', 'calm']];
   for (const track of card.querySelectorAll('.lane'))
@@ -109,7 +116,7 @@ function drawTimeline() {
 }
 
 const pending = [];  // charts are drawn when the page is laid out, so that they know their width
-function chart(into, title, note, times, series, axisText, limit) {
+function chart(into, title, note, times, series, axisText, limit, axisMore) {
   const card = add(into, 'div', {class: 'card'});
   add(card, 'h3', {}, title);
   if (note) add(card, 'div', {class: 'soft'}, note);
@@ -121,7 +128,7 @@ function chart(into, title, note, times, series, axisText, limit) {
     new uPlot({
       width: mount.clientWidth || 480, height: 210, cursor: {sync: {key: 'run'}},
       scales: {x: {time: false, range: [0, end]}, y: {range: (u, low, high) => [0, Math.max(high * 1.08, 1e-9)]}},
-      axes: [{...axis, values: (u, all) => all.map(v => v + ' s')}, {...axis, size: 68, values: (u, all) => all.map(axisText)}],
+      axes: [{...axis, values: (u, all) => all.map(v => v + ' s')}, {...axis, size: 76, values: (u, all) => all.map(axisText), ...axisMore}],
       series: [{label: 'at', value: (u, v) => known(v) ? v.toFixed(1) + ' s' : '–'}].concat(shown.map(s => ({
         label: s.label, stroke: s.stroke, fill: s.fill, width: 1.6, dash: s.dash, points: {show: false}, value: (u, v) => known(v) ? axisText(v) : '–'}))),
       hooks: {drawClear: [shadeFaults]},
@@ -140,17 +147,24 @@ function shadeFaults(u) {
   u.ctx.restore();
 }
 
-// An e-value as the chance that what was seen is an accident.
+// An e-value as the chance that what was seen is an accident; below 1 in 10¹² it is no longer told apart.
+const leastChance = 12 * Math.LN10;
+const raised = exponent => [...String(exponent)].map(digit => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]).join('');
 function chance(logE) {
   if (!known(logE) || logE < 0.7) return 'any';
-  const odds = Math.exp(Math.min(logE, 27.6));
-  return '1 in ' + (odds < 1e6 ? Math.round(odds).toLocaleString('en') : '10^' + Math.floor(Math.log10(odds)));
+  const decades = Math.min(logE, leastChance) / Math.LN10;
+  return '1 in ' + (decades < 6 ? Math.round(10 ** decades).toLocaleString('en') : '10' + raised(Math.floor(decades + 1e-9)));
+}
+// Ticks at whole powers of ten, at most five of them.
+function splitsOfChance(u, axis, low, high) {
+  const step = Math.max(1, Math.ceil(high / Math.LN10 / 5));
+  return Array.from({length: Math.floor(high / Math.LN10 / step) + 1}, (none, i) => i * step * Math.LN10);
 }
 function drawEvidence(box, slo, times, states) {
   const most = Math.max(0, ...states.map(s => s.logE || 0));
   chart(box, 'Is it an accident? ' + slo.name, 'the chance that so many bad requests come although the budget burns no faster than it may; lowest ' + chance(most) + ', the guard stops at ' + chance(slo.logThreshold),
-    times, [{label: 'chance', values: states.map(s => Math.max(0, s.logE || 0)), stroke: colour('fault'), fill: colour('fault-wash')}],
-    v => v < 0.7 ? 'any' : chance(v), {label: 'stop', value: slo.logThreshold});
+    times, [{label: 'chance', values: states.map(s => Math.min(leastChance, Math.max(0, s.logE || 0))), stroke: colour('fault'), fill: colour('fault-wash')}],
+    chance, {label: 'stop', value: slo.logThreshold}, {splits: splitsOfChance});
 }
 const lineColours = ['warn', 'blue', 'fault', 'soft', 'good', 'ink'];
 function drawBurn(box, slo, times, states) {
@@ -170,14 +184,16 @@ function drawCharts() {
   add(page, 'h2', {}, 'What the users saw');
   const box = add(page, 'section', {class: 'charts'});
   for (const load of result.loads) {
-    const rows = load.seconds;
+    // The last second is cut short by the end of the run: its counts would look like an outage.
+    const rows = load.seconds.filter((second, i) => i === 0 || second.at + 1 <= end);
     const times = rows.map(r => r.at);
     chart(box, 'Requests: ' + load.name, load.total + ' requests, ' + load.bad + ' bad; intended ' + load.rateIntended.toFixed(1) + '/s, sent ' + load.rateAchieved.toFixed(1) + '/s',
       times, [{label: 'too slow', values: rows.map(r => r.slow), stroke: colour('warn'), fill: colour('warn-wash')},
         {label: 'failed', values: rows.map(r => r.failed), stroke: colour('bad'), fill: colour('bad-wash')},
         {label: 'good', values: rows.map(r => r.good), stroke: colour('good')}], v => v + '/s');
-    chart(box, 'Latency: ' + load.name, 'from the intended time of each request', times,
-      [{label: 'p50', values: rows.map(r => r.p50), stroke: colour('blue')}, {label: 'p99', values: rows.map(r => r.p99), stroke: colour('fault')}], time);
+    const latency = which => rows.map(r => r.good + r.slow ? r[which] : null);  // where no request was answered there is none
+    chart(box, 'Latency: ' + load.name, 'from the intended time of each answered request', times,
+      [{label: 'p50', values: latency('p50'), stroke: colour('blue')}, {label: 'p99', values: latency('p99'), stroke: colour('fault')}], time);
   }
   result.slos.forEach((slo, i) => {
     const rows = result.guard.filter(g => g.slos[i]);
@@ -270,7 +286,7 @@ function drawPlan() {
   if (!injections.length) return;
   add(page, 'h2', {}, 'Plan');
   table(add(page, 'section', {class: 'card'}), ['at', 'for', 'fault', 'victim', 'mechanism', 'why this one', 'undo'],
-    injections.map(i => [i.at, i.for, i.fault, i.victim, i.mechanism, i.because, i.undo].map(v => typeof v === 'object' && v ? v.label || '' : known(v) ? String(v) : '')));
+    injections.map(i => [i.at + ' s', i.for + ' s', i.fault, i.victim, i.mechanism, i.because, i.undo].map(v => typeof v === 'object' && v ? v.label || '' : known(v) ? String(v) : '')));
 }
 
 function drawEvents() {
