@@ -42,14 +42,15 @@ std::size_t columns(const std::string& text) {
   return all;
 }
 
-// Control characters of a victim's name do not reach the terminal.
+// Control characters of a victim's name do not reach the terminal; what a command said in several lines stands in one.
 std::string cut(const std::string& text, std::size_t width) {
   std::string out;
   std::size_t used = 0;
   for (const char c : text) {
     used += columns_of(c);
     if (used > width) break;
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    const bool is_space = c == '\n' || c == '\t';
+    out += is_space ? ' ' : static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   }
   return out;
 }

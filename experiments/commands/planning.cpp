@@ -82,6 +82,19 @@ std::vector<std::string> prepare_all(const std::string& experiment, fleet::Agent
   return problems;
 }
 
+// What an earlier experiment could not take back is still there, whatever this one does.
+std::vector<std::string> left_overs(fleet::Agent& agent) {
+  std::vector<std::string> warnings;
+  const auto reply = agent.status();
+  if (!reply) return warnings;  // what is asked of it next says why
+  for (const auto& one : reply->injections)
+    if (one.step == "stuck")
+      warnings.push_back("agent " + agent.name() + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
+                         one.experiment + "', which it could not take back: " + one.problem +
+                         "; mend the cause, then the agent or `arashi-agent recover` takes it back");
+  return warnings;
+}
+
 std::vector<std::string> names_of(const Agents& agents) {
   std::vector<std::string> names;
   for (const auto& [name, agent] : agents) names.push_back(name);
@@ -155,10 +168,13 @@ plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, s
   for (std::size_t i = 0; i < found.size(); ++i)
     for (const auto& [target, one] : found[i])
       if (!one.problem.empty()) add_problems(names, i, {one.problem}, plan);
-  std::vector<std::vector<std::string>> problems(agents.size());
-  side_by_side(agents,
-               [&](std::size_t index, fleet::Agent& agent) { problems[index] = prepare_all(experiment.name, agent, plan.injections); });
+  std::vector<std::vector<std::string>> problems(agents.size()), warnings(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) {
+    warnings[index] = left_overs(agent);
+    problems[index] = prepare_all(experiment.name, agent, plan.injections);
+  });
   for (std::size_t i = 0; i < problems.size(); ++i) add_problems(names, i, problems[i], plan);
+  for (const auto& of_agent : warnings) plan.warnings.insert(plan.warnings.end(), of_agent.begin(), of_agent.end());
   plan::check_claims(plan);
   return plan;
 }

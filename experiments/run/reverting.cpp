@@ -95,9 +95,11 @@ void Runner::Inside::settle_last_revert(Duration now) {
 void Runner::Inside::conclude_left_behind(const std::vector<std::string>& dirty) {
   for (const auto& name : dirty) {
     const auto& problem = nodes[name].problem;
-    conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) +
-                                       " that everything is reverted; its lease has ended, but look there with `arashi status`" +
-                                       (problem.empty() ? "" : ": " + problem));
+    conclude(Outcome::left_behind,
+             "agent " + name + " did not confirm within " + to_text(revert_bound) +
+                 " that everything is reverted; its lease has ended, but look there with `arashi status`, or take it back with "
+                 "`arashi-agent recover` where no agent lives" +
+                 (problem.empty() ? "" : ": " + problem));
   }
 }
 

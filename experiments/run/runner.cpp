@@ -61,7 +61,7 @@ const std::vector<guard::Input>& Runner::guard_inputs() const { return inside_->
 
 std::vector<Command> Runner::step(const Happening& event, Duration now) {
   auto& in = *inside_;
-  if (!in.begun) in.enter(State::checking, now);
+  if (in.result.states.empty()) in.enter(State::checking, now);
   if (in.state == State::done) return {};
   std::visit([&](const auto& happened) { in.take(happened, now); }, event);
   in.advance(now);

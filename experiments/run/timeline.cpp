@@ -152,10 +152,12 @@ void Runner::Inside::retry_reverts(Duration now) {
 void Runner::Inside::mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now) {
   auto& fault = result.faults[index];
   if (course[index].phase == Phase::over && fault.step != "stuck") return;
+  const bool told = fault.step == step && fault.problem == problem && course[index].phase == Phase::over;
   course[index].phase = Phase::over;
   fault.step = step;
   if (!problem.empty()) fault.problem = problem;
   if (fault.active_at && step != "stuck") fault.reverted_at = now;
+  if (told) return;  // each try says the same
   note(now, step, named(fault) + (problem.empty() ? "" : ": " + problem));
 }
 

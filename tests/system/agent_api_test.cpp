@@ -125,6 +125,29 @@ TEST_CASE("a slow inject delays neither a renewal nor a status, and a halt cuts 
   CHECK(agent.live() == 0);
 }
 
+TEST_CASE("what an earlier experiment could not take back is told before the next one, for as long as it is there") {
+  const Agent agent;
+  const auto marker = agent.run_dir() / "can be undone", spec = agent.run_dir() / "next.yaml";
+  std::ofstream(spec) << "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: next}\nspec:\n  targets: {m: {node: {}}}\n"
+                         "  timeline: [{at: 0s, for: 1s, fault: command.run, on: m, with: {command: [touch, x], undo: [rm, x]}}]\n";
+  const auto plan = [&] { return run({BIN_DIR "/arashi", "plan", spec, "--agents", "unix:" + agent.socket().string()}, 30s); };
+  CHECK(agent.lease("earlier", 60s).status == 200);
+  const auto params = R"({"command":["true"],"undo":["test","-e",")" + marker.string() + R"("]})";
+  CHECK(agent.inject("earlier", new_id(), "command.run", {.kind = "node"}, params).status == 200);
+  const auto none = plan();
+  CHECK(none.exit_code == 0);
+  CHECK(none.output.find("earlier") == std::string::npos);
+  (void)agent.halt("earlier");
+  const auto told = plan();
+  INFO(told.output);
+  CHECK(told.exit_code == 0);
+  CHECK(told.output.find("of 'earlier', which it could not take back: undo exited with 1") != std::string::npos);
+  std::ofstream(marker) << "";
+  (void)agent.halt("earlier");
+  REQUIRE(eventually([&] { return agent.live() == 0; }, 10s));
+  CHECK(plan().output.find("earlier") == std::string::npos);
+}
+
 TEST_CASE("a second agent on the same journal is refused and told who has it") {
   Agent agent;
   const auto second = run({agent_binary, "--run-dir", agent.run_dir(), "--socket", agent.run_dir() / "other.sock"}, 20s);

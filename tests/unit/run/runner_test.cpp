@@ -460,6 +460,16 @@ TEST_CASE("a source that was steady and has gone silent before the others were s
   }
 }
 
+TEST_CASE("two stops before anything has begun are one end") {
+  auto world = one_fault();
+  world.give(StopAsked{"^C"});
+  world.give(StopAsked{"SIGTERM"});
+  CHECK(world.result().outcome == Outcome::interrupted);
+  CHECK(world.result().reasons == std::vector<std::string>{"stopped by ^C"});
+  CHECK(world.result().states.size() == 2);
+  CHECK(world.count<Finish>() == 1);
+}
+
 TEST_CASE("what is stuck is said loudest of all") {
   auto world = one_fault();
   world.revert_step = "stuck";
@@ -468,6 +478,7 @@ TEST_CASE("what is stuck is said loudest of all") {
   CHECK(exit_code(result.outcome) == 6);
   CHECK(result.faults[0].step == "stuck");
   CHECK(result.reasons[0].find("did not confirm") != std::string::npos);
+  CHECK(std::ranges::count(world.result().events, "stuck", &Event::what) == 1);  // though it was tried many times
 }
 
 TEST_CASE("a revert that is stuck at first and works later is no left-behind") {
