@@ -1,5 +1,5 @@
-// What a Runner keeps. Its functions are spread over runner.cpp (states), timeline.cpp (injections and their evidence), reverting.cpp
-// and verdict.cpp.
+// What a Runner keeps. Its functions are spread over runner.cpp (states), events.cpp (what it is told), checks.cpp, timeline.cpp
+// (injections and their evidence), reverting.cpp and verdict.cpp.
 #pragma once
 
 #include "experiments/run/runner.hpp"
@@ -9,6 +9,9 @@
 #include <set>
 
 namespace arashi::run {
+
+std::string first_reason(const guard::Verdict& verdict);              // it names its SLO
+inline constexpr Duration recovered_after = std::chrono::seconds(3);  // so long all must be well in a row
 
 enum class Phase { waiting, asked, active, closing, reverting, over };
 

@@ -3,7 +3,6 @@
 #include "experiments/run/inside.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 namespace arashi::run {
 
@@ -15,9 +14,7 @@ namespace {
 constexpr Duration patience_for_leases = seconds(5);
 constexpr Duration patience_for_data = seconds(15);  // besides what the sources' own period needs
 constexpr Duration patience_for_load = seconds(3);
-constexpr Duration patience_for_checks = seconds(5);  // beyond their own timeout
-constexpr Duration recovered_after = seconds(3);      // so long all must be well in a row
-constexpr Duration late_slices = seconds(5);          // a slice closes when its last request is too old
+constexpr Duration late_slices = seconds(5);  // a slice closes when its last request is too old
 
 Duration slowest_source(const spec::Experiment& experiment) {
   Duration most{};
@@ -89,165 +86,6 @@ void Runner::Inside::conclude(Outcome why, const std::string& reason) {
   if (graver) result.outcome = why;
   decided = true;
   result.reasons.insert(graver ? result.reasons.begin() : result.reasons.end(), reason);
-}
-
-// ---- events
-
-void Runner::Inside::take(const Tick& /*tick*/, Duration /*now*/) {}
-
-void Runner::Inside::take(const SliceSeen& seen, Duration now) {
-  if (seen.slo >= experiment.slos.size()) return;
-  guard.observe(seen.slo, seen.slice, seen.source);
-  guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice, .source = seen.source});
-  watch_first_bad(seen.slo, seen.slice);
-  if (state >= State::injecting) evaluate(now);
-  Watched* one = watched_source(seen.slo, seen.source);
-  if (one == nullptr) return;
-  Streak& streak = one->streak;
-  if (state == State::steady) streak.extend(seen.slice);
-  const bool after_revert = result.times.last_revert && seen.slice.begin >= *result.times.last_revert;
-  if (state != State::recovering || !after_revert || one->recovered) return;
-  streak.extend(seen.slice);
-  if (!within_objective(seen.slice.total, seen.slice.bad, streak.objective()) || !streak.within()) return streak.restart();
-  if (streak.covered() >= recovered_after && streak.total() > 0) one->recovered = streak.begin();
-}
-
-Watched* Runner::Inside::watched_source(std::size_t slo, std::size_t source) {
-  const auto found = std::ranges::find_if(watched, [&](const Watched& one) { return one.slo == slo && one.source == source; });
-  return found == watched.end() ? nullptr : &*found;
-}
-
-void Runner::Inside::watch_first_bad(std::size_t slo, const guard::Slice& slice) {
-  const auto& first = result.times.first_injection;
-  if (!first || slice.bad == 0 || slice.end <= *first || first_bad[slo]) return;
-  first_bad[slo] = std::max(slice.begin, *first);
-}
-
-namespace {
-
-// It names its SLO.
-std::string first_reason(const guard::Verdict& verdict) {
-  if (verdict.reasons.empty()) return "the guard gave no reason";
-  const auto& first = verdict.reasons[0];
-  return first.text.starts_with(first.slo) ? first.text : first.slo + ": " + first.text;
-}
-
-}  // namespace
-
-void Runner::Inside::evaluate(Duration now) {
-  auto verdict = guard.evaluate(now);
-  guard_inputs.push_back({.now = now});
-  evaluated = now;
-  result.slos = verdict.slos;
-  if (verdict.hold != hold) {
-    hold = verdict.hold;
-    note(now, hold ? "hold" : "hold ends", verdict.reasons.empty() ? "" : verdict.reasons[0].text);
-  }
-  const bool a_second = result.verdicts.empty() || now - result.verdicts.back().at >= milliseconds(950);
-  const bool news = verdict.abort && !result.abort && (!decided || result.outcome != Outcome::interrupted);
-  if (a_second || news) result.verdicts.push_back(verdict);
-  if (!news) return;
-  const std::string reason = first_reason(verdict);
-  result.abort = std::move(verdict);
-  if (!result.times.decision) result.times.decision = now;
-  if (!timeline_runs()) return conclude(Outcome::refuted, reason);
-  stop(Outcome::refuted, reason, now);
-}
-
-void Runner::Inside::take(const LeaseOpened& opened, Duration now) {
-  nodes[opened.agent].leased = true;
-  note(now, "lease opened", opened.agent);
-}
-
-void Runner::Inside::take(const LeaseFailed& failed, Duration now) {
-  note(now, failed.expired ? "lease lost" : "lease not renewed", failed.agent + ": " + failed.problem);
-  if (state == State::steady && !nodes[failed.agent].leased) {
-    conclude(Outcome::refused, "agent " + failed.agent + " gives no lease: " + failed.problem);
-    return wind_up(now);
-  }
-  if (!failed.expired) return;
-  if (state == State::steady) {
-    conclude(Outcome::refused, "agent " + failed.agent + " was lost before anything was injected: " + failed.problem);
-    return wind_up(now);
-  }
-  if (timeline_runs())
-    stop(Outcome::inconclusive,
-         "agent " + failed.agent + " was out of reach for " + to_text(lease_ttl) +
-             " and has by its lease taken its faults back: " + failed.problem,
-         now);
-}
-
-void Runner::Inside::take(const LoadSeen& seen, Duration /*now*/) {
-  result.loads = seen.loads;
-  if (closing == Closing::load && seen.last) load_settled = true;
-}
-
-void Runner::Inside::take(const LoadFailed& failed, Duration now) {
-  note(now, "load failed", failed.problem);
-  if (timeline_runs()) return stop(Outcome::inconclusive, "the load could not go on: " + failed.problem, now);
-  if (state != State::steady) return;
-  conclude(Outcome::refused, "the load could not be started: " + failed.problem);
-  wind_up(now);
-}
-
-void Runner::Inside::take(const StopAsked& asked, Duration now) {
-  note(now, "stop asked", asked.by + (state == State::reverting ? ": it is reverting already, and waits for every agent to confirm" : ""));
-  const std::string reason = "stopped by " + asked.by;
-  if (timeline_runs()) return stop(Outcome::interrupted, reason, now);
-  if (closing == Closing::checks) {
-    awaited.clear();
-    conclude(Outcome::interrupted, reason + " before the checks afterwards had ended");
-  }
-  if (state == State::reverting || closing != Closing::no) return;  // it stops already
-  if (!decided) conclude(Outcome::interrupted, reason);
-  if (state == State::recovering) return close(now);
-  wind_up(now);
-}
-
-// ---- checks
-
-void Runner::Inside::take(const CheckDone& done, Duration now) {
-  const auto& check = done.result;
-  const auto waiting = awaited.find(check.name);
-  note(now, check.passed ? "check passed" : "check failed", check.name + " (" + check.when + "): " + check.detail);
-  result.checks.push_back(check);
-  if (waiting == awaited.end()) return;
-  awaited.erase(waiting);
-  if (check.passed) return;
-  const std::string reason = "check '" + check.name + "' failed " + check.when + " the experiment: " + check.detail;
-  if (check.when == "before") return conclude(Outcome::refused, reason);
-  if (!timeline_runs()) return conclude(Outcome::refuted, reason);
-  result.times.decision = now;
-  stop(Outcome::refuted, reason, now);
-}
-
-void Runner::Inside::run_checks(const std::string& when, Duration now) {
-  for (const auto& check : experiment.checks) {
-    const bool wanted = when == "before" ? check.before : check.after;
-    if (!wanted) continue;
-    awaited[check.name] = {now + check.timeout + patience_for_checks};
-    send(RunCheck{check.name, when});
-  }
-}
-
-void Runner::Inside::run_due_checks(Duration now) {
-  for (const auto& check : experiment.checks) {
-    if (check.during == Duration{} || awaited.contains(check.name)) continue;
-    const auto due = next_check.try_emplace(check.name, now).first;
-    if (now < due->second) continue;
-    due->second = now + check.during;
-    awaited[check.name] = {now + check.timeout + patience_for_checks};
-    send(RunCheck{check.name, "during"});
-  }
-}
-
-// One that never answers has failed: not knowing is not passing.
-void Runner::Inside::expire_checks(Duration now) {
-  std::vector<std::string> silent;
-  for (const auto& [name, waiting] : awaited)
-    if (now >= waiting.until) silent.push_back(name);
-  const char* when = state == State::checking ? "before" : timeline_runs() ? "during" : "after";
-  for (const auto& name : silent) take(CheckDone{{.name = name, .when = when, .at = now, .detail = "it did not end in time"}}, now);
 }
 
 // ---- time

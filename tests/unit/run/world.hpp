@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <set>
 #include <string>
@@ -199,5 +200,16 @@ struct World {
     return Duration{-1};
   }
 };
+
+inline bool says(const RunResult& result, const std::string& words) {
+  return std::ranges::any_of(result.reasons, [&](const std::string& reason) { return reason.find(words) != std::string::npos; });
+}
+
+template <class T>
+bool is_first(const std::vector<Command>& commands) {
+  return !commands.empty() && std::holds_alternative<T>(commands.front());
+}
+
+inline World one_fault() { return {an_experiment(), {planned("aaaaaaaa", {}, seconds(10))}}; }
 
 }  // namespace arashi::run
