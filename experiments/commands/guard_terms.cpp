@@ -13,14 +13,16 @@ namespace {
 // A history's mean rate says little about its peaks: unknown time is charged at so many times the mean.
 constexpr double peak_over_mean = 3;
 
+constexpr double nearly_all = 0.99;
+
 // What the spec says of its rate is not measured again; what is spent is.
 void take_rate(const spec::Slo& slo, const spec::Measure& measure, guard::SourceTerms& terms) {
   terms.window_events = measure.rate.per_second * seconds(slo.window);
   terms.rate_most = peak_over_mean * measure.rate.per_second;
 }
 
-// Bad time slices of the past are spent too. Of Prometheus and of a log they are counted as the run will count them; no other source can be
-// asked for counts that fine, so of these the past is not known.
+// Bad time slices of the past are spent too, counted as the run will count them: of Prometheus and of a log all, of a hosted service those
+// it keeps as fine as that; of other sources none are known.
 Result<void> measure_slices(const spec::Slo& slo, const guard::SloTerms& terms_of_slo, const spec::Measure& measure,
                             const std::string& directory, guard::SourceTerms& terms) {
   const Duration now = std::chrono::system_clock::now().time_since_epoch();
@@ -35,14 +37,14 @@ Result<void> measure_slices(const spec::Slo& slo, const guard::SloTerms& terms_o
   } else if (const auto* log = std::get_if<spec::AccessLogSource>(&measure.source)) {
     take(TRY(sli::access_log_past(*log, measure.latency, directory, now - from, slo.slice)), now);
   } else {
-    terms.extrapolated = true;
-    return {};
+    const auto slices = TRY(sli::remembered_slices(measure, now - from, slo.slice, directory));
+    take(slices, now);
+    const Duration known = slices.empty() ? Duration{} : slices.back().end - slices.front().begin;
+    terms.extrapolated = terms.extrapolated || seconds(known) < nearly_all * seconds(now - from);
   }
   terms.window_bad = past.bad();
   return {};
 }
-
-constexpr double nearly_all = 0.99;
 
 // At least one event, in the last `window`.
 Result<sli::History> events_of(const spec::Slo& slo, const spec::Measure& measure, const std::string& name, const std::string& directory,

@@ -102,9 +102,14 @@ void check_past(const spec::Experiment& experiment, Plan& plan) {
     if (slo.method == spec::Method::occurrences) continue;
     const auto unknown = std::ranges::find_if(slo.measures, past_slices_unknown);
     if (unknown == slo.measures.end()) continue;
-    plan.warnings.push_back("SLO '" + slo.name + "': " + std::string(spec::name_of(unknown->source)) +
-                            " cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only "
-                            "what it spends itself counts; of prometheus and accessLog it would be known");
+    const std::string source(spec::name_of(unknown->source));
+    const bool hosted =
+        !std::holds_alternative<spec::MetricsSource>(unknown->source) && !std::holds_alternative<spec::CommandSource>(unknown->source);
+    plan.warnings.push_back("SLO '" + slo.name + "': " +
+                            (hosted ? "bad time slices of the past are known only as far back as " + source + " counts in stretches of " +
+                                          to_text(slo.slice) + "; what it keeps in longer ones"
+                                    : source + " cannot be asked how many time slices of the past were bad; that") +
+                            " counts as if nothing had been spent");
   }
 }
 

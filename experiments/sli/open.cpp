@@ -99,6 +99,15 @@ Result<std::optional<History>> remembered(const spec::Measure& measure, Duration
   return past;
 }
 
+Result<std::vector<guard::Slice>> remembered_slices(const spec::Measure& measure, Duration window, Duration slice,
+                                                    const std::string& directory) {
+  const Asked asked = TRY(std::visit(AsProvider{directory}, measure.source));
+  if (!asked.provider || asked.pace.width > slice || slice % asked.pace.width != Duration{}) return std::vector<guard::Slice>();
+  // All of them know multiples of a minute; Mackerel nothing but minutes.
+  const bool whole = slice % std::chrono::minutes(1) == Duration{} && !std::holds_alternative<spec::MackerelSource>(measure.source);
+  return past_in_stretches(*asked.provider, window, whole ? slice : asked.pace.width, asked.pace.lag);
+}
+
 Result<History> history(const spec::Measure& measure, Duration window, const std::string& directory) {
   auto past = past_of(measure, window, directory);
   const bool empty_log = !past && past.error().blame == Blame::missing && std::holds_alternative<spec::AccessLogSource>(measure.source);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
 namespace arashi::sli {
 namespace {
@@ -147,6 +148,50 @@ Result<History> past(Provider& provider, Duration window) {
   if (first == batch.total.end()) return fail(Blame::missing, provider.name(), ": no event of 'total' in the last ", to_text(window));
   history.covered = std::min<Duration>(std::chrono::milliseconds(stretch.to - std::max(first->first, stretch.from)), window);
   return history;
+}
+
+namespace {
+
+constexpr std::int64_t stretches_at_once = 300;  // the least that one of them gives in one answer, and some to spare
+constexpr Duration longest_pause = std::chrono::minutes(1);
+
+Result<Batch> fetch_patiently(Fetching& fetching, const Stretch& stretch) {
+  Fetched fetched = fetching.fetch(stretch, longest_answer, {});
+  if (fetched.batch || fetched.leave_alone <= Duration{} || fetched.leave_alone > longest_pause) return std::move(fetched.batch);
+  std::this_thread::sleep_for(fetched.leave_alone);
+  return fetching.fetch(stretch, longest_answer, {}).batch;
+}
+
+void add_slices(const Batch& batch, const Stretch& stretch, std::vector<guard::Slice>& to) {
+  if (batch.width != stretch.width) return;
+  for (const auto& [time, total] : batch.total) {
+    if (time < stretch.from || time >= stretch.to || !(std::isfinite(total) && total >= 0)) continue;
+    const auto found = batch.bad.find(time);
+    const double bad = found != batch.bad.end() && std::isfinite(found->second) ? std::max(found->second, 0.0) : 0;
+    const Duration begin = std::chrono::milliseconds(time), end = begin + std::chrono::milliseconds(stretch.width);
+    to.push_back({.begin = begin,
+                  .end = end,
+                  .total = static_cast<std::uint64_t>(std::llround(std::max(total, bad))),
+                  .bad = static_cast<std::uint64_t>(std::llround(bad)),
+                  .newest = end});
+  }
+}
+
+}  // namespace
+
+Result<std::vector<guard::Slice>> past_in_stretches(Provider& provider, Duration window, Duration width, Duration lag) {
+  const auto in_ms = [](Duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); };
+  const double now = wall_now();
+  const std::int64_t step = in_ms(width), end = static_cast<std::int64_t>(now * 1000) - in_ms(lag);
+  const std::int64_t last = end / step * step;
+  std::int64_t from = std::max(end - in_ms(window), provider.past(now, window).from) / step * step;
+  Fetching fetching(provider);
+  std::vector<guard::Slice> slices;
+  for (; from < last; from += stretches_at_once * step) {
+    const Stretch stretch{.from = from, .to = std::min(from + stretches_at_once * step, last), .width = step};
+    add_slices(TRY(fetch_patiently(fetching, stretch)), stretch, slices);
+  }
+  return slices;
 }
 
 Result<void> add_point(Points& points, std::int64_t time, double value, const std::string& what) {

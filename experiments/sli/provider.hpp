@@ -32,6 +32,9 @@ struct Pace {
 
 std::unique_ptr<Source> poll(std::unique_ptr<Provider> provider, const Pace& pace, Duration epoch);
 Result<History> past(Provider& provider, Duration window);
+// The last `window` in stretches of `width`, piece by piece; times since 1970. Only those with a total: what the service does not keep, or
+// only in longer stretches, is left out. Waits once where it is asked to.
+Result<std::vector<guard::Slice>> past_in_stretches(Provider& provider, Duration window, Duration width, Duration lag);
 
 Result<std::unique_ptr<Provider>> datadog(const spec::DatadogSource& source, const std::string& directory);
 Result<std::unique_ptr<Provider>> mackerel(const spec::MackerelSource& source, const std::string& directory);

@@ -236,10 +236,11 @@ TEST_CASE("what weakens the guard is a warning") {
   slices.slos[0].measures[0].source = spec::AccessLogSource{};
   CHECK(joined(planned(slices, 1).warnings).find("time slices") == std::string::npos);
   slices.slos[0].measures[0].source = spec::CommandSource{};
-  CHECK(
-      joined(planned(slices, 1).warnings) ==
-      "SLO 's': command cannot be asked how many time slices of the past were bad: the experiment starts as if none were, and only what it "
-      "spends itself counts; of prometheus and accessLog it would be known\n");
+  CHECK(joined(planned(slices, 1).warnings) ==
+        "SLO 's': command cannot be asked how many time slices of the past were bad; that counts as if nothing had been spent\n");
+  slices.slos[0].measures[0].source = spec::NewrelicSource{};
+  CHECK(joined(planned(slices, 1).warnings)
+            .find("bad time slices of the past are known only as far back as newrelic counts in stretches of 1m") != std::string::npos);
   slices.slos[0].measures[0].source = spec::PrometheusSource{.url = "http://p", .bad = "b", .total = "t"};
   CHECK(joined(planned(slices, 1).warnings).find("time slices") == std::string::npos);
   auto anyone = experiment();

@@ -1,4 +1,5 @@
 // Datadog, Mackerel, CloudWatch and New Relic against a server that speaks their documented protocols, and checks what it is sent.
+#include "experiments/commands/guard_terms.hpp"
 #include "experiments/sli/open.hpp"
 #include "experiments/sli/provider.hpp"
 #include "injector/core/json.hpp"
@@ -405,4 +406,58 @@ TEST_CASE("providers: keys from a program, as AWS' credential_process prints the
   CHECK(collect(measure, files, 1).at(0).total == 100);
   source.credentials = {"echo", "{}"};
   CHECK(holds(collect(measure, files, 1).at(0).problem, "printed no AccessKeyId"));
+}
+
+TEST_CASE("providers: time slices of the past, piece by piece and without a gap, and their bad ones are spent") {
+  const std::map<std::string, HttpServer::Decide> kinds{
+      {"datadog-v2", datadog_v2}, {"mackerel", mackerel}, {"cloudwatch", cloudwatch}, {"newrelic", newrelic}};
+  for (const auto& each : kinds) {
+    const auto& kind = each.first;
+    const auto& decide = each.second;
+    CAPTURE(kind);
+    const Files files;
+    std::atomic<int> asked = 0;
+    HttpServer server([&](const Asked& request) {
+      ++asked;
+      return decide(request);
+    });
+    const auto measure = measure_of(kind, server.url(""), files);
+    const std::string directory = files.directory.path().string();
+    const auto slices = sli::remembered_slices(measure, 10h, 60s, directory);  // two pieces
+    REQUIRE_MESSAGE(slices, slices.error().message);
+    CHECK(asked >= 2);
+    REQUIRE(slices->size() >= 590);
+    for (std::size_t i = 0; i < slices->size(); ++i) {
+      CHECK((*slices)[i].end - (*slices)[i].begin == 60s);
+      CHECK((*slices)[i].total == 100);
+      CHECK((*slices)[i].bad == 3);
+      if (i > 0) CHECK((*slices)[i].begin == (*slices)[i - 1].end);
+    }
+    CHECK(seconds((*slices).back().end) <= static_cast<double>(now_ms()) / 1000);
+    CHECK((kind != "mackerel" || sli::remembered_slices(measure, 1h, 90s, directory).value().empty()));
+    spec::Experiment experiment;
+    experiment.directory = directory;
+    experiment.slos.push_back({.name = "pay", .objective = 0.5, .window = 10h, .measures = {measure}});
+    experiment.slos[0].method = spec::Method::timeslices;
+    experiment.slos[0].slice = 60s;
+    experiment.slos[0].slice_target = 0.98;  // 3 of 100 are too many
+    const auto config = commands::guard_config(experiment);
+    REQUIRE_MESSAGE(config, config.error().message);
+    CHECK(config->slos[0].sources[0].window_bad >= 588);
+    CHECK(config->slos[0].sources[0].window_bad <= 600);
+  }
+}
+
+TEST_CASE("providers: one that counts the past in longer stretches than the slices tells nothing of them") {
+  const Files files;
+  HttpServer server([](const Asked& asked) {
+    Json body = *parse_json(asked.body);
+    body["data"]["attributes"]["interval"] = 300'000;  // enlarged without a word
+    Asked other = asked;
+    other.body = to_text(body);
+    return datadog_v2(other);
+  });
+  const auto slices = sli::remembered_slices(measure_of("datadog-v2", server.url(""), files), 10h, 60s, files.directory.path().string());
+  REQUIRE_MESSAGE(slices, slices.error().message);
+  CHECK(slices->empty());
 }
