@@ -89,7 +89,7 @@ Result<void> attach(netlink::Socket& socket, const Site& site, Lane& lane, std::
   // The way back first: a packet that is taken must find it.
   if (site.clsact_missing_on) {
     TRY(ensure_clsact(socket, lane.tap.device.index));
-    TRY(add_filter(socket, lane.tap.device.index, Hook::ingress, lane.classifier.back_program(), "arashi-back"));
+    TRY(add_filter(socket, lane.tap.device.index, Hook::ingress, lane.classifier.back_program(), "arashi-back", {}));
     const clsact::Attach main{.id = site.impairment.id,
                               .device = device,
                               .hook = hook,

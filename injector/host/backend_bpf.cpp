@@ -1,6 +1,7 @@
 // Loss, partition, duplicates and wrong bits by a direct-action filter of clsact.
 #include "injector/core/json.hpp"
 #include "injector/host/bpf.hpp"
+#include "injector/host/classifier_stock.hpp"
 #include "injector/host/clsact.hpp"
 #include "injector/host/impairment.hpp"
 #include "injector/host/network_scope.hpp"
@@ -27,19 +28,12 @@ std::vector<Hook> hooks_of(const Traffic& traffic) {
   return hooks;
 }
 
-bool has_kind(const std::vector<Qdisc>& present, std::string_view kind) {
-  return std::ranges::any_of(present, [kind](const Qdisc& qdisc) { return qdisc.kind == kind; });
-}
-
 Result<Json> prepare(const Host& host, const Impairment& impairment) {
   if (impairment.effects.holds()) return fail(Blame::unsupported, "a filter can drop, copy and change packets but not hold them");
   TRY(probe_bpf());
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
-  for (const auto& device : impairment.devices)
-    if (impairment.traffic.egress && has_kind(TRY(qdiscs(socket, device.index)), "ingress"))
-      return fail(Blame::unsupported, device.name, " has an 'ingress' qdisc in the place of clsact, which has no egress side");
-  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
+  const auto missing = TRY(clsact::missing_on(socket, impairment));
   return Json{{missing_note, missing}};
 }
 
@@ -69,20 +63,9 @@ std::string places_text(const Impairment& impairment) {
   return text;
 }
 
-Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
-  const auto found = TRY(find_filters(socket, impairment));
+Evidence evidence_of(const Impairment& impairment, const Found& found, const Counters& sum) {
   Evidence evidence;
   evidence.in_place = found.filters == found.wanted;
-  Counters sum;
-  for (const auto program : found.programs) {
-    const auto counters = TRY(counters_of(program));
-    sum.seen += counters.seen;
-    sum.matched += counters.matched;
-    sum.affected += counters.affected;
-    sum.lost += counters.lost;
-    sum.duplicated += counters.duplicated;
-    sum.corrupted += counters.corrupted;
-  }
   evidence.seen = sum.seen;
   evidence.affected = sum.affected;
   evidence.bit = sum.affected > 0;
@@ -96,22 +79,34 @@ Result<Evidence> read_back(Socket& socket, const Impairment& impairment) {
   return evidence;
 }
 
+Result<void> attach_everywhere(Socket& socket, const Impairment& impairment, Hook hook, const Classifier& classifier, const Json& notes) {
+  for (const auto& device : impairment.devices) {
+    const clsact::Attach main{.id = impairment.id,
+                              .device = device.index,
+                              .hook = hook,
+                              .program = classifier.program(),
+                              .made = was_missing(notes, device.index)};
+    TRY(clsact::attach(socket, main));
+    TRY(clsact::attach_learner(socket, main, classifier));
+  }
+  return {};
+}
+
 Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
   auto socket = TRY(socket_in(host, impairment.netns));
+  Counters sum;
+  std::vector<Classifier> attached;
   for (const auto hook : hooks_of(impairment.traffic)) {
-    const auto classifier = TRY(Classifier::load(host, impairment, hook, {}));
-    TRY(classifier.know(hook == Hook::ingress ? served_ports(host, impairment) : std::vector<ServedPort>{}));
-    for (const auto& device : impairment.devices) {
-      const clsact::Attach main{.id = impairment.id,
-                                .device = device.index,
-                                .hook = hook,
-                                .program = classifier.program(),
-                                .made = was_missing(notes, device.index)};
-      TRY(clsact::attach(socket, main));
-      TRY(clsact::attach_learner(socket, main, classifier));
-    }
+    attached.push_back(TRY(Classifier::load(host, impairment, hook, {})));
+    TRY(attached.back().know(hook == Hook::ingress ? served_ports(host, impairment) : std::vector<ServedPort>{}));
+    TRY(attach_everywhere(socket, impairment, hook, attached.back(), notes));
   }
-  auto evidence = TRY(read_back(socket, impairment));
+  const auto found = TRY(find_filters(socket, impairment));
+  for (auto& classifier : attached) {
+    sum += TRY(classifier.counters());
+    if (host.classifiers != nullptr) host.classifiers->give_back(std::move(classifier));
+  }
+  auto evidence = evidence_of(impairment, found, sum);
   if (!evidence.in_place)
     return fail(Blame::system, "the filters of '", clsact::filter_name(impairment.id), "' are not there after adding them");
   return evidence;
@@ -127,7 +122,10 @@ Result<void> revert(const Host& host, const Impairment& impairment, const Json& 
 
 Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
   auto socket = TRY(socket_in(host, impairment.netns));
-  return read_back(socket, impairment);
+  const auto found = TRY(find_filters(socket, impairment));
+  Counters sum;
+  for (const auto program : found.programs) sum += TRY(counters_of(program));
+  return evidence_of(impairment, found, sum);
 }
 
 Result<std::vector<std::uint32_t>> programs(const Host& host, const Impairment& impairment) {

@@ -93,10 +93,6 @@ Result<void> check_devices(Socket& socket, const Impairment& impairment) {
       return fail(Blame::unsupported, "tbf loses every packet that is larger than its burst: on ", link.device.name, " it must be ",
                   link.mtu + header, " bytes or more");
   }
-  for (const auto& device : impairment.devices)
-    for (const auto& qdisc : TRY(qdiscs(socket, device.index)))
-      if (qdisc.kind == "ingress" && impairment.traffic.egress)
-        return fail(Blame::unsupported, device.name, " has an 'ingress' qdisc in the place of clsact, which has no egress side");
   return {};
 }
 
@@ -107,7 +103,7 @@ Result<Json> prepare(const Host& host, const Impairment& impairment) {
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(check_devices(socket, impairment));
-  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
+  const auto missing = TRY(clsact::missing_on(socket, impairment));
   Json notes{{missing_note, missing}};
   TRY(loopback::note(socket, impairment, notes));
   return notes;
@@ -138,7 +134,7 @@ Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impai
   const auto classifier = TRY(Classifier::load(host, one, lane.hook, {.act = OnMatch::Act::queue, .tap = pair.near}));
   if (lane.hook == Hook::ingress) TRY(classifier.know(served_ports(host, one)));
   TRY(ensure_clsact(socket, pair.far));
-  TRY(add_filter(socket, pair.far, Hook::ingress, classifier.back_program(), "arashi-back"));
+  TRY(add_filter(socket, pair.far, Hook::ingress, classifier.back_program(), "arashi-back", {}));
   const auto root = netem::handle_of(impairment.id);
   if (impairment.effects.rate.burst > 0)
     TRY(change(socket, netem::add_tbf(pair.near, root, impairment.effects.rate), "add tbf to " + lane.near));

@@ -50,13 +50,11 @@ Result<bool> has_tcx(const Fd& netns, const Impairment& impairment) {
 }
 
 Result<Json> clsact_notes(netlink::Socket& socket, const Impairment& impairment) {
-  for (const auto& device : impairment.devices)
-    for (const auto& qdisc : TRY(qdiscs(socket, device.index)))
-      if (qdisc.kind == "ingress" && impairment.traffic.egress)
-        return fail(Blame::unsupported, device.name,
-                    " has an 'ingress' qdisc in the place of clsact, and this kernel has no TCX (Linux 6.6)");
-  const auto missing = TRY(clsact::missing_on(socket, impairment.devices));
-  return Json{{"clsactMissingOn", missing}};
+  const auto missing = clsact::missing_on(socket, impairment);
+  if (!missing && missing.error().blame == Blame::unsupported)
+    return fail(Blame::unsupported, missing.error().message, ", and this kernel has no TCX (Linux 6.6)");
+  if (!missing) return pass(missing.error());
+  return Json{{"clsactMissingOn", *missing}};
 }
 
 Result<Json> prepare(const Host& host, const Impairment& impairment) {

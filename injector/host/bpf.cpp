@@ -183,14 +183,13 @@ Result<Counters> sum_counters(int table) {
   const std::uint32_t zero = 0;
   if (bpf_map_lookup_elem(table, &zero, each.data()) != 0) return sys_fail("read the fault's counters");
   Counters sum;
-  for (const auto& one : each) {
-    sum.seen += one.seen;
-    sum.matched += one.matched;
-    sum.affected += one.affected;
-    sum.lost += one.lost;
-    sum.duplicated += one.duplicated;
-    sum.corrupted += one.corrupted;
-  }
+  for (const auto& one : each)
+    sum += Counters{.seen = one.seen,
+                    .matched = one.matched,
+                    .affected = one.affected,
+                    .lost = one.lost,
+                    .duplicated = one.duplicated,
+                    .corrupted = one.corrupted};
   return sum;
 }
 
@@ -215,6 +214,16 @@ Unexpected<Error> load_fail(const char* what) {
 int say_nothing(libbpf_print_level /*level*/, const char* /*format*/, va_list /*args*/) { return 0; }
 
 }  // namespace
+
+Counters& Counters::operator+=(const Counters& other) {
+  seen += other.seen;
+  matched += other.matched;
+  affected += other.affected;
+  lost += other.lost;
+  duplicated += other.duplicated;
+  corrupted += other.corrupted;
+  return *this;
+}
 
 struct Classifier::Held {
   impair* skeleton = nullptr;

@@ -28,6 +28,7 @@ struct OnMatch {
 struct Counters {
   std::uint64_t seen = 0, matched = 0, affected = 0;  // packets through the hook; of the traffic; to which something was done
   std::uint64_t lost = 0, duplicated = 0, corrupted = 0;
+  Counters& operator+=(const Counters& other);
 };
 
 // A loaded program with its maps; the kernel keeps them as long as a filter or link holds the program.

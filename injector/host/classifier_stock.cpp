@@ -3,6 +3,7 @@
 #include "injector/host/bpf.hpp"
 
 #include <system_error>
+#include <utility>
 
 namespace arashi {
 
@@ -18,24 +19,35 @@ std::optional<Classifier> ClassifierStock::take() {
   return taken;
 }
 
-// Where nothing can be loaded the next injection finds out, and says why.
-void ClassifierStock::load_missing() {
-  for (;;) {
+void ClassifierStock::give_back(Classifier used) {
+  const std::lock_guard lock(mutex_);
+  used_.push_back(std::move(used));
+}
+
+// Outside of the lock. Where nothing can be loaded the next injection finds out, and says why.
+void ClassifierStock::work() {
+  std::vector<Classifier> used;
+  for (bool can_load = true;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      used.swap(used_);
+      filling_ = can_load && spare_.size() < wanted;
+      if (!filling_) return;
+    }
+    used.clear();
     auto loaded = Classifier::load_blank({.way_back = true});
+    can_load = loaded.has_value();
     const std::lock_guard lock(mutex_);
-    const bool is_loaded = loaded.has_value();
-    if (is_loaded) spare_.push_back(*std::move(loaded));
-    filling_ = is_loaded && spare_.size() < wanted;
-    if (!filling_) return;
+    if (can_load) spare_.push_back(*std::move(loaded));
   }
 }
 
 void ClassifierStock::fill() {
   const std::lock_guard lock(mutex_);
-  if (filling_ || spare_.size() >= wanted) return;
+  if (filling_ || (spare_.size() >= wanted && used_.empty())) return;
   if (thread_.joinable()) thread_.join();  // it has ended but for its last line
   try {
-    thread_ = std::thread([this] { load_missing(); });
+    thread_ = std::thread([this] { work(); });
     filling_ = true;
   } catch (const std::system_error&) {  // no thread to be had: then programs are loaded when they are needed
   }

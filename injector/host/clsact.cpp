@@ -33,9 +33,10 @@ Result<bool> made_by_a_fault(Socket& socket, std::int32_t device) {
 
 Result<void> attach_once(Socket& socket, const Attach& wanted) {
   const bool made = wanted.made || TRY(made_by_a_fault(socket, wanted.device));
-  TRY(ensure_clsact(socket, wanted.device));
+  const bool is_new = TRY(ensure_clsact(socket, wanted.device));
+  const auto present = is_new ? std::vector<Filter>{} : TRY(filters(socket, wanted.device, wanted.hook));
   const auto name = wanted.learner ? learner_name(wanted.id) : made ? made_name(wanted.id) : filter_name(wanted.id);
-  return add_filter(socket, wanted.device, wanted.hook, wanted.program, name);
+  return add_filter(socket, wanted.device, wanted.hook, wanted.program, name, present);
 }
 
 Result<bool> is_bare(Socket& socket, std::int32_t device) {
@@ -73,11 +74,14 @@ bool is_ours(const Filter& filter, std::string_view id) {
   return filter.kind == "bpf" && (filter.name == filter_name(id) || filter.name == made_name(id));
 }
 
-Result<Json> missing_on(Socket& socket, const std::vector<Device>& devices) {
+Result<Json> missing_on(Socket& socket, const Impairment& impairment) {
   Json missing = Json::array();
-  for (const auto& device : devices) {
+  for (const auto& device : impairment.devices) {
     const auto present = TRY(qdiscs(socket, device.index));
-    if (!has_kind(present, "clsact") && !has_kind(present, "ingress")) missing.push_back(device.index);
+    const bool has_ingress = has_kind(present, "ingress");
+    if (has_ingress && impairment.traffic.egress)
+      return fail(Blame::unsupported, device.name, " has an 'ingress' qdisc in the place of clsact, which has no egress side");
+    if (!has_ingress && !has_kind(present, "clsact")) missing.push_back(device.index);
   }
   return missing;
 }

@@ -17,8 +17,9 @@ namespace arashi::clsact {
 std::string filter_name(std::string_view id);
 bool is_ours(const Filter& filter, std::string_view id);  // but not a learner
 
-// The devices of these that have no clsact now. prepare keeps it in its notes; attach and clear want to know.
-Result<Json> missing_on(netlink::Socket& socket, const std::vector<Device>& devices);
+// The devices that have no clsact now. prepare keeps it in its notes; attach and clear want to know. Blame::unsupported where egress is to
+// be hit and an 'ingress' qdisc is in the place of clsact.
+Result<Json> missing_on(netlink::Socket& socket, const Impairment& impairment);
 bool was_missing(const Json& missing, std::int32_t device);
 
 // Blame::unsupported where a TCX program of someone else stands at a hook that is to be hit: those come before clsact, and may end the

@@ -158,14 +158,14 @@ Result<std::vector<Filter>> filters(Socket& socket, std::int32_t device, Hook ho
   return found;
 }
 
-Result<void> ensure_clsact(Socket& socket, std::int32_t device) {
+Result<bool> ensure_clsact(Socket& socket, std::int32_t device) {
   auto header = about(device);
   header.tcm_handle = clsact_handle;
   header.tcm_parent = TC_H_CLSACT;
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
   message.header(header).put_text(TCA_KIND, "clsact");
   const auto ack = TRY(socket.change(std::move(message)));
-  if (ack || ack.code == EEXIST) return {};
+  if (ack || ack.code == EEXIST) return static_cast<bool>(ack);
   return netlink::ack_fail(ack, "add clsact to device " + std::to_string(device));
 }
 
@@ -178,8 +178,8 @@ Result<void> remove_clsact(Socket& socket, std::int32_t device) {
   return netlink::ack_fail(ack, "remove clsact from device " + std::to_string(device));
 }
 
-Result<void> add_filter(Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name) {
-  const auto present = TRY(filters(socket, device, hook));
+Result<void> add_filter(Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name,
+                        const std::vector<Filter>& present) {
   auto header = about(device);
   header.tcm_parent = present.empty() ? parent_of(hook) : present.front().parent;
   header.tcm_info = TC_H_MAKE(static_cast<std::uint32_t>(TRY(priority_before(present))) << 16U, htons(ETH_P_ALL));

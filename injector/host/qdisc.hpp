@@ -56,16 +56,18 @@ struct Filter {
 enum class Hook { egress, ingress };  // of clsact
 Result<std::vector<Filter>> filters(netlink::Socket& socket, std::int32_t device, Hook hook);
 
-// Makes clsact if the device has none; EEXIST is not an error. Blame::unsupported where an "ingress" qdisc is in its place.
-Result<void> ensure_clsact(netlink::Socket& socket, std::int32_t device);
+// Makes clsact if the device has none; EEXIST is not an error. Whether it was made. Blame::unsupported where an "ingress" qdisc is in its
+// place.
+Result<bool> ensure_clsact(netlink::Socket& socket, std::int32_t device);
 Result<void> remove_clsact(netlink::Socket& socket, std::int32_t device);  // right also when there is none
 
 // A namespace opened for looking and changing. Blame::missing when it is gone.
 Result<netlink::Socket> socket_in(const Host& host, const Netns& netns);
 
 // A direct-action bpf filter in front of the others. Its name is what it is found by later. Under the parent by which the others are there:
-// the kernel would show them under ours from then on.
-Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name);
+// the kernel would show them under ours from then on. `present`: what is there, as filters() tells.
+Result<void> add_filter(netlink::Socket& socket, std::int32_t device, Hook hook, int program, const std::string& name,
+                        const std::vector<Filter>& present);
 Result<void> remove_filter(netlink::Socket& socket, std::int32_t device, Hook hook, const Filter& filter);
 
 }  // namespace arashi

@@ -55,7 +55,7 @@ void add_their_drop(const Wire& wire) {
   const auto links_there = links(*socket);
   REQUIRE(links_there.has_value());
   for (const auto& link : *links_there)
-    if (link.device.name == "eth0") REQUIRE(add_filter(*socket, link.device.index, Hook::egress, program.get(), "theirs").has_value());
+    if (link.device.name == "eth0") REQUIRE(add_filter(*socket, link.device.index, Hook::egress, program.get(), "theirs", {}).has_value());
 }
 
 }  // namespace

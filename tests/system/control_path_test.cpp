@@ -117,6 +117,9 @@ TEST_CASE("the runner's and the agent's own addresses, and the agent's port alon
   const auto runner = refusal(std::string("{loss: 100%, peers: [") + Pair::left_v4 + "]}");
   CHECK(runner.exit_code == 3);
   CHECK_MESSAGE(runner.output.find("is the runner itself") != std::string::npos, runner.output);
+  const auto agent = refusal(std::string("{loss: 100%, peers: [") + Pair::right_v4 + "]}");
+  CHECK(agent.exit_code == 3);
+  CHECK_MESSAGE(agent.output.find("is the agent itself") != std::string::npos, agent.output);
   const auto port = machines.where().substr(machines.where().rfind(':') + 1);
   const auto own = refusal("{loss: 100%, protocol: tcp, localPorts: [" + port + "]}");
   CHECK(own.exit_code == 3);
