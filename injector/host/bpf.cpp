@@ -193,13 +193,11 @@ Result<Counters> sum_counters(int table) {
   return sum;
 }
 
-Result<void> put_ports(int flows, const std::vector<ServedPort>& ports) {
+Result<void> put_ports(int served, const std::vector<ServedPort>& ports) {
   const std::uint8_t known = 1;
   for (const auto& each : ports) {
-    arashi_flow key{};
-    key.local_port = each.port;
-    key.protocol = each.protocol;
-    if (bpf_map_update_elem(flows, &key, &known, BPF_ANY) != 0) return sys_fail("tell the classifier of port ", each.port);
+    const arashi_served key{.port = each.port, .protocol = each.protocol, .zero = 0};
+    if (bpf_map_update_elem(served, &key, &known, BPF_ANY) != 0) return sys_fail("tell the classifier of port ", each.port);
   }
   return {};
 }
@@ -249,7 +247,8 @@ Result<Classifier> Classifier::load_blank(Needs needs) {
   bpf_program__set_autoload(held->skeleton->progs.arashi_back, needs.way_back);
   bpf_program__set_autoload(held->skeleton->progs.arashi_learn, needs.learner);
   held->learns = needs.learner;
-  if (!needs.learner) bpf_map__set_max_entries(held->skeleton->maps.flows, 1);
+  if (!needs.learner)
+    for (auto* table : {held->skeleton->maps.flows, held->skeleton->maps.served}) bpf_map__set_max_entries(table, 1);
   if (impair__load(held->skeleton) != 0) return load_fail("load the classifier into the kernel");
   return Classifier(std::move(held));
 }
@@ -280,7 +279,7 @@ int Classifier::back_program() const { return bpf_program__fd(held_->skeleton->p
 int Classifier::learn_program() const { return held_->learns ? bpf_program__fd(held_->skeleton->progs.arashi_learn) : -1; }
 
 Result<void> Classifier::know(const std::vector<ServedPort>& ports) const {
-  return put_ports(bpf_map__fd(held_->skeleton->maps.flows), ports);
+  return put_ports(bpf_map__fd(held_->skeleton->maps.served), ports);
 }
 
 void Classifier::beat(Duration monotonic) const {
@@ -328,8 +327,30 @@ Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>&
   return {};
 }
 
-Result<void> know_ports(std::uint32_t program_id, const std::vector<ServedPort>& ports) {
-  return put_ports(TRY(map_of(program_id, "flows")).get(), ports);
+Result<std::vector<ServedPort>> known_ports(std::uint32_t program_id) {
+  const auto table = TRY(map_of(program_id, "served"));
+  std::vector<arashi_served> keys(ARASHI_MOST_FLOWS);
+  std::vector<std::uint8_t> values(keys.size());
+  std::vector<ServedPort> known;
+  std::uint32_t batch = 0;
+  for (bool is_first = true, is_last = false; !is_last; is_first = false) {
+    auto count = static_cast<std::uint32_t>(keys.size());
+    is_last = bpf_map_lookup_batch(table.get(), is_first ? nullptr : &batch, &batch, keys.data(), values.data(), &count, nullptr) != 0;
+    if (is_last && errno != ENOENT) return sys_fail("read the ports that the classifier knows");
+    for (std::uint32_t i = 0; i < count; ++i) known.push_back({.protocol = keys[i].protocol, .port = keys[i].port});
+  }
+  return known;
+}
+
+Result<void> change_ports(std::uint32_t program_id, const std::vector<ServedPort>& known, const std::vector<ServedPort>& now) {
+  const auto table = TRY(map_of(program_id, "served"));
+  TRY(put_ports(table.get(), now));
+  for (const auto& each : known) {
+    if (std::ranges::find(now, each) != now.end()) continue;
+    const arashi_served key{.port = each.port, .protocol = each.protocol, .zero = 0};
+    if (bpf_map_delete_elem(table.get(), &key) != 0 && errno != ENOENT) return sys_fail("take port ", each.port, " from the classifier");
+  }
+  return {};
 }
 
 // Only this one byte differs from what the program reads meanwhile.

@@ -63,8 +63,10 @@ class Classifier {
 // Follows a changed set of peers in an attached program: only what differs is written. Blame::missing when the program is gone.
 Result<void> change_peers(std::uint32_t program_id, const std::vector<PeerRule>& before, const std::vector<PeerRule>& now);
 
-// Classifier::know for an attached program, as sockets may be opened later.
-Result<void> know_ports(std::uint32_t program_id, const std::vector<ServedPort>& ports);
+// The ports that an attached program takes for the cgroup's own, told or learned. Blame::missing when the program is gone.
+Result<std::vector<ServedPort>> known_ports(std::uint32_t program_id);
+// Sockets are opened and closed later too: tells it which ports are the cgroup's now, and takes those of `known` away that are not.
+Result<void> change_ports(std::uint32_t program_id, const std::vector<ServedPort>& known, const std::vector<ServedPort>& now);
 
 // From now on an attached program whose traffic spares open connections hits them as well. Blame::missing when it is gone.
 Result<void> hit_open_connections(std::uint32_t program_id);

@@ -12,6 +12,13 @@ struct {
   __type(value, __u8);
 } flows SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, ARASHI_MOST_FLOWS);
+  __type(key, struct arashi_served);
+  __type(value, __u8);
+} served SEC(".maps");
+
 static __always_inline int is_sent_by_cgroup(struct __sk_buff* skb) {
   return bpf_skb_ancestor_cgroup_id(skb, (int)rules.cgroup_level) == rules.cgroup;
 }
@@ -22,18 +29,21 @@ static __always_inline int read_packet(struct __sk_buff* skb, struct packet* pac
   return -1;
 }
 
-static __always_inline void learn(const struct arashi_flow* flow) {
+static __always_inline void learn(void* table, const void* key) {
   const __u8 known = 1;
-  if (!bpf_map_lookup_elem(&flows, flow)) bpf_map_update_elem(&flows, flow, &known, BPF_ANY);
+  if (!bpf_map_lookup_elem(table, key)) bpf_map_update_elem(table, key, &known, BPF_ANY);
 }
 
 static __always_inline int is_to_cgroup(struct __sk_buff* skb) {
   struct packet packet = {};
+  struct arashi_served port = {};
   struct arashi_flow flow = {};
   if (read_packet(skb, &packet) < 0 || !packet.has_ports) return 0;
+  port.protocol = packet.protocol;
+  port.port = packet.destination_port;
+  if (bpf_map_lookup_elem(&served, &port)) return 1;
   flow.protocol = packet.protocol;
   flow.local_port = packet.destination_port;
-  if (bpf_map_lookup_elem(&flows, &flow)) return 1;
   flow.remote_port = packet.source_port;
   __builtin_memcpy(flow.local, packet.destination.address, 16);
   __builtin_memcpy(flow.remote, packet.source.address, 16);
@@ -49,17 +59,20 @@ static __always_inline int is_of_cgroup(struct __sk_buff* skb) {
 SEC("tc")
 int arashi_learn(struct __sk_buff* skb) {
   struct packet packet = {};
+  struct arashi_served port = {};
   struct arashi_flow flow = {};
   struct bpf_sock* sender = skb->sk;
   if (!sender || !is_sent_by_cgroup(skb)) return NEXT;
   if (read_packet(skb, &packet) < 0 || !packet.has_ports) return NEXT;
+  port.protocol = packet.protocol;
+  port.port = packet.source_port;
+  if (packet.protocol == IPPROTO_UDP || bpf_get_listener_sock(sender)) learn(&served, &port);
+  if (packet.protocol == IPPROTO_UDP) return NEXT;
   flow.protocol = packet.protocol;
   flow.local_port = packet.source_port;
-  if (packet.protocol == IPPROTO_UDP || bpf_get_listener_sock(sender)) learn(&flow);
-  if (packet.protocol == IPPROTO_UDP) return NEXT;
   flow.remote_port = packet.destination_port;
   __builtin_memcpy(flow.local, packet.source.address, 16);
   __builtin_memcpy(flow.remote, packet.destination.address, 16);
-  learn(&flow);
+  learn(&flows, &flow);
   return NEXT;
 }

@@ -48,7 +48,13 @@ struct arashi_peer { /* key of the longest-prefix table; v4 is v4-mapped v6 */
   __u8 address[16];
 };
 
-struct arashi_flow { /* key of what a cgroup is known to have: a connection, or, without addresses and remote port, a port of its own */
+struct arashi_served { /* key of a port that a cgroup has for itself */
+  __u16 port;
+  __u8 protocol;
+  __u8 zero;
+};
+
+struct arashi_flow {          /* key of a connection of a cgroup */
   __u8 local[16], remote[16]; /* v4 is v4-mapped v6 */
   __u16 local_port, remote_port;
   __u8 protocol;

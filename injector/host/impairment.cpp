@@ -53,11 +53,14 @@ Result<Change> read_change(const Json& json) {
   }
 }
 
-// The ports at which one cgroup is served now: what only receives does not tell of itself.
+// The ports at which one cgroup is served now: what only receives does not tell of itself, nor does what has been closed. What is known is
+// asked for first: a port that is learned meanwhile stays.
 Result<void> follow_sockets(const Host& host, const Backend* backend, const Impairment& impairment) {
   if (!impairment.cgroup || !impairment.traffic.ingress) return {};
-  const auto ports = served_ports(host, impairment);
-  for (const auto program : TRY(backend->programs(host, impairment))) TRY(know_ports(program, ports));
+  for (const auto program : TRY(backend->programs(host, impairment))) {
+    const auto known = TRY(known_ports(program));
+    TRY(change_ports(program, known, served_ports(host, impairment)));
+  }
   return {};
 }
 
