@@ -40,7 +40,7 @@ TEST_CASE("several sources, live: each is evidence, none is added to another, an
   for (std::size_t i = 0; i < 3; ++i)
     threads.emplace_back([&, i] {
       Child child = scenes[i]->start();
-      all[i] = finish(*scenes[i], names[i], child);
+      all[i] = finish(*scenes[i], names[i], child, 0.15);  // two sources may stop it within half a second
     });
   threads.clear();
 
@@ -54,7 +54,7 @@ TEST_CASE("several sources, live: each is evidence, none is added to another, an
   CHECK(slo["sources"][0]["authoritative"] == true);
   CHECK(slo["sources"][1]["name"] == "prometheus");
   CHECK(slo["sources"][1]["authoritative"] == false);
-  for (const auto& source : slo["sources"]) CHECK(source["bad"].get<int>() > 20);
+  for (const auto& source : slo["sources"]) CHECK(source["bad"].get<int>() > 5);
   CHECK(slo["bad"] == slo["sources"][0]["bad"]);  // not the sum
   CHECK(inputs_of_source(*scenes[0], 1) > 3);
   CHECK(says(all[0], "by prometheus (not authoritative): "));
