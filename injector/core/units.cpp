@@ -76,7 +76,7 @@ Result<Duration> parse_duration(std::string_view text) {
     if (!part) return wrong(rest.front() == '-' ? "it is negative" : "a number is expected");
     rest = part->rest;
     const auto word = take_word(rest);
-    if (word.empty()) return wrong("it has no unit");
+    if (word.empty()) return wrong(rest.empty() ? "it has no unit" : std::string("a unit is expected at '").append(rest).append("'"));
     const auto* unit = find_unit(word);
     if (unit == nullptr) return wrong(std::string("unknown unit '").append(word).append("'"));
     if (unit->size >= last_size) return wrong("its units must go from large to small");

@@ -23,8 +23,9 @@ TEST_CASE("durations are read with their unit and written back the same") {
 
 TEST_CASE("a duration that is not one says why") {
   const std::pair<const char*, const char*> table[] = {
-      {"200", "no unit"}, {"", "empty"},     {"-1s", "negative"},          {"5x", "unknown unit 'x'"},    {"1s1m", "large to small"},
-      {"nan", "number"},  {"inf", "number"}, {"1e9s", "unknown unit 'e'"}, {"99999999999d", "100 years"}, {"1s ", "number"}};
+      {"200", "no unit"},     {"", "empty"},       {"-1s", "negative"},          {"5x", "unknown unit 'x'"},    {"1s1m", "large to small"},
+      {"nan", "number"},      {"inf", "number"},   {"1e9s", "unknown unit 'e'"}, {"99999999999d", "100 years"}, {"1s ", "number"},
+      {"1.5.5s", "at '.5s'"}, {"1:30", "at ':30'"}};
   for (const auto& row : table) {
     const auto* text = row.first;
     const auto* why = row.second;
