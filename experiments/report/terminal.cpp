@@ -69,12 +69,21 @@ std::string times(const Json& result) {
   return text;
 }
 
+// Where a fault ended; of one that can't be undone not that it was.
+std::string end_of(const Json& fault, const Json& plan, std::size_t index) {
+  const auto step = fault.at("step").get<std::string>();
+  const Json::json_pointer reversible("/injections/" + std::to_string(index) + "/reversible");
+  const bool cannot = plan.contains(reversible) && plan.at(reversible) == false;
+  return cannot && step == "reverted" ? "over (what it did can't be undone)" : step;
+}
+
 std::string faults(const Json& result) {
   std::string text;
-  for (const auto& fault : result.at("faults")) {
+  for (std::size_t i = 0; i < result.at("faults").size(); ++i) {
+    const auto& fault = result.at("faults")[i];
     const bool was_active = fault.at("activeAt").is_number();
     text += "  " + fault.at("fault").get<std::string>() + " on " + fault.at("victim").get<std::string>() + ": ";
-    text += was_active ? fault.at("step").get<std::string>() : "not injected";
+    text += was_active ? end_of(fault, result.at("plan"), i) : "not injected";
     if (const auto problem = fault.value("problem", std::string()); !problem.empty()) text += " (" + problem + ")";
     const auto& evidence = fault.at("evidence");
     text += !was_active || evidence.at("bit").get<bool>() ? "\n" : "; it did not bite\n";

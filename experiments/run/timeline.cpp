@@ -209,7 +209,9 @@ void Runner::Inside::learn(std::size_t index, const protocol::InjectionStatus& s
   mark_over(index, status.step, status.problem, now);
   if (status.problem == "halted") return stop(Outcome::interrupted, "halted on agent " + fault.agent + " (`arashi halt`)", now);
   stop(Outcome::inconclusive,
-       named(fault) + " ended before its time: " + (status.problem.empty() ? "its agent took it back, as it does when its lease is not renewed in time" : status.problem), now);
+       named(fault) + " ended before its time: " +
+           (status.problem.empty() ? "its agent took it back, as it does when its lease is not renewed in time" : status.problem),
+       now);
 }
 
 void Runner::Inside::miss(std::size_t index, Duration now) {

@@ -17,6 +17,7 @@ TEST_CASE("live guard: errors, a hang and a dead service are stopped and reverte
   std::vector<Ended> all(3);
   const std::vector<std::string> phases{"errors", "hang", "killed"};
   std::vector<std::unique_ptr<Scene>> scenes;
+  scenes.reserve(phases.size());
   for (const auto& phase : phases) scenes.push_back(std::make_unique<Scene>(phase));
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < phases.size(); ++i)

@@ -228,15 +228,18 @@ function drawFaults() {
   add(page, 'h2', {}, 'Faults: requested and achieved');
   const card = add(page, 'section', {class: 'card'});
   const rows = [];
-  for (const fault of result.faults) {
+  const injections = result.plan.injections || [];
+  result.faults.forEach((fault, n) => {
+    const isOver = fault.step === 'reverted' && injections[n] && injections[n].reversible === false;
+    const end = !known(fault.activeAt) ? 'not injected' : isOver ? 'over (what it did can\'t be undone)' : fault.step;
     const values = fault.evidence.values.length ? fault.evidence.values : [{what: '', unit: '', requested: null, achieved: null, note: ''}];
     values.forEach((value, i) => rows.push([
       i ? '' : fault.fault, i ? '' : fault.victim, i ? '' : fault.mechanism, value.what,
       [amount(value.requested, value.unit), 'number'], [amount(value.achieved, value.unit), 'number'],
       i ? '' : !known(fault.activeAt) ? '–' : [fault.evidence.bit ? 'yes' : 'no', fault.evidence.bit ? 'yes' : 'no'],
-      i ? '' : [(known(fault.activeAt) ? fault.step : 'not injected') + (fault.problem ? ': ' + fault.problem : ''), fault.step === 'reverted' ? 'yes' : fault.step === 'stuck' ? 'no' : 'maybe'],
+      i ? '' : [end + (fault.problem ? ': ' + fault.problem : ''), fault.step === 'reverted' ? 'yes' : fault.step === 'stuck' ? 'no' : 'maybe'],
       value.note || (i ? '' : fault.evidence.detail)]));
-  }
+  });
   table(card, ['fault', 'victim', 'mechanism', 'what', 'requested', 'achieved', 'did it bite?', 'end', 'evidence'], rows);
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("what is no plain query is not read, wherever it is cut off") {
   CHECK_FALSE(dns::read_question(bytes(header() + std::string("\xc0\x0c", 2) + a_in)));
   CHECK_FALSE(dns::read_question(bytes(header() + db_example + std::string("\0\1\0\3", 4))));  // class CHAOS
   std::string longest;
-  for (int i = 0; i < 5; ++i) longest += "\x3f" + std::string(63, 'a');
+  for (int i = 0; i < 5; ++i) longest += '?' + std::string(63, 'a');  // its length, 63, is that character
   CHECK_FALSE(dns::read_question(bytes(header() + longest + std::string("\0", 1) + a_in)));
 }
 

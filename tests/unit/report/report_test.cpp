@@ -97,3 +97,12 @@ TEST_CASE("a fault that was never active is told as such, not as one that did no
   CHECK_FALSE(contains(report::terminal(json, false), "did not bite"));
   CHECK(contains(report::junit(json), "<failure message=\"not injected\">"));
 }
+
+TEST_CASE("what can't be undone is over at its end, and not reverted") {
+  auto json = run::to_json(aborted_run());
+  CHECK(contains(report::terminal(json, false), "network.impair on netns l: reverted\n"));
+  json["plan"]["injections"] = Json::array({Json{{"reversible", false}}});
+  CHECK(contains(report::terminal(json, false), "network.impair on netns l: over (what it did can't be undone)\n"));
+  json["plan"]["injections"] = "damaged";
+  CHECK(contains(report::terminal(json, false), "network.impair on netns l: reverted\n"));
+}

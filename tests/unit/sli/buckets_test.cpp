@@ -18,8 +18,8 @@ constexpr std::int64_t origin = 1'000'000'000;
 sli::Batch batch(std::initializer_list<std::pair<int, std::pair<double, double>>> points) {  // seconds → bad, total
   sli::Batch made{.width = 10'000};
   for (const auto& [at, counts] : points) {
-    if (counts.first >= 0) made.bad[origin + at * 1000] = counts.first;
-    made.total[origin + at * 1000] = counts.second;
+    if (counts.first >= 0) made.bad[origin + at * std::int64_t{1000}] = counts.first;
+    made.total[origin + at * std::int64_t{1000}] = counts.second;
   }
   return made;
 }

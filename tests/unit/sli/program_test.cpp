@@ -75,7 +75,7 @@ TEST_CASE("what is no such line is an error that shows it") {
 }
 
 TEST_CASE("a program is run again and again, in its directory") {
-  const auto slices = collect({.run = {"sh", "-c", "test \"$PWD\" = /tmp && echo '{\"good\": 9, \"bad\": 1}'"}, .every = 100ms}, 3);
+  const auto slices = collect({.run = {"sh", "-c", R"(test "$PWD" = /tmp && echo '{"good": 9, "bad": 1}')"}, .every = 100ms}, 3);
   REQUIRE(slices.size() >= 3);
   CHECK(slices[0].state == Freshness::fresh);
   CHECK(slices[0].total == 10);

@@ -25,7 +25,9 @@ double asked_for(const std::string& target, const std::string& name) {
 // Counters that grow by 10 and 1 each step of 15 s, but stand still (no new sample) from 3000 to 3600.
 std::string page(double start, double end, double step) {
   std::string bad, total, at;
-  for (double t = start; t <= end + 1e-6; t += step) {
+  const auto last = static_cast<int>((end - start) / step + 1e-6);
+  for (int i = 0; i <= last; ++i) {
+    const double t = start + i * step;
     const double sample = t > 3000 && t < 3600 ? 3000 : t;
     const std::string comma = total.empty() ? "" : ",", time = std::to_string(t);
     const auto add = [&](std::string& to, double number) {
