@@ -9,6 +9,7 @@
 #include "injector/host/netns.hpp"
 #include "injector/host/network_scope.hpp"
 #include "injector/host/tap.hpp"
+#include "injector/host/tcx.hpp"
 
 #include <poll.h>
 #include <sched.h>

@@ -9,6 +9,7 @@
 #include "injector/host/loopback.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/host/tap.hpp"
+#include "injector/host/tcx.hpp"
 #include "injector/host/worker.hpp"
 
 #include <algorithm>

@@ -78,11 +78,6 @@ Result<Counters> counters_of(std::uint32_t program_id);
 Result<Duration> beat_of(std::uint32_t program_id);
 inline constexpr Duration longest_silence = std::chrono::milliseconds(250);  // then the program passes everything by itself
 
-// Attaches a program in front of the others of a TCX hook; it stays as long as the descriptor is open (Linux 6.6). Acts in the calling
-// thread's namespace. Blame::unsupported where the kernel has no TCX.
-Result<Fd> attach_tcx(int program, std::int32_t device, Hook hook);
-// The kernel ids of the programs there, first to last.
-Result<std::vector<std::uint32_t>> tcx_programs(std::int32_t device, Hook hook);
 Result<std::uint32_t> id_of_program(int program);
 std::string name_of_program(std::uint32_t id);  // as the kernel has it, cut to 15 characters; empty when it is gone
 

@@ -2,6 +2,7 @@
 
 #include "injector/core/json.hpp"
 #include "injector/host/netns.hpp"
+#include "injector/host/tcx.hpp"
 
 #include <algorithm>
 

@@ -152,7 +152,7 @@ Drifts of_pause(const std::string& mechanism) {
 Drifts of_command() {
   return {{.what = "what the command made is taken away", .does = "rm $FILES/it"},
           {.what = "somebody removes its empty cgroups",  // as systemd may
-           .does = "cgroups=$(find /sys/fs/cgroup -maxdepth 3 -type d -name \"$ID*\"); [ -n \"$cgroups\" ]; rmdir $cgroups"},
+           .does = R"(cgroups=$(find /sys/fs/cgroup -maxdepth 3 -type d -name "$ID*"); [ -n "$cgroups" ]; rmdir $cgroups)"},
           {.what = "somebody makes another file",
            .does = "echo mine >$FILES/mine",
            .stands = "grep -q mine $FILES/mine",

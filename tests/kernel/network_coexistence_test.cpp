@@ -2,6 +2,7 @@
 #include "agent/workers/tap.hpp"
 #include "injector/host/bpf.hpp"
 #include "injector/host/netns.hpp"
+#include "injector/host/tcx.hpp"
 #include "tests/support/foreign.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"
