@@ -29,8 +29,10 @@ std::optional<double> transfer_at(const char* wallet) {
 }
 
 std::ptrdiff_t slow(const Times& times) {
-  return std::ranges::count_if(times, [](const auto& took) { return !took || *took > 0.5; });
+  return std::ranges::count_if(times, [](const auto& took) { return !took || *took > 0.25; });
 }
+
+double share_slow(const Times& times) { return double(slow(times)) / double(std::max<std::size_t>(times.size(), 1)); }
 
 // The example with a fault that is there, and harmless.
 std::string with_delay(const Directory& home, const std::string& delay) {
@@ -42,7 +44,7 @@ std::string with_delay(const Directory& home, const std::string& delay) {
     REQUIRE(at != std::string::npos);
     spec.replace(at, what.size(), by);
   };
-  replace("delay: 600ms", "delay: " + delay);
+  replace("delay: 300ms", "delay: " + delay);
   replace("demo/demo.sh", example("demo/demo.sh"));
   std::string file = (home.path() / "control.yaml").string();
   std::ofstream(file) << spec;
@@ -83,15 +85,16 @@ TEST_CASE("control group: a fault at one replica of three is told as the fault's
   Watch<std::optional<double>> other([] { return transfer_at(untouched); });
   Run run({example("control-group.yaml")});
   CHECK(run.wait() == 1);
-  CHECK(slow(one.all()) >= 2);  // seen by curl
-  CHECK(slow(other.all()) == 0);
+  // Seen by curl; a busy machine may be slow once by itself, but neither as often nor in the same share.
+  CHECK(slow(one.all()) >= 3);
+  CHECK(share_slow(one.all()) > 5 * share_slow(other.all()));
   REQUIRE(run.result.is_object());
   CHECK(run.result["outcome"] == "refuted");
   const Json& effect = run.result["slos"][0]["effect"];
   REQUIRE(effect.is_object());
   CHECK(effect["cause"] == "fault");
   CHECK(effect["treated"]["bad"].get<int>() > 10);
-  CHECK(effect["control"]["bad"] == 0);
+  CHECK(effect["control"]["bad"].get<int>() * 10 < effect["treated"]["bad"].get<int>());
   CHECK(effect["control"]["total"].get<int>() > effect["treated"]["total"].get<int>());
   CHECK(effect["lowest"].get<double>() > 2);
   CHECK(effect["ratio"].get<double>() >= effect["lowest"].get<double>());
