@@ -54,6 +54,24 @@ const Unit* find_unit(std::string_view name) {
   return nullptr;
 }
 
+struct Part {  // of a duration
+  double number;
+  const Unit* unit;
+};
+
+// Takes a number and its unit from the front. The error says only why there is none.
+Result<Part> take_part(std::string_view& rest) {
+  const auto number = scan(rest);
+  if (!number) return fail(Blame::input, rest.front() == '-' ? "it is negative" : "a number is expected");
+  rest = number->rest;
+  const auto word = take_word(rest);
+  if (word.empty() && rest.empty()) return fail(Blame::input, "it has no unit");
+  if (word.empty()) return fail(Blame::input, "a unit is expected at '", rest, "'");
+  const auto* unit = find_unit(word);
+  if (unit == nullptr) return fail(Blame::input, "unknown unit '", word, "'");
+  return Part{number->number, unit};
+}
+
 std::string number_text(double value) {
   std::array<char, 64> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
@@ -72,16 +90,11 @@ Result<Duration> parse_duration(std::string_view text) {
   double last_size = std::numeric_limits<double>::infinity();
   std::string_view rest = text;
   while (!rest.empty()) {
-    const auto part = scan(rest);
-    if (!part) return wrong(rest.front() == '-' ? "it is negative" : "a number is expected");
-    rest = part->rest;
-    const auto word = take_word(rest);
-    if (word.empty()) return wrong(rest.empty() ? "it has no unit" : std::string("a unit is expected at '").append(rest).append("'"));
-    const auto* unit = find_unit(word);
-    if (unit == nullptr) return wrong(std::string("unknown unit '").append(word).append("'"));
-    if (unit->size >= last_size) return wrong("its units must go from large to small");
-    last_size = unit->size;
-    total += part->number * unit->size;
+    const auto part = take_part(rest);
+    if (!part) return wrong(part.error().message);
+    if (part->unit->size >= last_size) return wrong("its units must go from large to small");
+    last_size = part->unit->size;
+    total += part->number * part->unit->size;
   }
   if (total > longest) return wrong("it is longer than 100 years");
   return Duration{std::llround(total)};
