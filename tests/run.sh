@@ -104,7 +104,7 @@ examples/build.sh dev all
 if [[ ${1:-} == --all ]]; then
   for sanitizer in asan tsan; do
     say "$sanitizer"
-    examples/build.sh "$sanitizer" unit_tests contract_tests arashi-agent arashi
+    examples/build.sh "$sanitizer" unit_tests contract_tests fuzz_targets arashi-agent arashi
     count_tests ctest --preset "$sanitizer"
   done
 fi

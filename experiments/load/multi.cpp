@@ -17,14 +17,6 @@ constexpr std::size_t streams = 100;  // requests at once on one HTTP/2 connecti
 constexpr std::size_t events_at_once = 256;
 constexpr int most_timer_rounds = 16;  // a timer that is due again at once may not keep us from the sockets
 
-// libcurl before 8.0 breaks a connection of HTTP/2 by prior knowledge when it uses it again (its issue 10634): there each request has its
-// own.
-bool shares(spec::Http http) {
-  return http == spec::Http::two || (http == spec::Http::two_in_clear && curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000);
-}
-
-std::size_t discard(const char*, std::size_t, std::size_t size, void*) { return size; }
-
 void watch(int epoll, int fd, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
@@ -52,10 +44,9 @@ std::optional<Duration> since_last_data(CURL* easy) {
 
 Multi::Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms)
     : load_(load),
-      requests_(std::move(requests)),
       terms_(std::move(terms)),
-      most_in_flight_(terms_.connections * (shares(load.http) ? streams : 1)),
-      idle_(requests_->kinds().size()),
+      most_in_flight_(terms_.connections * (shares_connections(load.http) ? streams : 1)),
+      flights_(load, std::move(requests), {.close = &Multi::socket_closes, .self = this}),
       looked_(boot_now()),
       seen_(looked_),
       seen_before_(looked_) {}
@@ -63,12 +54,9 @@ Multi::Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, T
 Multi::~Multi() { end(); }
 
 void Multi::end() {
-  for (const auto& flight : flights_) {
+  for (const auto& flight : flights_.all())
     if (multi_ != nullptr && flight->under_way) curl_multi_remove_handle(multi_, flight->easy);
-    curl_easy_cleanup(flight->easy);
-  }
   begun_.clear();
-  for (auto& each : idle_) each.clear();
   flights_.clear();
   in_flight_ = 0;
   curl_multi_cleanup(std::exchange(multi_, nullptr));
@@ -77,7 +65,7 @@ void Multi::end() {
 Result<std::unique_ptr<Multi>> Multi::make(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms) {
   std::unique_ptr<Multi> multi(new Multi(load, std::move(requests), std::move(terms)));
   TRY(multi->open());
-  TRY(multi->make_headers());
+  TRY(multi->flights_.open());
   return multi;
 }
 
@@ -91,7 +79,7 @@ Result<void> Multi::open() {
   if (!epoll_ || !timer_ || !wake_) return sys_fail("load '", load_.name, "': epoll, timerfd or eventfd");
   watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);  // by its edge: it need not be read
   watch(epoll_.get(), wake_.get(), EPOLLIN);
-  const bool two = shares(load_.http);
+  const bool two = shares_connections(load_.http);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Multi::socket_changed);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Multi::timer_changed);
@@ -102,130 +90,13 @@ Result<void> Multi::open() {
   return {};
 }
 
-Result<void> Multi::make_headers() {
-  for (const auto& kind : requests_->kinds()) {
-    auto lines = header_lines(requests_->headers(kind, 0));
-    if (!lines) return because(lines.error(), "load '", load_.name, "'");
-    headers_.push_back(std::move(lines).value());
-  }
-  return {};
-}
-
-// ---- one request
-
-void Multi::set_tls(CURL* easy) {
-  const spec::LoadTls& tls = load_.tls;
-  if (!tls.ca.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
-  if (!tls.cert.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert.c_str());
-  if (!tls.key.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
-  if (!tls.insecure) return;
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-}
-
-void Multi::set_transport(CURL* easy) {
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &discard);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &Multi::socket_closes);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
-  long version = CURL_HTTP_VERSION_1_1;
-  if (load_.http == spec::Http::two) version = CURL_HTTP_VERSION_2TLS;
-  if (load_.http == spec::Http::two_in_clear) version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
-  const bool alone = load_.http != spec::Http::one && !shares(load_.http);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shares(load_.http) ? 1L : 0L);  // rather another stream than another connection
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
-  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
-  set_tls(easy);
-}
-
-// The body must stay where it is: libcurl takes no copy.
-void Multi::set_body(const Flight& flight, const std::string& body) {
-  curl_easy_setopt(flight.easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(flight.easy, CURLOPT_POSTFIELDS, body.c_str());
-}
-
-// To libcurl a server's name is the URL's host; where to connect is told besides.
-void Multi::set_url(Flight& flight) {
-  const std::string& name = load_.tls.server_name;
-  if (name.empty() || !flight.url.starts_with("https://")) {
-    curl_easy_setopt(flight.easy, CURLOPT_URL, flight.url.c_str());
-    return;
-  }
-  const auto begin = std::string_view("https://").size();
-  const auto end = std::min(flight.url.find_first_of("/?#", begin), flight.url.size());
-  const auto host = flight.url.rfind('@', end) == std::string::npos ? begin : flight.url.rfind('@', end) + 1;
-  const std::string authority = flight.url.substr(host, end - host);
-  const auto colon = authority.find(':', authority.rfind(']') == std::string::npos ? 0 : authority.rfind(']'));
-  const std::string port = colon == std::string::npos ? "" : authority.substr(colon);
-  flight.url.replace(host, end - host, name + port);
-  flight.connect_to.reset(curl_slist_append(nullptr, ("::" + authority.substr(0, colon) + (port.empty() ? ":" : port)).c_str()));
-  curl_easy_setopt(flight.easy, CURLOPT_URL, flight.url.c_str());
-  curl_easy_setopt(flight.easy, CURLOPT_CONNECT_TO, flight.connect_to.get());
-}
-
-// What is the same in every request of this kind.
-void Multi::set(Flight& flight) {
-  const Requests::Kind& kind = requests_->kinds()[flight.kind];
-  set_transport(flight.easy);
-  curl_easy_setopt(flight.easy, CURLOPT_PRIVATE, &flight);
-  requests_->write_url(kind, 0, flight.url);
-  set_url(flight);
-  const bool sends_body = kind.has_body || (kind.method != "GET" && kind.method != "HEAD");
-  if (kind.fixed_headers && (sends_body || !kind.headers.empty()))
-    curl_easy_setopt(flight.easy, CURLOPT_HTTPHEADER, headers_[flight.kind].get());
-  if (kind.method == "HEAD") curl_easy_setopt(flight.easy, CURLOPT_NOBODY, 1L);
-  if (!sends_body || kind.method == "HEAD") return;
-  requests_->write_body(kind, 0, flight.body);
-  set_body(flight, flight.body);
-  curl_easy_setopt(flight.easy, CURLOPT_CUSTOMREQUEST, kind.method.c_str());
-}
-
-// What is not. False: a value makes a header that can't be sent.
-bool Multi::prepare(Flight& flight) {
-  const Requests::Kind& kind = requests_->kinds()[flight.kind];
-  if (!kind.fixed_url) {
-    requests_->write_url(kind, flight.request, flight.url);
-    set_url(flight);
-  }
-  if (!kind.fixed_body && kind.method != "HEAD") {
-    requests_->write_body(kind, flight.request, flight.body);
-    set_body(flight, flight.body);
-  }
-  if (kind.fixed_headers) return true;
-  auto lines = header_lines(requests_->headers(kind, flight.request));
-  if (!lines) return false;
-  curl_easy_setopt(flight.easy, CURLOPT_HTTPHEADER, lines->get());
-  flight.headers = std::move(lines).value();
-  return true;
-}
-
-Multi::Flight* Multi::new_flight(std::size_t kind) {
-  auto flight = std::make_unique<Flight>();
-  flight->easy = curl_easy_init();
-  flight->kind = kind;
-  if (flight->easy == nullptr) return nullptr;
-  set(*flight);
-  flights_.push_back(std::move(flight));
-  return flights_.back().get();
-}
+// ---- a request
 
 bool Multi::begin(std::uint64_t request, Duration intended) {
-  const std::size_t kind = requests_->kind_of(request);
-  Flight* flight = nullptr;
-  if (idle_[kind].empty()) {
-    flight = new_flight(kind);
-  } else {
-    flight = idle_[kind].back();
-    idle_[kind].pop_back();
-  }
+  Flight* flight = flights_.make_ready(request, intended);
   if (flight == nullptr) return false;
-  flight->request = request;
-  flight->intended = intended;
-  if (!prepare(*flight) || curl_multi_add_handle(multi_, flight->easy) != CURLM_OK) {
-    idle_[kind].push_back(flight);
+  if (curl_multi_add_handle(multi_, flight->easy) != CURLM_OK) {
+    flights_.put_back(*flight);
     return false;
   }
   flight->under_way = true;
@@ -238,7 +109,7 @@ void Multi::release(Flight& flight) {
   curl_multi_remove_handle(multi_, flight.easy);
   flight.under_way = false;
   --in_flight_;
-  idle_[flight.kind].push_back(&flight);
+  flights_.put_back(flight);
 }
 
 // ---- its end
@@ -275,9 +146,7 @@ void Multi::take(std::vector<Finished>& finished) {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
-    void* context = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &context);
-    auto& flight = *static_cast<Flight*>(context);
+    Flight& flight = Flights::of(message->easy_handle);
     finished.push_back(ending(flight, message->data.result));
     release(flight);
   }

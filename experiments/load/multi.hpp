@@ -1,9 +1,8 @@
 // Many HTTP requests at once on one thread: libcurl's multi interface driven by epoll and a timer. Private to this folder.
 #pragma once
 
+#include "experiments/load/flights.hpp"
 #include "experiments/load/ledger.hpp"
-#include "experiments/load/requests.hpp"
-#include "experiments/request_headers.hpp"
 #include "injector/core/fd.hpp"
 
 #include <deque>
@@ -46,15 +45,6 @@ class Multi {
   void end();
 
  private:
-  struct Flight {
-    CURL* easy = nullptr;
-    std::size_t kind = 0;
-    std::uint64_t request = 0;
-    Duration intended{};
-    bool under_way = false;
-    std::string url{}, body{};  // of this request, where they are not the same in each
-    HeaderLines headers{nullptr, &curl_slist_free_all}, connect_to{nullptr, &curl_slist_free_all};
-  };
   struct Socket {  // what epoll was told, and what libcurl wants
     std::uint32_t told = 0, wanted = 0;
     bool changed = false;
@@ -62,14 +52,6 @@ class Multi {
 
   Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms);
   Result<void> open();
-  Result<void> make_headers();
-  Flight* new_flight(std::size_t kind);
-  bool prepare(Flight& flight);
-  void set(Flight& flight);
-  void set_transport(CURL* easy);
-  void set_tls(CURL* easy);
-  void set_url(Flight& flight);
-  void set_body(const Flight& flight, const std::string& body);
   void act(int socket, int events);
   void act_on_timers(Duration now);
   void sleep_until(Duration due, int at_most);
@@ -88,13 +70,10 @@ class Multi {
   static int socket_closes(void* self, curl_socket_t socket);
 
   spec::Load load_;
-  std::shared_ptr<const Requests> requests_;
   Terms terms_;
   std::size_t most_in_flight_, in_flight_ = 0;
   CURLM* multi_ = nullptr;
-  std::vector<HeaderLines> headers_;        // of each kind whose headers are the same in each request
-  std::vector<std::vector<Flight*>> idle_;  // of each kind
-  std::vector<std::unique_ptr<Flight>> flights_;
+  Flights flights_;
   std::deque<std::pair<Flight*, std::uint64_t>> begun_;  // in the order of their timeouts; the ended ones go when they are first
   Fd epoll_, timer_, wake_;
   std::vector<Socket> sockets_;  // by number

@@ -26,9 +26,9 @@ void read(const std::string& body, const char* content_type, const sli::Wanted& 
   require_counts(page->part);
   require_counts(page->total);
   sli::Replica replica(wanted.part_is_good);
-  require(!replica.take(*page).has_value());
+  require(replica.take(*page).late_born);
   const auto growth = replica.take(*page);  // the same once more: nothing came in between
-  require(growth.has_value() && growth->total == 0 && growth->bad == 0 && growth->comparable);
+  require(!growth.late_born && growth.total == 0 && growth.bad == 0 && growth.comparable);
 }
 
 }  // namespace
