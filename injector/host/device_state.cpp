@@ -1,7 +1,9 @@
 #include "injector/host/device_state.hpp"
 
 #include "injector/core/json.hpp"
+#include "injector/host/device_routes.hpp"
 #include "injector/host/qdisc.hpp"
+#include "injector/host/rtnetlink_raw.hpp"
 
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 #include <vector>
 
@@ -20,69 +21,13 @@ namespace arashi {
 using Payload = netlink::Bytes;
 using netlink::Message;
 using netlink::Socket;
+using namespace rtnetlink;
 
 namespace {
-
-using Raw = std::vector<std::byte>;  // family header and attributes, as NEWADDR, NEWROUTE and NEWNEIGH take them
 
 constexpr std::size_t most_entries = 4096;
 constexpr std::uint32_t kept_address_flags =
     IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN | IFA_F_OPTIMISTIC;
-
-std::string hex_of(const Raw& raw) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const auto byte : raw) {
-    text += digits[std::to_integer<std::size_t>(byte) >> 4U];
-    text += digits[std::to_integer<std::size_t>(byte) & 15U];
-  }
-  return text;
-}
-
-Raw raw_of(std::string_view hex) {
-  Raw raw;
-  for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
-    std::uint8_t value = 0;
-    std::from_chars(hex.data() + at, hex.data() + at + 2, value, 16);
-    raw.push_back(std::byte{value});
-  }
-  return raw;
-}
-
-template <class Header>
-Header header_of(const Raw& raw) {
-  Header header{};
-  std::memcpy(&header, raw.data(), std::min(sizeof header, raw.size()));
-  return header;
-}
-
-template <class Header>
-Payload attributes_of(const Raw& raw) {
-  constexpr auto start = (sizeof(Header) + 3U) & ~std::size_t{3};
-  return Payload(raw).subspan(std::min(raw.size(), start));
-}
-
-template <class Header>
-std::uint32_t number_in(const Raw& raw, std::uint16_t type) {
-  return netlink::u32(netlink::find(attributes_of<Header>(raw), type)).value_or(0);
-}
-
-// The header, and the attributes but those named: an answer of the kernel as a request that asks for the same.
-template <class Header>
-Raw rebuilt(const Header& header, Payload attributes, std::initializer_list<std::uint16_t> without) {
-  Message message(0, 0);
-  message.header(header);
-  while (const auto attribute = netlink::cut_attribute(attributes))
-    if (std::ranges::find(without, attribute->type) == without.end()) message.put(attribute->type, attribute->value);
-  const auto whole = message.bytes().subspan(sizeof(nlmsghdr));
-  return {whole.begin(), whole.end()};
-}
-
-Result<void> ask(Socket& socket, Message message, std::string_view what) {
-  const auto ack = TRY(socket.change(std::move(message)));
-  if (ack || ack.code == EEXIST) return {};
-  return netlink::ack_fail(ack, what);
-}
 
 // --- addresses
 
@@ -121,10 +66,6 @@ Message address_message(const Raw& raw, std::uint16_t flags, std::uint32_t addre
   return message;
 }
 
-bool contains(const std::vector<Raw>& all, const Raw& one, bool (*same)(const Raw&, const Raw&)) {
-  return std::ranges::any_of(all, [&](const Raw& each) { return same(each, one); });
-}
-
 // It was ours a moment ago, so it need not be asked for on the wire again; else routes that name it as their source could not come back
 // for a second or two.
 Result<void> restore_addresses(Socket& socket, std::int32_t device, const std::vector<Raw>& wanted) {
@@ -161,115 +102,6 @@ Result<void> finish_addresses(Socket& socket, std::int32_t device, const std::ve
       TRY(ask(socket, address_message(address, NLM_F_REPLACE, flags), "put an address's flags back"));
   }
   return {};
-}
-
-// --- routes
-
-// rtnexthop flags such as "dead" and "linkdown" are the state of the moment.
-Raw still_hops(Payload hops) {
-  Raw copy(hops.begin(), hops.end());
-  for (std::size_t at = 0; at + sizeof(rtnexthop) <= copy.size();) {
-    rtnexthop hop{};
-    std::memcpy(&hop, &copy.at(at), sizeof hop);
-    if (hop.rtnh_len < sizeof hop) break;
-    hop.rtnh_flags &= RTNH_F_ONLINK;
-    std::memcpy(&copy.at(at), &hop, sizeof hop);
-    at += (hop.rtnh_len + 3U) & ~std::size_t{3};
-  }
-  return copy;
-}
-
-Raw still_route(Payload payload) {
-  const Raw raw(payload.begin(), payload.end());
-  auto header = header_of<rtmsg>(raw);
-  header.rtm_flags &= RTNH_F_ONLINK;
-  auto rest = attributes_of<rtmsg>(raw);
-  Message message(0, 0);
-  message.header(header);
-  while (const auto attribute = netlink::cut_attribute(rest)) {
-    if (attribute->type == RTA_CACHEINFO) continue;
-    if (attribute->type == RTA_MULTIPATH)
-      message.put(RTA_MULTIPATH, still_hops(attribute->value));
-    else
-      message.put(attribute->type, attribute->value);
-  }
-  const auto whole = message.bytes().subspan(sizeof(nlmsghdr));
-  return {whole.begin(), whole.end()};
-}
-
-bool goes_by(const Raw& route, std::int32_t device) {
-  const auto attributes = attributes_of<rtmsg>(route);
-  if (number_in<rtmsg>(route, RTA_OIF) == static_cast<std::uint32_t>(device)) return true;
-  const auto hops = netlink::find(attributes, RTA_MULTIPATH).value_or(Payload{});
-  for (std::size_t at = 0; at + sizeof(rtnexthop) <= hops.size();) {
-    rtnexthop hop{};
-    std::memcpy(&hop, hops.subspan(at).data(), sizeof hop);
-    if (hop.rtnh_len < sizeof hop) return false;
-    if (hop.rtnh_ifindex == device) return true;
-    at += (hop.rtnh_len + 3U) & ~std::size_t{3};
-  }
-  return false;
-}
-
-// All but those that the kernel makes of addresses by itself.
-Result<std::vector<Raw>> routes(Socket& socket, std::int32_t device) {
-  std::vector<Raw> found;
-  for (const auto family : {AF_INET, AF_INET6}) {
-    rtmsg header{};
-    header.rtm_family = static_cast<unsigned char>(family);
-    for (const auto& reply : TRY(socket.dump(Message(RTM_GETROUTE, 0).header(header)))) {
-      const auto about = reply.header<rtmsg>();
-      if (about.rtm_protocol == RTPROT_KERNEL || (about.rtm_flags & RTM_F_CLONED) != 0) continue;
-      auto route = still_route(reply.payload());
-      if (goes_by(route, device)) found.push_back(std::move(route));
-    }
-  }
-  return found;
-}
-
-bool same_raw(const Raw& left, const Raw& right) { return left == right; }
-
-// The same destination in the same table with the same preference: there can be only one such route, or one with several next hops.
-bool same_place(const Raw& left, const Raw& right) {
-  const auto a = header_of<rtmsg>(left);
-  const auto b = header_of<rtmsg>(right);
-  const auto destination = [](const Raw& route) {
-    const auto value = netlink::find(attributes_of<rtmsg>(route), RTA_DST).value_or(Payload{});
-    return Raw(value.begin(), value.end());
-  };
-  return a.rtm_family == b.rtm_family && a.rtm_dst_len == b.rtm_dst_len && a.rtm_tos == b.rtm_tos &&
-         number_in<rtmsg>(left, RTA_TABLE) == number_in<rtmsg>(right, RTA_TABLE) &&
-         number_in<rtmsg>(left, RTA_PRIORITY) == number_in<rtmsg>(right, RTA_PRIORITY) && destination(left) == destination(right);
-}
-
-bool has_many_hops(const Raw& route) { return netlink::find(attributes_of<rtmsg>(route), RTA_MULTIPATH).has_value(); }
-
-// A route that lost one of its next hops is written anew; IPv4 may hold several of one place, in their order.
-Message route_message(const Raw& route, const std::vector<Raw>& present) {
-  const bool rest_is_there = has_many_hops(route) && contains(present, route, same_place);
-  const bool v4 = header_of<rtmsg>(route).rtm_family == AF_INET;
-  const auto how = rest_is_there ? NLM_F_REPLACE : v4 ? NLM_F_APPEND : NLM_F_EXCL;
-  Message message(RTM_NEWROUTE, static_cast<std::uint16_t>(NLM_F_CREATE | how));
-  message.body(route);
-  return message;
-}
-
-// A route may need another one to reach its gateway, so again as long as it helps.
-Result<void> restore_routes(Socket& socket, std::int32_t device, const std::vector<Raw>& wanted) {
-  Result<void> last;
-  for (std::size_t before = wanted.size() + 1;;) {
-    const auto present = TRY(routes(socket, device));
-    std::size_t missing = 0;
-    last = {};
-    for (const auto& route : wanted) {
-      if (contains(present, route, same_raw)) continue;
-      const auto put = ask(socket, route_message(route, present), "put a route back");
-      if (!put) last = put;
-      if (!put) ++missing;
-    }
-    if (missing == 0 || missing >= before) return last;
-    before = missing;
-  }
 }
 
 // --- neighbours
@@ -347,7 +179,7 @@ Result<Json> device_state(Socket& socket, const Device& device) {
     return fail(Blame::unsupported, "device '", device.name, "' has more than ", most_entries,
                 " addresses, routes and neighbours to put back");
   for (const auto& route : all_routes)
-    if (number_in<rtmsg>(route, RTA_NH_ID) != 0)
+    if (rtnetlink::uses_nexthop_object(route))
       return fail(Blame::unsupported, "a route by device '", device.name,
                   "' uses a nexthop object, which the kernel drops with the device");
   return Json{{"name", device.name},
