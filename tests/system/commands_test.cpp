@@ -80,7 +80,7 @@ TEST_CASE(
       {"network.down", "{downFor: 1s, device: eth0}", "give every too"},
       {"dns.answer", "{delay: 0s}", "nothing is asked for"},
       {"process.kill", "{count: 3}", "give every too"},
-      {"command.run", "{command: [\"\"], undo: [\"true\"]}", "'command' names no program"},
+      {"command.run", R"({command: [""], undo: ["true"]})", "'command' names no program"},
       {"ports.exhaust", "{share: 50%, free: 3}", "share or free, and not both"},
       {"conntrack.exhaust", "{share: 50%, free: 3}", "share or free, and not both"},
   };
@@ -120,7 +120,7 @@ TEST_CASE(
 TEST_CASE("an experiment without a timeline starts no agent") {
   const Directory directory;
   const std::string head = "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: quiet}\nspec:\n";
-  const auto folder = directory.path();
+  const auto& folder = directory.path();
   std::ofstream(folder / "idle.yaml") << head << "  timeline: []\n";
   const Ran idle = run({BIN_DIR "/arashi", "run", folder / "idle.yaml", "--run-dir", folder / "agent", "--out", folder / "idle"});
   INFO(idle.output);

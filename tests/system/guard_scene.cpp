@@ -29,7 +29,7 @@ std::string text_of(const fs::path& path) {
   return text.str();
 }
 
-Scene::Scene(const std::string& phase) : phase_(phase) {
+Scene::Scene(std::string phase) : phase_(std::move(phase)) {
   say("ok");
   std::thread([this] {  // the socket belongs to the namespace; the thread that makes it does not come back
     const Fd netns(::open(netns_.path().c_str(), O_RDONLY | O_CLOEXEC));

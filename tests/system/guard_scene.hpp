@@ -20,7 +20,7 @@ class Scene {
  public:
   // errors: 500; hang: no answer for 20 s; killed: the connection is reset; no-scrape: that, and the page of metrics is cut off; blind:
   // only the page is, requests go well.
-  explicit Scene(const std::string& phase);
+  explicit Scene(std::string phase);
 
   [[nodiscard]] int port() const { return server_->port(); }
   [[nodiscard]] const Namespace& netns() const { return netns_; }

@@ -29,6 +29,7 @@ TEST_CASE("several sources, live: each is evidence, none is added to another, an
   std::vector<std::unique_ptr<Scene>> scenes;
   for (const auto* phase : {"errors", "blind", "blind"}) scenes.push_back(std::make_unique<Scene>(phase));
   std::vector<std::unique_ptr<Prometheus>> servers;
+  servers.reserve(scenes.size());
   for (const auto& scene : scenes) servers.push_back(std::make_unique<Prometheus>(*scene));
   const std::string evidence = "{" + Prometheus::source() + ", authoritative: false}";
   scenes[0]->write(scenes[0]->load_beside(evidence), "budget: 2%");
