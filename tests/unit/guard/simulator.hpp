@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <random>
@@ -37,6 +38,14 @@ inline guard::Slice slice(Duration begin, Duration length, std::uint64_t total, 
 }
 inline guard::Slice second(int at, std::uint64_t total, std::uint64_t bad) {
   return slice(std::chrono::seconds(at), std::chrono::seconds(1), total, bad);
+}
+
+inline guard::Slice notice(Duration at, guard::Freshness state, Duration newest, const std::string& problem = "connection refused") {
+  return {.begin = at, .end = at, .state = state, .newest = newest, .problem = problem};
+}
+
+inline bool says(const guard::Verdict& verdict, guard::Layer layer) {
+  return std::any_of(verdict.reasons.begin(), verdict.reasons.end(), [&](const guard::Reason& reason) { return reason.layer == layer; });
 }
 
 struct Run {

@@ -14,10 +14,6 @@ using guard::Layer;
 
 namespace {
 
-bool says(const guard::Verdict& verdict, Layer layer) {
-  return std::any_of(verdict.reasons.begin(), verdict.reasons.end(), [&](const guard::Reason& reason) { return reason.layer == layer; });
-}
-
 guard::Config two_sources(double rate) {
   auto result = config(rate);
   result.slos[0].sources.push_back(result.slos[0].sources[0]);
