@@ -116,7 +116,10 @@ TEST_CASE("cap: what comes by chance in a short time is charged by its 99.99 % q
   for (const double mean : {0.001, 0.05, 0.4, 2.0, 20.0, 90.0, 150.0, 1000.0}) {
     const auto beyond = [&](double most) {  // P(more than that many), summed from its end so that it is exact
       double sum = 0;
-      for (double k = most + 1; k < most + 400; ++k) sum += std::exp(-mean + k * std::log(mean) - std::lgamma(k + 1));
+      for (int i = 1; i < 400; ++i) {
+        const double k = most + i;
+        sum += std::exp(-mean + k * std::log(mean) - std::lgamma(k + 1));
+      }
       return sum;
     };
     const double most = guard::most_by_chance(mean);
