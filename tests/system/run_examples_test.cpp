@@ -159,7 +159,7 @@ TEST_CASE("partition: the gateway cannot reach one wallet and can reach the othe
 TEST_CASE("selection: what the gateway asks of the wallets over TCP is late, and nothing else") {
   const Platform platform;
   const Snapshot before = Platform::snapshot({});
-  const auto seconds_of = [](std::vector<std::string> asking) {
+  const auto seconds_of = [](const std::vector<std::string>& asking) {
     return [asking]() -> std::optional<double> {
       const Ran ran = run_in(pod("gateway"), asking);
       return ran.exit_code == 0 && !ran.output.empty() ? std::optional(std::strtod(ran.output.c_str(), nullptr)) : std::nullopt;

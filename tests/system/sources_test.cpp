@@ -13,7 +13,6 @@
 
 using namespace arashi;
 using namespace std::chrono_literals;
-using guard::Freshness;
 
 namespace {
 

@@ -72,7 +72,7 @@ TEST_CASE("at the boundary of the null, looked at after each of 600 slices, at m
       SliceTest test(0.0144, 600s);
       double highest = 0;
       for (int i = 0; i < 600; ++i) {
-        test.add(rate, bad(random), 1s);
+        test.add(static_cast<double>(rate), static_cast<double>(bad(random)), 1s);
         highest = std::max(highest, test.log_e());
       }
       if (highest >= std::log(1000.0)) ++stopped;
@@ -125,8 +125,8 @@ TEST_CASE("an added bad event never lowers an e-value") {
     for (std::uint64_t i = 0; i < 20; ++i) {
       const std::uint64_t total = draw(50), bad = total == 0 ? 0 : draw(total + 1);
       const std::uint64_t extra = i == at ? 1 : 0;
-      less.add(total, bad, 1s);
-      more.add(total + extra, bad + extra, 1s);
+      less.add(static_cast<double>(total), static_cast<double>(bad), 1s);
+      more.add(static_cast<double>(total + extra), static_cast<double>(bad + extra), 1s);
       less_requests.add(total, bad);
       more_requests.add(total + extra, bad + extra);
     }

@@ -155,7 +155,7 @@ TEST_CASE("ledger: a promise is written and read again, and what is not one is r
   const auto read = promises_from(json);
   REQUIRE_MESSAGE(read, read.error().message);
   CHECK(to_json(*read) == json);
-  const auto refusal = [](Json wrong) {
+  const auto refusal = [](const Json& wrong) {
     const auto result = promises_from(wrong);
     return result ? "" : result.error().message;
   };
