@@ -107,7 +107,7 @@ TEST_CASE("text: what is no page, or no count, is an error and never a number") 
   CHECK(refused("all 5x\n", text_type, wanted).find("5x") != std::string::npos);
   for (const char* number : {"0x10", "1e999", "++1", "1_0"})
     CHECK(refused("all " + std::string(number) + "\n", text_type, wanted).find("not a number") != std::string::npos);
-  CHECK(refused(std::string("all 1\0002\n", 9), text_type, wanted).find("not a number") != std::string::npos);
+  CHECK(refused(std::string("all 1\0002\n", 8), text_type, wanted).find("not a number") != std::string::npos);
   CHECK(refused("all_created NaN\nall 1\n", text_type, wanted).find("'all_created' is nan") != std::string::npos);
   CHECK(refused("all{a=\"b} 5\n", text_type, wanted).find("labels") != std::string::npos);
   CHECK(refused("all{a} 5\n", text_type, wanted).find("labels") != std::string::npos);
