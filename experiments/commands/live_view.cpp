@@ -135,7 +135,7 @@ void draw_slo(Page& page, const guard::SloState& slo) {
                 (slo.state == guard::Freshness::fresh ? "" : "   data " + std::string(guard::name_of(slo.state))),
             colour);
   // How near the guard is to stopping it: by chance, by time, by each window's alert.
-  std::string near = "accident: " + guard::chance_words(slo.log_e) + ", stops at " + guard::chance_words(slo.log_threshold);
+  std::string near = guard::chance_words(slo.log_e, slo.log_threshold);
   if (slo.lasts) near += "   spent in " + guard::period_words(*slo.lasts) + " at this rate";
   const std::string windows = guard::windows_words(slo.windows);
   if (!windows.empty()) near += "   burn by window " + windows;

@@ -63,10 +63,11 @@ std::string cause_words(const Effect& effect) {
   return "there is not enough yet to tell the faulted replicas from the untouched ones";
 }
 
-std::string chance_words(double log_e) {
-  if (log_e < 0.7) return "any";
-  if (log_e > 20.7) return "less than 1 in 1000000000";
-  return "1 in " + number_words(std::round(std::exp(log_e)));
+std::string chance_words(double log_e, double log_threshold) {
+  const auto one_in = [](double log) {
+    return log > 20.7 ? "less than 1 in 1000000000" : "1 in " + number_words(std::round(std::exp(log)));
+  };
+  return (log_e < 0.7 ? "chance may explain it all" : "chance of an accident " + one_in(log_e)) + ", stops at " + one_in(log_threshold);
 }
 
 std::string standing_words(const SloState& slo) {
@@ -77,7 +78,7 @@ std::string standing_words(const SloState& slo) {
   if (slo.lost > 0) text += " (" + std::to_string(slo.lost) + " never came)";
   text += ", burns at " + number_words(slo.burn_rate);
   if (slo.lasts) text += " (at that rate it is spent in " + period_words(*slo.lasts) + ")";
-  text += ", chance of an accident " + chance_words(slo.log_e) + ", stops at " + chance_words(slo.log_threshold);
+  text += ", " + chance_words(slo.log_e, slo.log_threshold);
   if (slo.state != Freshness::fresh) text += ", data " + std::string(name_of(slo.state));
   if (const std::string sources = sources_words(slo); !sources.empty()) text += "; by " + sources;
   if (slo.effect && slo.effect->cause != Cause::unknown) text += "; " + cause_words(*slo.effect);
