@@ -137,7 +137,7 @@ TEST_CASE("a file that is no table or no record is refused with its line") {
   const std::pair<const char*, const char*> times[] = {
       {"", "holds no time at all"},
       {"1\nx\n", "line 2: 'x' tells no time"},
-      {"{\"t\": \"1\"}", "line 1: '{\"t\": \"1\"}' tells no time"},
+      {R"({"t": "1"})", R"(line 1: '{"t": "1"}' tells no time)"},
       {"nan", "tells no time"},
       {"1 [25/Nov/2026:10:00:00 +0000]\n5", "line 2: seconds and an access log are mixed"},
       {"[25/Nov/2026:10:00: 0 +0000]", "line 1: '[25/Nov/2026:10:00: 0 +0000]' tells no time"},

@@ -113,7 +113,7 @@ TEST_CASE("JSON's pairs of escapes are the characters they stand for, and places
   const auto json = [](const std::string& hypothesis, const std::string& more) {
     return "{\"apiVersion\": \"arashi.dev/v1\", \"kind\": \"Experiment\", \"metadata\": {\"name\": \"x\"},\n"
            "\"spec\": {\"hypothesis\": \"" +
-           hypothesis + "\", \"timeline\": []" + more + "}}";
+           hypothesis + R"(", "timeline": [])" + more + "}}";
   };
   const auto parsed = spec::parse(json(R"(a \ud83d\ude00\uD83D\uDE00 \u00e9 \\ud83d\\ude00)", ""), test::catalogue());
   for (const auto& problem : parsed.problems) FAIL_CHECK(spec::to_text("f", problem));
