@@ -42,7 +42,7 @@ struct Subject {
 Result<void> check_policy(const Policy& policy, const Subject& subject, std::size_t live);
 
 // JSON or YAML: an object of the fields above in camelCase (allowedFaults: [...], longestLease: 60s). What is left out keeps its default.
-// Errors are Blame::input and say `name`, line and column.
+// Errors are Blame::input; a line for each mistake says `name`, line and column.
 Result<Policy> parse_policy(const std::string& text, const std::string& name);
 
 // `*` any run of characters, `?` any one.

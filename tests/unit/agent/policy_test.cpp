@@ -122,7 +122,20 @@ TEST_CASE("what is wrong in a policy file is told with line and column") {
   CHECK(complaint("mostInjections: -1\n").find("whole number") != std::string::npos);
   CHECK(complaint("mostInjections: [1]\n").find("agent.yaml:1:17: ") == 0);
   CHECK(complaint("deniedFaults: process.kill\n").find("must be a list") != std::string::npos);
+  CHECK(complaint("deniedFaults: [process.kill, proces.pause]\n") ==
+        "agent.yaml:1:30: deniedFaults: 'proces.pause' is no fault of this agent; did you mean 'process.pause'?");
+  CHECK(complaint("deniedFaults: [\"proces.*\"]\n").find("agent.yaml:1:16: deniedFaults: 'proces.*' is no fault of this agent") == 0);
+  CHECK(complaint("deniedFaults: [process.kill]\ndeniedFaults: []\n").find("agent.yaml:2:1: 'deniedFaults' stands here twice") == 0);
+  CHECK(complaint("mostInjections: 3\n---\nmostInjections: 4\n").find("a second document") != std::string::npos);
   CHECK(complaint("- a\n").find("must be an object") != std::string::npos);
   CHECK(complaint("a: [\n").find("agent.yaml:") == 0);
   CHECK(complaint(std::string((1U << 20U) + 1, 'x')).find("at most") != std::string::npos);
+}
+
+TEST_CASE("all that is wrong in a policy file is told at once") {
+  CHECK(complaint("longestLease: 10\nprotectedUnits: [[a], b.service, [c]]\nmostInjection: 3\n") ==
+        "agent.yaml:1:15: longestLease: '10' is not a duration: it has no unit (write it as 250us, 20ms, 1.5s, 5m, 2h or 30d)\n"
+        "agent.yaml:2:18: protectedUnits: must be a list of texts\n"
+        "agent.yaml:2:34: protectedUnits: must be a list of texts\n"
+        "agent.yaml:3:1: unknown key 'mostInjection'; did you mean 'mostInjections'?");
 }
