@@ -319,13 +319,16 @@ std::optional<Duration> Operations::next_lease_end() {
 bool Operations::close(Duration end) {
   std::unique_lock lock(mutex_);
   closed_ = true;
-  for (;;) {
+  Duration pause = std::chrono::milliseconds(20);
+  for (int tries = 0;;) {
     lock.unlock();
     count(faults_.revert("", ""));
     lock.lock();
     const bool nothing_left = entered_.empty() && faults_.live() == 0;
-    if (nothing_left || boot_now() >= end) return nothing_left;
-    left_.wait_for(lock, std::chrono::milliseconds(20));
+    if (entered_.empty()) ++tries;
+    if (nothing_left || tries == most_tries_to_close || boot_now() >= end) return nothing_left;
+    left_.wait_for(lock, pause);
+    pause = std::min(pause * 2, Duration(std::chrono::milliseconds(500)));
   }
 }
 

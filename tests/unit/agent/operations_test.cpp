@@ -35,6 +35,8 @@ class Remembering : public Faults {
   }
   std::vector<Reverted> revert(std::string_view experiment, std::string_view id) override {
     const std::scoped_lock lock(mutex_);
+    ++reverts;
+    if (sticking) return {};
     std::vector<Reverted> reverted;
     std::erase_if(alive_, [&](const Injection& one) {
       const bool matches = (experiment.empty() || one.experiment == experiment) && (id.empty() || one.id == id);
@@ -61,6 +63,8 @@ class Remembering : public Faults {
   std::function<void()> while_injecting;
   std::vector<std::string> processes;
   bool failing = false;
+  bool sticking = false;  // nothing can be taken back
+  int reverts = 0;
 
  private:
   Host host_;
@@ -266,6 +270,19 @@ TEST_CASE("closing takes back everything, also what is just being injected, and 
   CHECK(agent.faults.live() == 0);
   CHECK(agent.lease("mine").status == 409);
   CHECK(agent.inject("mine", "aaaaaaa3").status == 409);
+}
+
+TEST_CASE("what fails to revert time and again holds the agent's end up for a moment only") {
+  Agent agent;
+  CHECK(agent.lease("mine").status == 200);
+  CHECK(agent.inject("mine", "aaaaaaa1").status == 200);
+  agent.faults.sticking = true;
+  const auto begin = boot_now();
+  CHECK_FALSE(agent.operations.close(begin + 60s));
+  CHECK(boot_now() - begin < 30s);
+  CHECK(agent.faults.reverts >= 3);  // an undo may fail once
+  CHECK(agent.faults.reverts <= 10);
+  CHECK(agent.faults.live() == 1);
 }
 
 TEST_CASE("about tells the protocol's number and all faults, and status, health and unknown paths answer") {
