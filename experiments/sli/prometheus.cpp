@@ -58,6 +58,22 @@ std::string increase(const Expression& expression, Duration window) {
   return "sum(increase((" + expression.text + ")" + range + ":" + promql_seconds(window / 1000) + "]))";
 }
 
+// What increase() leaves out: the first value of each series that was born within the window, all of which is of the window where its
+// target was there before it, or its process began since. Empty: the expression does not tell its series.
+std::string at_birth(const Expression& expression, Duration window, double now) {
+  const std::string range = promql_seconds(window);
+  const auto born = [&](const std::string& selector) {
+    return "sum((min_over_time(" + selector + "[" + range + "]) unless (" + selector + " offset " + range +
+           ")) and on (job, instance) (min_over_time(process_start_time_seconds[" + range +
+           "]) >= " + std::to_string(static_cast<std::int64_t>(now - seconds(window))) + " or up offset " + range + "))";
+  };
+  if (expression.selector) return born(expression.text);
+  std::string sums;
+  for (const Term& term : expression.terms)
+    sums += (sums.empty() ? "" : term.minus ? " - " : " + ") + ("(" + born(term.selector) + " or vector(0))");
+  return sums;
+}
+
 class Past {
  public:
   Past(const spec::PrometheusSource& source, const std::string& directory) : source_(source), server_(source, directory) {}
@@ -71,6 +87,14 @@ class Past {
     const double value = answer.reply->samples.front().value;
     if (!std::isfinite(value)) return fail(Blame::system, source_.url, ": '", query, "' is ", value);
     return std::optional(value);
+  }
+
+  // Of a count whose increase() misses what its series began with.
+  Result<double> with_births(const Expression& expression, Duration window) {
+    const double increased = TRY(value(increase(expression, window))).value_or(0);
+    const std::string births = at_birth(expression, window, now_);
+    if (births.empty()) return increased;
+    return std::max(increased, 0.0) + std::max(TRY(value(births)).value_or(0), 0.0);
   }
 
   // Looks further and further back, until the first sample is clearly inside of what it looked at.
@@ -112,7 +136,7 @@ Result<History> prometheus_history(const spec::PrometheusSource& source, const s
   if (!events) return fail(Blame::missing, source.url, ": no series for '", source.total, "' in the last ", to_text(window));
   History history;
   history.events = *events;
-  history.bad = TRY(past.value(increase(bad, window))).value_or(0);
+  history.bad = TRY(past.with_births(bad, window));
   history.covered = TRY(past.covered(total, window));
   return history;
 }

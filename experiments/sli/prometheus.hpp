@@ -12,7 +12,7 @@ namespace arashi::sli {
 
 Result<std::unique_ptr<Source>> prometheus(const spec::PrometheusSource& source, const std::string& directory, Duration epoch);
 
-// sum(increase(total[window])).
+// sum(increase(total[window])). To the bad ones comes what their series began with within the window: an error's first is else never seen.
 Result<History> prometheus_history(const spec::PrometheusSource& source, const std::string& directory, Duration window);
 
 }  // namespace arashi::sli

@@ -228,6 +228,25 @@ TEST_CASE("real Prometheus: history says how many events, and over how much time
   CHECK(sli::prometheus_history(wrong, {}, std::chrono::hours(720)).error().message.find("parse error") != std::string::npos);
 }
 
+TEST_CASE("real Prometheus: an error that made its series is in the history, unless it may be older than the window") {
+  Exporter young, old_one, without_start;
+  young.say_start(0s);
+  old_one.say_start(std::chrono::hours(1000));
+  young.serve(1000, 0);
+  for (Exporter* each : {&old_one, &without_start}) each->serve(1000, 50);
+  Prometheus prometheus(young);
+  prometheus.find({&young, &old_one, &without_start});
+  const auto source = open(prometheus, boot_now());
+  first_look(*source);
+  young.serve(0, 5);  // all of its errors are there when the series is first seen
+  const auto bad = [&] {
+    const auto history = sli::prometheus_history(prometheus.source(), {}, std::chrono::hours(720));
+    return history ? history->bad : -1;
+  };
+  CHECK(testing::eventually([&] { return bad() == 5; }, 20s));
+  CHECK(bad() == 5);
+}
+
 TEST_CASE("real Prometheus: time slices that were bad in the past are spent") {
   Exporter exporter;
   exporter.serve(1000, 1);
