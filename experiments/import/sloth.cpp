@@ -33,6 +33,9 @@ void read_slo(Document& document, const Tree& slo, const std::string& path, cons
 }  // namespace
 
 void read_sloth(Document document, bool resource) {
+  if (const Tree* kind = child(document.root, "kind"); resource && text_of(document.root, "kind") != "PrometheusServiceLevel")
+    return document.complain(kind != nullptr ? kind : document.root, "kind",
+                             "is '" + text_of(document.root, "kind") + "' and no SLO: only PrometheusServiceLevel is read");
   const Tree* spec = resource ? child(document.root, "spec") : document.root;
   const std::string before = resource ? "spec." : "";
   const Names names =

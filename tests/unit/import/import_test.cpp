@@ -175,6 +175,8 @@ TEST_CASE("OpenSLO v1: what is refused, by name and place, strictly and lenientl
            {openslo(objective, minutes, "    ratioMetric: {total: {}}\n"), "has none of raw, good, bad", "one of good and bad"},
            {openslo(objective, minutes, "    ratioMetric: {bad: {metricSource: {type: Datadog, spec: {q: 1}}}, total: {}}\n"),
             "is 'Datadog': only Prometheus", "is 'Datadog': only Prometheus"},
+           {"apiVersion: sloth.slok.dev/v1\nkind: AlertWindows\nspec: {sloPeriod: 7d}\n", "f:2:7: kind: is 'AlertWindows' and no SLO",
+            "only PrometheusServiceLevel"},
            {"apiVersion: openslo/v1alpha\nkind: SLO\n", "f:1:13: apiVersion: is 'openslo/v1alpha'", "only openslo/v1"},
            {"apiVersion: openslo/v1\nkind: SLOO\nmetadata: {name: a}\n", "f:2:7: kind: is 'SLOO'", "did you mean 'SLO'"},
        }) {
