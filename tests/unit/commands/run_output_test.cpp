@@ -195,7 +195,7 @@ TEST_CASE("a reader that does not read never holds up who writes") {
   const Duration before = boot_now();
   for (int i = 0; i < 100; ++i) scribe.write(file, std::string(10'000, 'x'));
   CHECK_FALSE(scribe.offer(file, "a frame"));  // something waits already
-  CHECK(boot_now() - before < std::chrono::seconds(2));
+  CHECK(boot_now() - before < std::chrono::seconds(10));
   std::thread late([&] {
     std::array<char, 65536> buffer;
     for (std::size_t left = 1'000'000; left > 0;) left -= static_cast<std::size_t>(::read(reader.get(), buffer.data(), buffer.size()));

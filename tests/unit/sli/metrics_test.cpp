@@ -44,7 +44,7 @@ struct Replica {
 
 struct Replicas {
   std::list<Replica> all;
-  spec::MetricsSource source{.bad = R"(requests_total{code=~"5.."})", .total = "requests_total", .every = 1s};
+  spec::MetricsSource source{.bad = R"(requests_total{code=~"5.."})", .total = "requests_total", .every = 2s};
   explicit Replicas(std::size_t treated, std::size_t control = 0) {
     for (std::size_t i = 0; i < treated + control; ++i) (i < treated ? source.targets : source.control).push_back(all.emplace_back().url());
   }
@@ -82,7 +82,7 @@ struct Seen {
     }
   }
   bool becomes(Freshness wanted) {
-    return testing::eventually([&] { return (look(), state == wanted); });
+    return testing::eventually([&] { return (look(), state == wanted); }, 20s);
   }
 };
 
@@ -102,7 +102,7 @@ TEST_CASE("metrics: all replicas' counters are added up, those of the control gr
     replica.good += 9;
     replica.bad += 1;  // the first ever: a series born late
   }
-  CHECK(testing::eventually([&] { return (seen.look(), seen.total == 250 && seen.bad == 25); }));
+  CHECK(testing::eventually([&] { return (seen.look(), seen.total == 250 && seen.bad == 25); }, 20s));
   CHECK(seen.control_total == 50);
   CHECK(seen.control_bad == 5);
   for (const auto& replica : replicas.all) CHECK(replica.server->connections() == 1);  // kept warm
@@ -142,7 +142,7 @@ TEST_CASE("metrics: what a replica counted before it answered for the first time
   CHECK(seen.unknown == 42.0);  // one slice said so
   CHECK(seen.total == 0);
   late.bad = 45;
-  CHECK(testing::eventually([&] { return (seen.look(), seen.bad == 3); }));
+  CHECK(testing::eventually([&] { return (seen.look(), seen.bad == 3); }, 20s));
 }
 
 TEST_CASE("metrics: a silent replica that had most of the traffic is missing by that share and not by its number") {
@@ -151,7 +151,7 @@ TEST_CASE("metrics: a silent replica that had most of the traffic is missing by 
   REQUIRE(seen.becomes(Freshness::fresh));
   replicas.all.front().good += 800;
   replicas.all.back().good += 200;
-  REQUIRE(testing::eventually([&] { return (seen.look(), seen.total == 1000); }));
+  REQUIRE(testing::eventually([&] { return (seen.look(), seen.total == 1000); }, 20s));
   replicas.all.front().dead = true;
   REQUIRE(seen.becomes(Freshness::partial));
   CHECK(seen.missing == doctest::Approx(0.8));
@@ -183,7 +183,7 @@ TEST_CASE("metrics: a replica that hangs holds no other up for longer than the p
   replicas.all.front().slow_ms = 30'000;
   const Duration begin = boot_now();
   REQUIRE(seen.becomes(Freshness::partial));
-  CHECK(boot_now() - begin < 4s);
+  CHECK(boot_now() - begin < 20s);
   replicas.all.front().slow_ms = 0;
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("metrics: what cannot work is refused before anything begins, with wha
   CHECK(refused(source).find("no series fits 'request_total'; did you mean 'requests_total'?") != std::string::npos);
   source.total = R"(requests_total{code="999"})";
   CHECK(refused(source).find("no series of it has these labels") != std::string::npos);
-  source = {.targets = source.targets, .histogram = "seconds", .every = 1s};
+  source = {.targets = source.targets, .histogram = "seconds", .every = 2s};
   CHECK(refused(source, 300ms).find("has no bucket that ends at 300ms: set 'latency' to one of 100ms") != std::string::npos);
   CHECK(sli::metrics(source, 100ms, {}, boot_now()));
   source.token.file = "/no/such/token";
@@ -202,7 +202,7 @@ TEST_CASE("metrics: what cannot work is refused before anything begins, with wha
   replicas.all.front().slow_ms = 120;
   const std::string slow = refused(replicas.source);
   CHECK_MESSAGE(
-      slow.find("more than a twentieth of 1s: measuring would be a load of its own; set 'every' to at least") != std::string::npos, slow);
+      slow.find("more than a twentieth of 2s: measuring would be a load of its own; set 'every' to at least") != std::string::npos, slow);
   replicas.all.front().slow_ms = 0;
   replicas.all.front().dead = true;
   CHECK(refused(replicas.source).find("every replica must answer") != std::string::npos);

@@ -161,21 +161,21 @@ spec::Measure measure_of(const std::string& kind, const std::string& url, const 
                                          .api = kind.substr(8),
                                          .bad = "sum:e{*}.as_count()",
                                          .total = "sum:h{*}.as_count()",
-                                         .every = 100ms,
+                                         .every = 1s,
                                          .interval = 1s,
                                          .lag = 200ms,
                                          .api_key = file("api"),
                                          .app_key = {.env = {}, .file = {}, .command = {"cat", "app"}}};
   if (kind == "mackerel")
     measure.source = spec::MackerelSource{
-        .url = url, .service = "pay", .bad = "http.errors", .total = "http.requests", .every = 100ms, .lag = 0ms, .api_key = file("api")};
+        .url = url, .service = "pay", .bad = "http.errors", .total = "http.requests", .every = 1s, .lag = 0ms, .api_key = file("api")};
   if (kind == "cloudwatch")
     measure.source = spec::CloudwatchSource{
         .region = "eu-central-1",
         .url = url,
         .bad = {.name_space = "AWS/ApplicationELB", .metric = "HTTPCode_Target_5XX_Count", .dimensions = {{"LoadBalancer", "app/pay/1"}}},
         .total = {.name_space = "AWS/ApplicationELB", .metric = "RequestCount", .dimensions = {{"LoadBalancer", "app/pay/1"}}},
-        .every = 100ms,
+        .every = 1s,
         .period = 1s,
         .lag = 200ms,
         .access_key = file("access"),
@@ -187,14 +187,14 @@ spec::Measure measure_of(const std::string& kind, const std::string& url, const 
                                           .from = "Transaction",
                                           .where = "appName = 'pay'",
                                           .bad = "error IS true",
-                                          .every = 100ms,
+                                          .every = 1s,
                                           .interval = 1s,
                                           .lag = 3s,
                                           .api_key = file("api")};
   return measure;
 }
 
-std::vector<guard::Slice> collect(const spec::Measure& measure, const Files& files, std::size_t most, Duration limit = 6s) {
+std::vector<guard::Slice> collect(const spec::Measure& measure, const Files& files, std::size_t most, Duration limit = 20s) {
   auto source = sli::open(measure, files.directory.path().string(), boot_now());
   REQUIRE_MESSAGE(source, source.error().message);
   std::vector<guard::Slice> all;
@@ -300,10 +300,12 @@ TEST_CASE("providers: a key that is refused is read again, and keys that are not
   REQUIRE(source);
   std::vector<guard::Slice> all;
   const auto look = [&](Freshness state) {
-    return testing::eventually([&] {
-      for (auto& slice : (*source)->drain()) all.push_back(std::move(slice));
-      return !all.empty() && all.back().state == state;
-    });
+    return testing::eventually(
+        [&] {
+          for (auto& slice : (*source)->drain()) all.push_back(std::move(slice));
+          return !all.empty() && all.back().state == state;
+        },
+        20s);
   };
   CHECK(look(Freshness::error));
   CHECK(holds(all.back().problem, "HTTP status 401: Unauthorized"));
@@ -378,13 +380,17 @@ TEST_CASE("providers: several series where one is wanted are a mistake in the ex
 
 TEST_CASE("providers: one that limits its rate is left alone for as long as it says") {
   const auto asked_in_a_while = [](const std::string& kind, int status, const std::string& body, const std::string& headers) {
+    const bool is_limited = status != 500;
     std::atomic<int> asked = 0;
     HttpServer server([&](const Asked&) {
       ++asked;
       return Answered{.status = status, .body = body, .headers = headers};
     });
     const Files files;
-    collect(measure_of(kind, server.url(""), files), files, 100, 600ms);
+    auto source = sli::open(measure_of(kind, server.url(""), files), files.directory.path().string(), boot_now());
+    REQUIRE_MESSAGE(source, source.error().message);
+    CHECK(testing::eventually([&] { return asked > 0; }, 20s));
+    (void)testing::eventually([&] { return asked > 1; }, is_limited ? 2500ms : 20000ms);
     return asked.load();
   };
   CHECK(asked_in_a_while("datadog-v2", 429, R"({"errors":["Rate limit"]})", "X-RateLimit-Reset: 30\r\nX-RateLimit-Remaining: 0\r\n") == 1);

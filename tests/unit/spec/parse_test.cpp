@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <ctime>
 
 using namespace arashi;
 using namespace std::chrono_literals;
@@ -336,12 +337,12 @@ TEST_CASE("bombs end fast and with a reason") {
     const auto& text = bomb.first;
     const auto* reason = bomb.second;
     CAPTURE(text.substr(0, 20));
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = std::clock();  // of the processor, not of the wall: a busy machine takes longer for the same
     const auto found = problems(text);
-    const auto took = std::chrono::steady_clock::now() - begin;
+    const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     REQUIRE(found.size() == 1);
     CHECK(found[0].find(reason) != std::string::npos);
-    CHECK(took < 10s);  // a fraction of a second; the allowance is for sanitizers and busy machines
+    CHECK(took < 10);  // seconds; it is a fraction of one, the allowance is for sanitizers
   }
 }
 
