@@ -32,7 +32,7 @@ Prepared must_prepare(const Host& host, const Fault& fault, const Request& reque
 
 // A device that came up again, or a process that was killed, is as it was a moment later: the kernel tells no one when.
 void check_as_before(Stage& stage, const Way& way, const std::string& id, const Snapshot& before) {
-  eventually([&] { return difference(before, stage.look(way, id)).empty(); }, std::chrono::seconds(2));
+  eventually([&] { return difference(before, stage.look(way, id)).empty(); }, std::chrono::seconds(10));
   CHECK(difference(before, stage.look(way, id)) == "");
 }
 

@@ -58,7 +58,7 @@ int kill_at(Stage& stage, const Way& way, int at) {
   recover(stage, where);
   // Workers that died with their holder are gone as soon as the kernel gets to it.
   std::string left;
-  eventually([&] { return (left = difference(before, stage.look(way, asked.id))).empty(); }, std::chrono::seconds(2));
+  eventually([&] { return (left = difference(before, stage.look(way, asked.id))).empty(); }, std::chrono::seconds(10));
   CHECK_MESSAGE(left.empty(), where, ":\n", left);
   return traced.calls;
 }

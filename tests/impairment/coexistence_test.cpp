@@ -30,7 +30,7 @@ struct Site {
   Site() {
     host.workers = &workers;
     REQUIRE(wire.there("sh -c 'timeout 100 iperf3 -s -D'").exit == 0);
-    shell("sleep 0.3");
+    wire.await_servers_there({5201});
   }
   void set_up(const std::string& command) const {
     const auto said = wire.here("sh -c '" + command + "'");

@@ -80,7 +80,7 @@ class Case {
 };
 
 // Tries it on every backend of `able` that is here, and sees the others refuse it. A busy machine delays some packets more: where `is_well`
-// is given, that is measured again, twice at most; what is wrong by itself is wrong each time.
+// is given, that is measured again, five times at most; what is wrong by itself is wrong each time.
 void on_each(const std::vector<std::string>& able, const Json& given, const Probe& probe, const std::function<void(const Measured&)>& check,
              const std::function<bool(const Measured&)>& is_well = {}) {
   for (const auto& backend : backends_here()) {
@@ -91,7 +91,7 @@ void on_each(const std::vector<std::string>& able, const Json& given, const Prob
       continue;
     }
     auto measured = one.run(probe);
-    for (int again = 0; again < 2 && is_well && !is_well(measured); ++again) measured = one.run(probe);
+    for (int again = 0; again < 5 && is_well && !is_well(measured); ++again) measured = one.run(probe);
     check(measured);
   }
 }
@@ -260,17 +260,35 @@ TEST_CASE("impairment: packets overtake in their share, and with a gap only each
   }
 }
 
+// How much later than from a link that sends one packet in so many seconds each came, as they were sent: a busy machine sends late, and
+// lets some come late.
+std::vector<double> lateness(const std::vector<Arrival>& arrivals, double seconds_each) {
+  std::vector<double> late;
+  double link_is_free = 0;
+  for (const auto& arrival : arrivals) {
+    link_is_free = std::max(link_is_free, arrival.sent) + seconds_each;
+    late.push_back(arrival.received - link_is_free);
+  }
+  return late;
+}
+
 TEST_CASE("impairment: no more than the rate goes through, overheads counted") {
   // 958 bytes of payload are a frame of 1000; the second link takes 1250 for it.
   for (const auto& [given, frame] :
-       {std::pair{Json{{"rate", "4mbit"}}, 1000}, std::pair{Json{{"rate", "4mbit"}, {"packetOverhead", 250}}, 1250}})
-    on_each(holding, given, {.packets = 300, .per_second = 3000, .size = 958}, [frame = frame](const Measured& measured) {
-      const auto& arrivals = measured.probed.arrivals;
-      REQUIRE(arrivals.size() == 300);
-      const double bits = frame * 8.0 * 299;
-      CHECK(bits / (arrivals.back().received - arrivals.front().received) == doctest::Approx(4e6).epsilon(0.03));
+       {std::pair{Json{{"rate", "4mbit"}}, 1000}, std::pair{Json{{"rate", "4mbit"}, {"packetOverhead", 250}}, 1250}}) {
+    const double seconds_each = frame * 8 / 4e6;
+    const auto check = [&](const Measured& measured) {
+      REQUIRE(measured.probed.arrivals.size() == 300);
+      const auto late = lateness(measured.probed.arrivals, seconds_each);
+      // Three per cent of all the time; in the middle, of half of it.
+      CHECK(*std::ranges::min_element(late) > -0.03 * 300 * seconds_each);
+      CHECK(percentile_of(late, 0.5) < 0.06 * 150 * seconds_each);
       CHECK(value_of(measured.evidence, "rate") != nullptr);
+    };
+    on_each(holding, given, {.packets = 300, .per_second = 3000, .size = 958}, check, [&](const Measured& measured) {
+      return percentile_of(lateness(measured.probed.arrivals, seconds_each), 0.5) < 0.05 * 150 * seconds_each;
     });
+  }
 }
 
 TEST_CASE("impairment: a burst goes at once, and a limit bounds the queue") {
@@ -296,35 +314,49 @@ TEST_CASE("impairment: a burst goes at once, and a limit bounds the queue") {
 }
 
 TEST_CASE("impairment: slots let packets go together") {
-  on_each(holding, {{"slotMin", "20ms"}, {"slotMax", "30ms"}}, {.packets = 400, .per_second = 1000}, [](const Measured& measured) {
+  const auto pauses_of = [](const Measured& measured) {
     const auto& arrivals = measured.probed.arrivals;
-    REQUIRE(arrivals.size() == 400);
     std::vector<double> pauses;
     for (std::size_t i = 1; i < arrivals.size(); ++i)
       if (const double pause = arrivals[i].received - arrivals[i - 1].received; pause > 0.01) pauses.push_back(pause);
+    return pauses;
+  };
+  const auto check = [&](const Measured& measured) {
+    REQUIRE(measured.probed.arrivals.size() == 400);
+    const auto pauses = pauses_of(measured);
     CHECK(pauses.size() >= 11);  // 400 ms in slots of 20 to 30 ms, and what the machine takes itself
     CHECK(pauses.size() <= 21);
     CHECK(mean_of(pauses) > 0.018);
     CHECK(mean_of(pauses) < 0.035);
+  };
+  on_each(holding, {{"slotMin", "20ms"}, {"slotMax", "30ms"}}, {.packets = 400, .per_second = 1000}, check, [&](const Measured& measured) {
+    const auto pauses = pauses_of(measured);
+    return pauses.size() >= 11 && pauses.size() <= 21 && mean_of(pauses) > 0.018 && mean_of(pauses) < 0.035;
   });
 }
 
 TEST_CASE("impairment: a ramp lets a delay and a loss grow from nothing") {
-  on_each(holding, {{"delay", "100ms"}, {"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000},
-          [](const Measured& measured) {
-            const auto lost = measured.probed.lost();
-            const auto part = [&lost](std::size_t first, std::size_t last) {
-              return share_of({lost.begin() + static_cast<std::ptrdiff_t>(first), lost.begin() + static_cast<std::ptrdiff_t>(last)});
-            };
-            CHECK(part(0, 300) < part(300, 700));
-            CHECK(part(300, 700) < 0.45);
-            check_share(part(1000, 1500), 0.5, 500);
-            for (const auto& arrival : measured.probed.arrivals) {
-              const double grown = std::min(1.0, arrival.number / 1000.0);
-              if (arrival.number % 100 == 0) CHECK(arrival.received - arrival.sent < 0.1 * grown + 0.06);
-              if (arrival.number > 1100) CHECK(arrival.received - arrival.sent > 0.099);
-            }
-          });
+  on_each(
+      holding, {{"delay", "100ms"}, {"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000},
+      [](const Measured& measured) {
+        const auto lost = measured.probed.lost();
+        const auto part = [&lost](std::size_t first, std::size_t last) {
+          return share_of({lost.begin() + static_cast<std::ptrdiff_t>(first), lost.begin() + static_cast<std::ptrdiff_t>(last)});
+        };
+        CHECK(part(0, 300) < part(300, 700));
+        CHECK(part(300, 700) < 0.45);
+        check_share(part(1000, 1500), 0.5, 500);
+        for (const auto& arrival : measured.probed.arrivals) {
+          const double grown = std::min(1.0, arrival.number / 1000.0);
+          if (arrival.number % 100 == 0) CHECK(arrival.received - arrival.sent < 0.1 * grown + 0.06);
+          if (arrival.number > 1100) CHECK(arrival.received - arrival.sent > 0.099);
+        }
+      },
+      [](const Measured& measured) {
+        return std::ranges::all_of(measured.probed.arrivals, [](const Arrival& arrival) {
+          return arrival.number % 100 != 0 || arrival.received - arrival.sent < 0.1 * std::min(1.0, arrival.number / 1000.0) + 0.06;
+        });
+      });
   on_each(all, {{"loss", "50%"}, {"ramp", "1s"}}, {.packets = 1500, .per_second = 1000}, [](const Measured& measured) {
     const auto lost = measured.probed.lost();
     const auto quarter = [&lost](std::size_t first) {

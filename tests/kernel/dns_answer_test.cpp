@@ -31,7 +31,7 @@ struct Resolver {
     REQUIRE(eventually([&] { return asked("A db.example.com", "10.77.0.2").find("10.1.1.1") != std::string::npos; }, 10s));
   }
   [[nodiscard]] std::string dig(const std::string& query, const std::string& server) const {
-    return wire.in_here("dig +time=1 +tries=1 +noedns @" + server + " " + query);
+    return wire.in_here("dig +time=3 +tries=1 +noedns @" + server + " " + query);
   }
   [[nodiscard]] std::string asked(const std::string& query, const std::string& server) const { return shell(dig(query, server)).text; }
   [[nodiscard]] Injected inject(const Json& given) const { return Injected(machine.host(), "dns.answer", wire.victim(), given); }
@@ -45,7 +45,7 @@ class Asker {
     std::ofstream(script) << R"(import socket, sys, time
 s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 s.connect((sys.argv[1], 53))
-s.settimeout(1)
+s.settimeout(5)
 for n in range(1, 600):
     query = n.to_bytes(2, 'big') + b'\1\0\0\1\0\0\0\0\0\0\2db\7example\3com\0\0\1\0\1'
     try:
@@ -65,7 +65,7 @@ for n in range(1, 600):
   [[nodiscard]] std::string said() const { return shell("cat " + said_.string()).text; }
   // Whether it comes to hear this some times in a row.
   [[nodiscard]] bool hears(const std::string& code) const {
-    return eventually([&] { return said().ends_with(code + "\n" + code + "\n" + code + "\n"); }, 5s);
+    return eventually([&] { return said().ends_with(code + "\n" + code + "\n" + code + "\n"); }, 20s);
   }
 
  private:
@@ -73,7 +73,7 @@ for n in range(1, 600):
   std::int32_t pid_ = -1;
 };
 
-// A server that takes half a second for each answer, and a program that asks it once and writes the answer's code.
+// A server that takes two seconds for each answer, and a program that asks it once and writes the answer's code.
 struct SlowExchange {
   arashi::testing::Directory directory;
   SlowExchange(const Wire& both, const char* server) : wire_(both), server_(server) {
@@ -83,7 +83,7 @@ s.bind((sys.argv[1], 53))
 print('up', flush=True)
 while True:
     query, client = s.recvfrom(512)
-    time.sleep(0.5)
+    time.sleep(2)
     s.sendto(query[:2] + b'\x81\x80' + query[4:], client)
 )";
     std::ofstream(directory.path() / "client.py") << R"(import socket, sys
@@ -196,7 +196,7 @@ TEST_CASE("a share of the queries, and a worker that dies leaves names as they w
   const auto names = shell("for i in $(seq 100); do echo a$i.example.com A; done > " + resolver.directory.path().string() + "/names").exit;
   REQUIRE(names == 0);
   const auto said =
-      shell(wire.in_here("dig +time=1 +tries=1 @10.77.0.2 -f " + resolver.directory.path().string() + "/names | grep -c NXDOMAIN")).text;
+      shell(wire.in_here("dig +time=3 +tries=1 @10.77.0.2 -f " + resolver.directory.path().string() + "/names | grep -c NXDOMAIN")).text;
   CHECK(std::atoi(said.c_str()) > 25);
   CHECK(std::atoi(said.c_str()) < 75);
   REQUIRE(::kill(resolver.machine.host().workers->state(fault.prepared.change["id"].get<std::string>()).pid, SIGKILL) == 0);
@@ -241,7 +241,7 @@ TEST_CASE("at the end, queries that are held back or wait for a slow server get 
       REQUIRE(eventually([&] { return fault.observe().seen == 1; }, 5s));
       REQUIRE(exchange.heard().empty());
       fault.revert();
-      CHECK(eventually([&] { return exchange.heard() == "0\n"; }, 5s));
+      CHECK(eventually([&] { return exchange.heard() == "0\n"; }, 10s));
       CHECK_MESSAGE(exchange.heard() == "0\n", exchange.heard());
     }
 }

@@ -80,7 +80,7 @@ TEST_CASE("coexistence: nftables' address translation works while its packets ar
       "kube-proxy services ip daddr 10.96.0.10 tcp dport 80 dnat to 10.77.0.2:8080'");
   REQUIRE_MESSAGE(made.exit == 0, made.text);
   REQUIRE(wire.there("sh -c 'timeout 60 nc -lk 8080 </dev/null >/dev/null 2>&1 &'").exit == 0);
-  shell("sleep 0.3");
+  wire.await_servers_there({8080});
   const auto reached = [&] { return wire.here("nc -z -w 2 10.96.0.10 80").exit == 0; };
   REQUIRE(reached());
   const auto before = state(wire);

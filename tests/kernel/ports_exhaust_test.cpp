@@ -135,7 +135,7 @@ TEST_CASE("a port that others let go is taken too, and when the worker is killed
   CHECK(eventually([&] { return fault.observe().affected == 10; }));
   CHECK(site.curl_exit() == 7);
   REQUIRE(::kill(site.worker(fault), SIGKILL) == 0);
-  CHECK(eventually([&] { return site.tried() == all_well; }, 1s));
+  CHECK(eventually([&] { return site.tried() == all_well; }, 10s));
   const auto lost = find_fault("ports.exhaust")->observe(site.machine.host(), fault.prepared.change);
   REQUIRE_FALSE(lost.has_value());
   CHECK(lost.error().blame == Blame::missing);

@@ -80,6 +80,21 @@ std::string Wire::in_there(const std::string& command) const { return "ip netns 
 Said Wire::here(const std::string& command) const { return shell(in_here(command)); }
 Said Wire::there(const std::string& command) const { return shell(in_there(command)); }
 
+namespace {
+
+void await_servers(const std::string& in_netns, std::initializer_list<int> ports) {
+  for (const int port : ports) {
+    INFO("port ", port);
+    const auto listens = [&] { return !shell(in_netns + "ss -Hltn sport = :" + std::to_string(port)).text.empty(); };
+    REQUIRE(arashi::testing::eventually(listens, std::chrono::seconds(20)));
+  }
+}
+
+}  // namespace
+
+void Wire::await_servers_here(std::initializer_list<int> ports) const { await_servers(in_here(""), ports); }
+void Wire::await_servers_there(std::initializer_list<int> ports) const { await_servers(in_there(""), ports); }
+
 Pings ping(const Wire& wire, const std::string& arguments) {
   const auto said = wire.here("ping -q " + arguments);
   Pings pings;

@@ -4,6 +4,7 @@
 #include "injector/core/victim.hpp"
 #include "injector/fault.hpp"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,9 @@ class Wire {
   [[nodiscard]] Victim victim() const;                        // the target's side
   [[nodiscard]] Said here(const std::string& command) const;  // runs in the target's namespace
   [[nodiscard]] Said there(const std::string& command) const;
+  // Until somebody listens on these TCP ports; fails the test when nobody comes to. In the target's namespace, or the peer's.
+  void await_servers_here(std::initializer_list<int> ports) const;
+  void await_servers_there(std::initializer_list<int> ports) const;
   [[nodiscard]] std::string path_here() const { return "/run/netns/" + here_; }
   [[nodiscard]] std::string path_there() const { return "/run/netns/" + there_; }
   [[nodiscard]] std::string in_here(const std::string& command) const;  // the text of such a command
