@@ -3,6 +3,7 @@
 #include "injector/core/json.hpp"
 #include "injector/target.hpp"
 #include "tests/support/cgroups.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/machine.hpp"
 #include "tests/support/network.hpp"
 
@@ -37,11 +38,11 @@ void check_loopback(const Json& where, const std::string& address) {
   const auto pings = ping(wire, "-i 0.02 -c 20 -W 2 " + address);
   CHECK(pings.received == 20);
   CHECK(pings.least > 59.5);
-  CHECK(pings.mean < 75);
-  CHECK(ping(wire, "-i 0.02 -c 10 10.77.0.2").mean < 20);  // the other device
+  CHECK(pings.least < 75);
+  CHECK(ping(wire, "-i 0.02 -c 10 10.77.0.2").least < 20);  // the other device
   CHECK(fault.observe().affected == 40);
   fault.revert();
-  CHECK(ping(wire, "-i 0.02 -c 10 " + address).mean < 20);
+  CHECK(ping(wire, "-i 0.02 -c 10 " + address).least < 20);
   CHECK(state(wire) == before);
 }
 
@@ -59,11 +60,10 @@ struct Shared {
   [[nodiscard]] double ping_time(const Cgroup& cgroup, const std::string& address) const {
     const auto said = shell(in(cgroup, "ping -q -i 0.02 -c 20 -W 2 " + address));
     double least = 0;
-    double mean = -1;
     const auto times = said.text.find("mdev = ");
     REQUIRE_MESSAGE(times != std::string::npos, said.text);
-    REQUIRE(sscanf(said.text.c_str() + times, "mdev = %lf/%lf", &least, &mean) == 2);
-    return mean;
+    REQUIRE(sscanf(said.text.c_str() + times, "mdev = %lf/", &least) == 1);
+    return least;
   }
   // Of a connection's first packet and the answer to it, in ms. To start a process takes longer than that here: it is perl that measures.
   [[nodiscard]] double connect_time(const char* port) const {
@@ -120,7 +120,7 @@ TEST_CASE("netem of one cgroup of a shared namespace: what it sends and what it 
   const Shared site;
   for (const auto& [cgroup, port] : {std::pair{&site.hit, "7001"}, std::pair{&site.spared, "7002"}})
     REQUIRE(shell(site.in(*cgroup, "timeout 60 nc -lk " + std::string(port)) + " </dev/null >/dev/null 2>&1 &").exit == 0);
-  shell("sleep 0.5");
+  site.wire.await_servers_here({7001, 7002});
   const auto before = state(site.wire);
   const auto victim = the_victim(site.host, {"cgroup", {{"path", site.hit.below_root()}}});
   const Injected fault(site.host, "network.impair", victim, Json{{"delay", "100ms"}, {"direction", "both"}, {"backend", "netem"}});
@@ -129,8 +129,8 @@ TEST_CASE("netem of one cgroup of a shared namespace: what it sends and what it 
     CHECK(site.ping_time(site.hit, peer) > 99.5);  // what goes out: the answers to a ping are nobody's yet
     CHECK(site.ping_time(site.spared, peer) < 50);
   }
-  CHECK(site.connect_time("7001") > 199);  // what comes in, and the answer
-  CHECK(site.connect_time("7002") < 100);
+  CHECK(site.connect_time("7001") > 199);                                               // what comes in, and the answer
+  CHECK(arashi::testing::eventually([&] { return site.connect_time("7002") < 100; }));  // a busy machine takes longer, but not each time
   fault.revert();
   CHECK(site.ping_time(site.hit, "10.77.0.2") < 50);
   CHECK(state(site.wire) == before);

@@ -1,6 +1,7 @@
 // A ramp of netem, seen by ping and by tc; and what becomes of it when the worker that moves it on dies or stands still.
 #include "agent/workers/netem_ramp.hpp"
 #include "injector/core/json.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"
 
@@ -74,11 +75,20 @@ std::vector<Echo> echoes(const std::string& arguments) {
   return all;
 }
 
-void check_stays(const Pings& pings) {
-  CHECK(pings.received == pings.sent);  // not a black hole
-  CHECK(pings.least > 20);
-  CHECK(pings.least < 350);
-  CHECK(pings.most - pings.least < 15);
+// Twice, with more than half a second between them, in which a ramp that goes on would grow by more than 60 ms. The least, as a busy
+// machine delays some of them.
+void check_stays() {
+  const auto measure = [] { return ping(the_wire(), "-i 0.02 -c 20 -W 2 10.77.0.2"); };
+  const auto first = measure();
+  std::this_thread::sleep_for(200ms);
+  const auto second = measure();
+  for (const auto& pings : {first, second}) {
+    CHECK(pings.received == pings.sent);  // not a black hole
+    CHECK(pings.least > 20);
+    CHECK(pings.least < 700);  // of 800
+  }
+  CHECK(second.least - first.least < 15);
+  CHECK(first.least - second.least < 15);
 }
 
 }  // namespace
@@ -88,15 +98,18 @@ TEST_CASE("a ramp of netem: a ping takes longer and longer, then as long as was 
   const auto all = echoes("-i 0.1 -c 40 -W 2 10.77.0.2");
   CHECK(all.size() == 40);
   CHECK(all.front().took < 80);
+  int late = 0;
   for (const auto& echo : all) {
     const auto sent = echo.sent;
     const auto took = echo.took;
     INFO("sent ", sent, " s after the first one, took ", took, " ms");
     const double grown = std::min(1.0, sent / 3) * 400;
-    CHECK(took > grown - 10);       // the ramp had begun before the first ping
-    CHECK(took < grown + 60 + 15);  // by at most 450 ms, in which the delay grows by 60; and the guest has one slow processor
+    CHECK(took > grown - 60);  // the ramp had begun before the first ping, and a busy machine may be late with a step of it
+    late +=
+        took < grown + 75 ? 0 : 1;  // it had begun by at most 450 ms, in which the delay grows by 60; and the guest has one slow processor
     if (sent > 3.1) CHECK(took > 399.5);
   }
+  CHECK(late <= 10);  // of 40
   CHECK_FALSE(ramp.workers.state(ramp.id()).alive);
   const auto evidence = ramp.fault.observe();
   CHECK(evidence.in_place);
@@ -104,7 +117,7 @@ TEST_CASE("a ramp of netem: a ping takes longer and longer, then as long as was 
   REQUIRE_FALSE(evidence.values.empty());
   CHECK(evidence.values[0].achieved == 400e6);
   ramp.fault.revert();
-  CHECK(ping(the_wire(), "-i 0.02 -c 10 10.77.0.2").mean < 20);
+  CHECK(ping(the_wire(), "-i 0.02 -c 10 10.77.0.2").least < 20);
   CHECK(state(the_wire()) == ramp.before);
 }
 
@@ -113,11 +126,11 @@ TEST_CASE("a ramp of netem whose worker is killed half way: lost, at the value i
   std::this_thread::sleep_for(900ms);
   CHECK(ramp.fault.observe().in_place);
   REQUIRE(::kill(ramp.worker(), SIGKILL) == 0);
-  std::this_thread::sleep_for(100ms);
+  CHECK(arashi::testing::eventually([&] { return !ramp.fault.observe().in_place; }));
   const auto evidence = ramp.fault.observe();
   CHECK_FALSE(evidence.in_place);
   CHECK_MESSAGE(evidence.detail.find("the worker that lets netem grow is gone") != std::string::npos, evidence.detail);
-  check_stays(ping(the_wire(), "-i 0.02 -c 20 -W 2 10.77.0.2"));
+  check_stays();
   ramp.fault.revert();
   CHECK(state(the_wire()) == ramp.before);
   ramp.fault.revert();
@@ -128,8 +141,8 @@ TEST_CASE("a ramp of netem whose worker stands still: said within two seconds, p
   const Ramp ramp({{"delay", "400ms"}, {"ramp", "10s"}});
   std::this_thread::sleep_for(1500ms);
   REQUIRE(::kill(ramp.worker(), SIGSTOP) == 0);
-  check_stays(ping(the_wire(), "-i 0.02 -c 20 -W 2 10.77.0.2"));
-  std::this_thread::sleep_for(1500ms);
+  check_stays();
+  CHECK(arashi::testing::eventually([&] { return !ramp.fault.observe().in_place; }));
   const auto evidence = ramp.fault.observe();
   CHECK_FALSE(evidence.in_place);
   CHECK_MESSAGE(evidence.detail.find("stopped or starved") != std::string::npos, evidence.detail);
@@ -138,14 +151,14 @@ TEST_CASE("a ramp of netem whose worker stands still: said within two seconds, p
 }
 
 TEST_CASE("a ramp of netem with a rate, a loss and a shape of its own ends as tc shows it asked; with a burst it is refused") {
-  const Ramp ramp({{"delay", "40ms"},
-                   {"jitter", "10ms"},
-                   {"distribution", "normal"},
-                   {"gemodel", {"3%", "30%"}},
-                   {"rate", "8mbit"},
-                   {"slotMin", "1ms"},
-                   {"ramp", "500ms"}});
-  std::this_thread::sleep_for(1s);
+  Ramp ramp({{"delay", "40ms"},
+             {"jitter", "10ms"},
+             {"distribution", "normal"},
+             {"gemodel", {"3%", "30%"}},
+             {"rate", "8mbit"},
+             {"slotMin", "1ms"},
+             {"ramp", "500ms"}});
+  REQUIRE(arashi::testing::eventually([&] { return !ramp.workers.state(ramp.id()).alive; }, 20s));  // it has come to its end
   CHECK(ramp.fault.observe().in_place);
   const auto said = the_wire().here("sh -c 'tc -j qdisc show dev $(ls /sys/class/net | grep n0$)'");
   const auto shown = parse_json(said.text);
