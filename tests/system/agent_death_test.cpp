@@ -57,7 +57,7 @@ void hit(const Agent& agent, const Victims& victims, Duration ttl = 60s) {
 // How long until both are gone, in milliseconds; the budget is told by tests/bench, here only that it ends.
 void check_gone(const Victims& victims, const std::string& what) {
   const auto begin = boot_now();
-  const bool running = eventually([&] { return !victims.stopped(); }, 10s);
+  const bool running = eventually([&] { return !victims.stopped(); }, 15s);
   const auto took = boot_now() - begin;
   CHECK(running);
   CHECK(eventually([&] { return !victims.cut_off(); }, 10s));
@@ -148,8 +148,8 @@ TEST_CASE("all processes killed at once: arashi-agent recover takes back everyth
 TEST_CASE("a runner that is gone or frozen: its faults end with its lease, and the agent serves on") {
   const Victims victims;
   const Agent agent;
-  hit(agent, victims, 3s);
-  check_gone(victims, "lease of at most 3 s not renewed");
+  hit(agent, victims, 8s);  // long enough to inject on a busy machine
+  check_gone(victims, "lease of at most 8 s not renewed");
   CHECK(agent.answers());
   CHECK(agent.inject("death", new_id(), "process.pause", victims.by_pid(), "{}").status == 409);
 }
@@ -199,10 +199,10 @@ TEST_CASE("a frozen injector process is ended by the supervisor's watchdog, and 
 TEST_CASE("a frozen api process: the faults end with the lease that can't be renewed") {
   const Victims victims;
   const Agent agent;
-  hit(agent, victims, 4s);
+  hit(agent, victims, 8s);
   const auto api = agent.api_pid();
   REQUIRE(kill(api, SIGSTOP) == 0);
-  check_gone(victims, "api frozen, lease of at most 4 s");
+  check_gone(victims, "api frozen, lease of at most 8 s");
   REQUIRE(kill(api, SIGCONT) == 0);
   CHECK(eventually([&] { return agent.answers(); }, 10s));
 }

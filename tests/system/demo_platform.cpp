@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 #include <test_paths.hpp>
@@ -69,11 +70,24 @@ std::vector<std::int32_t> pids_of_pod(const std::string& name) {
   return {};
 }
 
-std::optional<double> time_of_transfer(const std::string& where) {
-  const Ran asked = run({"curl", "--silent", "--fail", "--noproxy", "*", "--max-time", "3", "--output", "/dev/null", "--write-out",
-                         "%{time_total}", "--request", "POST", where});
+namespace {
+
+std::optional<double> time_of(std::vector<std::string> request) {
+  std::vector<std::string> argv{"curl",     "--silent",  "--fail",      "--noproxy",     "*",         "--max-time", "3",
+                                "--output", "/dev/null", "--write-out", "%{time_total}", "--request", "POST"};
+  argv.insert(argv.end(), request.begin(), request.end());
+  const Ran asked = run(std::move(argv));
   if (asked.exit_code != 0) return std::nullopt;
   return std::strtod(asked.output.c_str(), nullptr);
+}
+
+}  // namespace
+
+std::optional<double> time_of_transfer(const std::string& where) { return time_of({where}); }
+
+std::optional<double> time_at_wallet(const std::string& url) {
+  static std::atomic<int> number{0};
+  return time_of({"--header", "Idempotency-Key: test-" + std::to_string(::getpid()) + "-" + std::to_string(++number), url});
 }
 
 Run::Run(std::vector<std::string> arguments)

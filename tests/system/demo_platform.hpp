@@ -40,6 +40,8 @@ std::filesystem::path pod(const std::string& name);                // its networ
 std::vector<std::int32_t> pids_of_pod(const std::string& name);    // by its cgroup
 std::optional<double> time_of_transfer(const std::string& where);  // seconds, by curl; nothing when it fails or takes over 3 s
 
+std::optional<double> time_at_wallet(const std::string& url);  // the same past the gateway: with the key that a wallet wants
+
 // One run of `arashi run` in a folder of its own.
 class Run {
  public:

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -93,38 +94,41 @@ double Scene::outage(double long_gap) {
   const Ran read = run({"tcpdump", "-r", pcap(), "-n", "-tt", "-A"}, 20s);
   std::istringstream lines(read.output);
   std::string line;
-  double at = 0, last = 0, first_gap = 0, end = 0;
+  double at = 0, last = 0, longest = 0;
   while (std::getline(lines, line)) {
     if (line.find(" IP ") != std::string::npos) at = std::stod(line);
     if (line.find(good_answer) == std::string::npos) continue;
-    if (last > 0 && at - last > long_gap) {
-      if (first_gap == 0) first_gap = last;
-      end = at;
-    }
+    if (last > 0) longest = std::max(longest, at - last);
     last = at;
   }
-  return end - first_gap;
+  return longest > long_gap ? longest : 0;
 }
 
 Answered Scene::answer(const Asked& asked) {
   const bool bad = broken();
-  if (asked.target == "/metrics") return bad && (phase_ == "no-scrape" || phase_ == "blind") ? Answered{.cut = true} : metrics(bad);
+  const bool page_is_cut = phase_ == "no-scrape" || phase_ == "blind";
+  count(bad && !page_is_cut);
+  if (asked.target == "/metrics") {
+    if (bad && page_is_cut) return {.cut = true};
+    const std::lock_guard lock(mutex_);
+    return {.body = "requests_total " + std::to_string(total_) + "\nerrors_total " + std::to_string(errors_) + "\n",
+            .headers = "Content-Type: text/plain; version=0.0.4\r\n"};
+  }
   if (!bad || phase_ == "blind") return {.headers = std::string(good_answer) + "\r\n"};
   if (phase_ == "errors") return {.status = 500, .body = "no\n"};
   if (phase_ == "hang") return {.after = 20s};
   return {.cut = true};  // killed: the connection is reset
 }
 
-// A hundred requests a second, all bad while it is broken.
-Answered Scene::metrics(bool bad) {
+// A hundred requests a second, all bad while it is broken: until now since it was counted last, so that a short time between two scrapes
+// counts as well.
+void Scene::count(bool bad) {
   const std::lock_guard lock(mutex_);
   const Duration now = boot_now();
   const double events = counted_ == Duration{} ? 1 : seconds(now - counted_) * 100;
   counted_ = now;
   total_ += events;
-  if (bad && phase_ != "no-scrape") errors_ += events;
-  return {.body = "requests_total " + std::to_string(total_) + "\nerrors_total " + std::to_string(errors_) + "\n",
-          .headers = "Content-Type: text/plain; version=0.0.4\r\n"};
+  if (bad) errors_ += events;
 }
 
 Prometheus::Prometheus(const Scene& scene) {

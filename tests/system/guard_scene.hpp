@@ -35,14 +35,14 @@ class Scene {
   Child user() const;  // asks ten times a second, for a scene without a load
   [[nodiscard]] Json result() const;
 
-  // Seconds in which users had no good answer: from the last before the first long gap to the first after the last long one. `long_gap`:
-  // seconds, more than what lies between two questions.
+  // Seconds in which users had no good answer: the longest time between two of them, 0 if it is no longer than `long_gap`, which is more
+  // than what lies between two questions. Not all long times together: a busy machine makes some by itself, long before and after.
   double outage(double long_gap);
 
  private:
   [[nodiscard]] std::string pcap() const { return (folder() / "answers.pcap").string(); }
   [[nodiscard]] Answered answer(const Asked& asked);
-  [[nodiscard]] Answered metrics(bool bad);
+  void count(bool bad);
   void say(const std::string& word) const;
 
   std::string phase_;

@@ -28,9 +28,10 @@ constexpr const char* agent = BIN_DIR "/arashi-agent";
 void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
 
 // An experiment on a process or namespace of the test's own, without a load: what is asked here comes before that or does not need it.
-std::string experiment(const std::string& target, const std::string& step) {
+std::string experiment(const std::string& target, const std::string& step, const std::string& check = "sleep 2") {
   return "apiVersion: arashi.dev/v1\nkind: Experiment\nmetadata: {name: bad-input}\nspec:\n  targets:\n    it: " + target +
-         "\n  checks:\n    wait: {command: [sleep, \"2\"], when: [before]}\n  steadyState: {for: 0s}\n  timeline:\n    - {at: 0s, for: 2s, "
+         "\n  checks:\n    wait: {command: [sh, -c, '" + check +
+         "'], when: [before]}\n  steadyState: {for: 0s}\n  timeline:\n    - {at: 0s, for: 2s, "
          "on: it, " +
          step + "}\n  recovery: {within: 2s}\n  limits: {duration: 1m}\n";
 }
@@ -163,10 +164,13 @@ TEST_CASE("bad usage ends with exit code 2 and says how it is meant") {
 TEST_CASE("a target that dies between plan and injection is never a pass") {
   const Directory folder;
   auto victim = sleeper();
-  write(folder.path() / "dies.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause"));
+  const fs::path planned = folder.path() / "planned", dead = folder.path() / "dead";  // the check of before ends when the victim is dead
+  const std::string check = "touch " + planned.string() + "; while ! test -e " + dead.string() + "; do sleep 0.05; done";
+  write(folder.path() / "dies.yaml", experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause", check));
   Run run({folder.path() / "dies.yaml"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // planned, and in the check of 2 s before it starts
+  REQUIRE(eventually([&] { return fs::exists(planned); }, std::chrono::seconds(30)));
   victim.end();
+  write(dead, "");
   const int code = run.wait();
   CHECK((code == 3 || code == 5));
   REQUIRE(run.result.is_object());
@@ -194,7 +198,7 @@ TEST_CASE("with a full disk under the journal nothing is injected") {
   const std::string socket = folder.path() / "agent.sock", marker = folder.path() / "marker";
   auto daemon = spawn(
       {.argv = {agent, "--run-dir", disk.path(), "--state-dir", disk.path() / "state", "--socket", socket}, .errors_into_output = true});
-  REQUIRE(eventually([&] { return fs::exists(socket); }));
+  REQUIRE(eventually([&] { return fs::exists(socket); }, std::chrono::seconds(20)));
   disk.fill();
   // Longer than what is left of the journal's last page.
   const std::string undo = "[rm, -f, " + marker + ", " + marker + std::string(5000, 'x') + "]";

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <test_paths.hpp>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <fstream>
 
@@ -13,16 +15,24 @@ namespace {
 
 constexpr const char* gateway = "http://10.87.0.10/transfer";
 
+constexpr std::array wallets{"http://10.87.0.21:8080/transfer", "http://10.87.0.22:8080/transfer", "http://10.87.0.23:8080/transfer"};
+
 bool slow() { return time_of_transfer(gateway).value_or(9) > 0.035; }
 
-// The delay of held.yaml, by curl: three slow ones in a row are no accident.
-bool three_times(bool expected) {
-  for (int transfer = 0; transfer < 3; ++transfer)
-    if (slow() != expected) return false;
+// By curl. While the fault of held.yaml is there no transfer is quick, whichever wallet does it. A busy machine is slow too, but not each
+// time.
+bool slow_each_time() {
+  for (int transfer = 0; transfer < 8; ++transfer)
+    if (!slow()) return false;
   return true;
 }
-bool fault_is_there() { return three_times(true); }
-bool fault_is_gone() { return three_times(false); }
+bool fault_is_there() { return slow_each_time(); }
+// Each wallet was quick, before the fault's own end would come.
+bool fault_is_gone() {
+  return std::ranges::all_of(wallets, [](const char* wallet) {
+    return eventually([&] { return time_at_wallet(wallet).value_or(9) < 0.035; }, std::chrono::seconds(2));
+  });
+}
 
 std::vector<std::int32_t> children_of(std::int32_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
@@ -60,7 +70,7 @@ TEST_CASE("the runner is killed in mid-fault: its agent reverts and ends with it
   REQUIRE(processes_of(run) > agent.size());  // so what is looked for at the end is found
   run.signal(SIGKILL);
   CHECK(eventually([&] { return all_gone(agent); }, std::chrono::seconds(3)));
-  CHECK(eventually(fault_is_gone, std::chrono::seconds(3)));
+  CHECK(fault_is_gone());
   CHECK(difference(before, Platform::snapshot({})) == "");
   no_worker_is_left(run);
   CHECK(run.wait() == 128 + SIGKILL);
