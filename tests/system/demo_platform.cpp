@@ -37,7 +37,7 @@ fs::path the_only_folder(const fs::path& parent) {
 std::string example(const std::string& file) { return std::string(SOURCE_DIR "/examples/") + file; }
 
 Ran demo(const std::string& verb) {
-  return run({"env", "ARASHI_WALLET=" BIN_DIR "/wallet", example("demo/demo.sh"), verb}, std::chrono::seconds(30));
+  return run({"env", "ARASHI_WALLET=" BIN_DIR "/wallet", example("demo/demo.sh"), verb}, std::chrono::seconds(90));
 }
 
 Platform::Platform() : turn_(::open(demo_lock, O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {

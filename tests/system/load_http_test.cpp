@@ -107,7 +107,7 @@ spec::Load load_to(const std::string& scheme, int port) {
   spec::Load load;
   load.name = "l";
   load.url = scheme + "://127.0.0.1:" + std::to_string(port) + "/buy";
-  load.rate = {200};
+  load.rate = {50};  // a busy machine takes no more handshakes
   return load;
 }
 
@@ -157,11 +157,11 @@ TEST_CASE("HTTP/2 over TLS shares a connection, HTTP/1.1 does not") {
   two.http = spec::Http::two;
   two.tls.ca = nginx.file("pki/ca.pem");
   two.connections = 1;
-  const auto summary = shoot(two, 250);
+  const auto summary = shoot(two, 100);
   CHECK_MESSAGE(summary.failures.empty(), failures(summary));
   const auto log = nginx.log(summary.total);
-  REQUIRE(log.size() >= 250);
-  CHECK(summary.total >= log.size() - 100);  // so many may be under way on the connection
+  REQUIRE(log.size() >= 100);
+  CHECK(summary.total + 100 >= log.size());  // so many may be under way on the connection
   CHECK(summary.total <= log.size());
   check_all(log, 1, "HTTP/2.0");
   check_answered(log);
@@ -170,10 +170,10 @@ TEST_CASE("HTTP/2 over TLS shares a connection, HTTP/1.1 does not") {
   nginx.forget();
   auto one = load_to("https", nginx.tls_two);
   one.tls.ca = two.tls.ca;
-  const auto apart = shoot(one, 250);
+  const auto apart = shoot(one, 100);
   CHECK(apart.bad == 0);
   const auto lines = nginx.log(apart.total);
-  REQUIRE(lines.size() >= 250);
+  REQUIRE(lines.size() >= 100);
   check_all(lines, 1, "HTTP/1.1");
 }
 
@@ -181,10 +181,10 @@ TEST_CASE("HTTP/2 without TLS, by prior knowledge") {
   const Nginx nginx;
   auto load = load_to("http", nginx.clear_two);
   load.http = spec::Http::two_in_clear;
-  const auto summary = shoot(load, 250);
+  const auto summary = shoot(load, 100);
   CHECK_MESSAGE(summary.bad == 0, failures(summary));
   const auto log = nginx.log(summary.total);
-  REQUIRE(log.size() >= 250);
+  REQUIRE(log.size() >= 100);
   check_all(log, 1, "HTTP/2.0");
   check_answered(log);
 }
@@ -194,7 +194,7 @@ TEST_CASE("a server that does not speak HTTP/2 fails every request, and the reas
   auto load = load_to("https", nginx.tls_one);
   load.http = spec::Http::two;
   load.tls.ca = nginx.file("pki/ca.pem");
-  const auto summary = shoot(load, 50);
+  const auto summary = shoot(load, 20);
   CHECK(summary.bad == summary.total);
   CHECK(summary.failures.contains("the server does not speak HTTP/2"));
 }
@@ -202,11 +202,11 @@ TEST_CASE("a server that does not speak HTTP/2 fails every request, and the reas
 TEST_CASE("who answers is checked, unless it is told not to") {
   const Nginx nginx;
   auto load = load_to("https", nginx.tls_one);
-  const auto unknown = shoot(load, 50);
+  const auto unknown = shoot(load, 20);
   CHECK(unknown.bad == unknown.total);
   CHECK(nginx.log().empty());
   load.tls.insecure = true;
-  const auto anyone = shoot(load, 50);
+  const auto anyone = shoot(load, 20);
   CHECK_MESSAGE(anyone.bad == 0, failures(anyone));
 }
 
@@ -215,13 +215,13 @@ TEST_CASE("the server's name is asked for and must be in its certificate, and th
   auto load = load_to("https", nginx.named);
   load.http = spec::Http::two;
   load.tls.ca = nginx.file("pki/ca.pem");
-  const auto address = shoot(load, 50);
+  const auto address = shoot(load, 20);
   CHECK(address.bad == address.total);  // the certificate is shop.internal's
   load.tls.server_name = "shop.internal";
-  const auto named = shoot(load, 50);
+  const auto named = shoot(load, 20);
   CHECK_MESSAGE(named.bad == 0, failures(named));
   const auto log = nginx.log(named.total);
-  REQUIRE(log.size() >= 50);
+  REQUIRE(log.size() >= 20);
   check_all(log, 5, "shop.internal");
   check_all(log, 6, "127.0.0.1:" + std::to_string(nginx.named));
 }
@@ -231,16 +231,16 @@ TEST_CASE("a client's certificate is shown") {
   auto load = load_to("https", nginx.mutual);
   load.http = spec::Http::two;
   load.tls.ca = nginx.file("pki/ca.pem");
-  const auto nobody = shoot(load, 50);
+  const auto nobody = shoot(load, 20);
   CHECK(nobody.bad == nobody.total);
   CHECK(nobody.failures.contains("HTTP 400"));
   nginx.forget();
   load.tls.cert = nginx.file("pki/me/cert.pem");
   load.tls.key = nginx.file("pki/me/key.pem");
-  const auto me = shoot(load, 50);
+  const auto me = shoot(load, 20);
   CHECK_MESSAGE(me.bad == 0, failures(me));
   const auto log = nginx.log(me.total);
-  REQUIRE(log.size() >= 50);
+  REQUIRE(log.size() >= 20);
   check_all(log, 4, "SUCCESS");
 }
 
@@ -248,7 +248,7 @@ TEST_CASE("weights, methods, keys and data arrive as the spec has them") {
   const Nginx nginx;
   auto load = load_to("http", nginx.plain);
   load.url.clear();
-  load.rate = {400};
+  load.rate = {200};
   load.data = {.columns = {"item"}, .rows = {{"tea pot"}, {"cup"}}};
   const std::string base = "http://127.0.0.1:" + std::to_string(nginx.plain);
   load.requests = {{.url = base + "/items/{{data.item}}?n={{seq 1..3}}", .weight = 3},
@@ -256,7 +256,7 @@ TEST_CASE("weights, methods, keys and data arrive as the spec has them") {
                     .method = "POST",
                     .body = R"({"key":"{{uuid}}","n":{{request}}})",
                     .headers = {{"Idempotency-Key", "{{uuid}}"}}}};
-  const auto summary = shoot(load, 700);
+  const auto summary = shoot(load, 610);
   CHECK_MESSAGE(summary.bad == 0, failures(summary));
   std::size_t gets = 0;
   std::set<std::string> targets, keys;
