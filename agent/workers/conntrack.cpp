@@ -46,7 +46,8 @@ class Table {
     if (ours_ == 0) return {};
     if (next_ >= ours_) next_ = 0;
     const auto count = std::min(ours_ - next_, ours_ / static_cast<std::size_t>(looks_for_all) + 1);
-    TRY(fillers_.renew(next_, count));
+    std::size_t room = wanted_ - std::min<std::size_t>(table_.count, wanted_);
+    TRY(restore(next_, count, room));
     next_ += count;
     return {};
   }
@@ -57,6 +58,20 @@ class Table {
   }
 
  private:
+  // Renews these, and makes those anew that are gone: someone took them away, perhaps while they were being put. As many as there is room
+  // for.
+  Result<void> restore(std::size_t first, std::size_t count, std::size_t& room) {
+    const auto gone = TRY(fillers_.renew(first, count));
+    if (gone == 0 || room == 0) return {};
+    if (gone > room && count > 1) {
+      TRY(restore(first, count / 2, room));
+      return restore(first + count / 2, count - count / 2, room);
+    }
+    TRY(fillers_.put(first, count));
+    room -= gone;
+    return {};
+  }
+
   netlink::Socket& socket_;
   Fillers fillers_;
   TrackingTable table_;

@@ -189,10 +189,9 @@ Result<std::size_t> Fillers::put(std::size_t first, std::size_t count) {
       socket_, first, count, [this](std::size_t number) { return living(NLM_F_CREATE, number, zone_); }, is_for_want_of_room);
 }
 
-Result<void> Fillers::renew(std::size_t first, std::size_t count) {
-  TRY(in_calls(
-      socket_, first, count, [this](std::size_t number) { return living(0, number, zone_); }, [](int code) { return code == ENOENT; }));
-  return {};
+Result<std::size_t> Fillers::renew(std::size_t first, std::size_t count) {
+  return in_calls(
+      socket_, first, count, [this](std::size_t number) { return living(0, number, zone_); }, [](int code) { return code == ENOENT; });
 }
 
 Result<void> Fillers::remove(std::size_t first, std::size_t count) {

@@ -35,7 +35,7 @@ class Fillers {
   Fillers(netlink::Socket& socket, std::string_view id);
   // Makes these, or sets their time anew where they are there. How many there was no room for.
   Result<std::size_t> put(std::size_t first, std::size_t count);
-  Result<void> renew(std::size_t first, std::size_t count);  // only those that are there
+  Result<std::size_t> renew(std::size_t first, std::size_t count);  // only those that are there; how many are not
   Result<void> remove(std::size_t first, std::size_t count);
 
   static constexpr Duration lifetime = std::chrono::seconds(30);
