@@ -86,8 +86,8 @@ void enter(const Doors& doors) {
   take_streams(doors);
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
   for (const int fd : *doors.inherited) ::fcntl(fd, F_SETFD, 0);
-  ::signal(SIGPIPE, SIG_DFL);
-  ::signal(SIGINT, SIG_DFL);
+  // What is ignored stays so through exec: we ignore some, a shell has its background jobs ignore two, and nohup one.
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -64,9 +64,9 @@ TEST_CASE("a timeout ends the command and what it started, even one that writes 
 
 TEST_CASE("a grandchild that keeps the pipe open does not hold the caller") {
   const auto started = boot_now();
-  const auto outcome = must({.argv = {"bash", "-c", "sleep 3 & echo done"}});
+  const auto outcome = must({.argv = {"bash", "-c", "sleep 30 & echo done"}});
   CHECK(outcome.output == "done\n");
-  CHECK(boot_now() - started < 2s);
+  CHECK(boot_now() - started < 20s);
 }
 
 TEST_CASE("what cannot be started is an error that names it") {
@@ -85,7 +85,7 @@ TEST_CASE("a child may die with the thread that started it") {
 }
 
 TEST_CASE("a child gets the end of its input when that is closed, and has default signals") {
-  ::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGINT, SIGQUIT, SIGHUP}) ::signal(number, SIG_IGN);  // the shell's `&` and nohup do the like
   auto child = Child::start({.argv = {"bash", "-c", "trap -p; cat"}, .piped_input = true}).value();
   REQUIRE(::write(child.input().get(), "text", 4) == 4);
   CHECK_FALSE(child.wait(boot_now() + 50ms).has_value());
