@@ -53,7 +53,7 @@ struct Site {
     REQUIRE(shell(in(cgroup, "timeout 20 iperf3 -s -1 -D -p " + port)).exit == 0);
     wire.await_servers_here({std::stoi(port)});
     const auto said =
-        wire.there("iperf3 -u -c " + address + " -p " + port + " -b 3500K -l 200 -t 1 -J | jq .end.sum.lost_percent,.end.sum.packets");
+        wire.there("iperf3 -u -c " + address + " -p " + port + " -b 800K -l 200 -t 2 -J | jq .end.sum.lost_percent,.end.sum.packets");
     double lost = -1;
     int packets = 0;
     REQUIRE_MESSAGE(sscanf(said.text.c_str(), "%lf %d", &lost, &packets) == 2, said.text);
