@@ -159,7 +159,7 @@ TEST_CASE("what speaks Prometheus' API is asked in its own way: tenants, no part
     }
     return Answered{.body = page(1, 100, now())};
   });
-  const auto asked_as = [&](spec::PrometheusSource source) {
+  const auto asked_as = [&](const spec::PrometheusSource& source) {
     {
       const std::lock_guard lock(mutex);
       target.clear();
