@@ -316,17 +316,29 @@ std::optional<Duration> Operations::next_lease_end() {
   return leases_.next_end();
 }
 
+std::set<std::string> Operations::stuck() {
+  std::set<std::string> ids;
+  for (const auto& one : faults_.status())
+    if (one.step == Step::stuck) ids.insert(one.id);
+  return ids;
+}
+
 bool Operations::close(Duration end) {
   std::unique_lock lock(mutex_);
   closed_ = true;
+  lock.unlock();
+  const auto stuck_before = stuck();
+  lock.lock();
   Duration pause = std::chrono::milliseconds(20);
-  for (int tries = 0;;) {
+  for (int tries = 1;; ++tries) {
     lock.unlock();
     count(faults_.revert("", ""));
+    const auto still_stuck = stuck();
     lock.lock();
     const bool nothing_left = entered_.empty() && faults_.live() == 0;
-    if (entered_.empty()) ++tries;
-    if (nothing_left || tries == most_tries_to_close || boot_now() >= end) return nothing_left;
+    const bool hopeless = tries >= most_tries_of_stuck && entered_.empty() && faults_.live() == still_stuck.size() &&
+                          std::ranges::includes(stuck_before, still_stuck);
+    if (nothing_left || hopeless || boot_now() >= end) return nothing_left;
     left_.wait_for(lock, pause);
     pause = std::min(pause * 2, Duration(std::chrono::milliseconds(500)));
   }

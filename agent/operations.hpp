@@ -61,13 +61,14 @@ class Operations {
   std::vector<Reverted> revert_expired(const std::string& experiment);
   std::optional<Duration> next_lease_end();
 
-  // Refuses everything from now on, and takes back all there is; what was just being injected too. False if something is left at `end`, or
-  // after some tries within a second: what fails each time is for the next agent or for a person.
+  // Refuses everything from now on, and takes back all there is; what was just being injected too. False if something is left at `end`,
+  // which is not waited for where all of it was stuck before and is after a few more tries: that is for the next agent or for a person.
   bool close(Duration end);
 
   void count(const std::vector<Reverted>& reverted);
 
  private:
+  std::set<std::string> stuck();  // ids
   using Reply = Result<std::string>;
   Reply dispatch(const RouteEntry& entry, const Call& call);
   Reply about();
@@ -96,8 +97,8 @@ class Operations {
   std::condition_variable left_;
   Leases leases_;
   static constexpr std::size_t most_halted = 256;
-  static constexpr int most_tries_to_close = 6;
-  std::deque<std::string> halted_;  // the newest; they get no lease any more
+  static constexpr int most_tries_of_stuck = 6;  // at the end
+  std::deque<std::string> halted_;               // the newest; they get no lease any more
   Tally counters_;
   std::set<std::string> entered_;  // ids between enter() and leave()
   bool closed_ = false;
