@@ -88,15 +88,11 @@ Message route_message(const Raw& route, const std::vector<Raw>& present) {
 
 Result<std::vector<Raw>> routes(Socket& socket, std::int32_t device) {
   std::vector<Raw> found;
-  for (const auto family : {AF_INET, AF_INET6}) {
-    rtmsg header{};
-    header.rtm_family = static_cast<unsigned char>(family);
-    for (const auto& reply : TRY(socket.dump(Message(RTM_GETROUTE, 0).header(header)))) {
-      const auto about = reply.header<rtmsg>();
-      if (about.rtm_protocol == RTPROT_KERNEL || (about.rtm_flags & RTM_F_CLONED) != 0) continue;
-      auto route = still_route(reply.payload());
-      if (goes_by(route, device)) found.push_back(std::move(route));
-    }
+  for (const auto& reply : TRY(dump_both(socket, RTM_GETROUTE, &rtmsg::rtm_family))) {
+    const auto about = reply.header<rtmsg>();
+    if (about.rtm_protocol == RTPROT_KERNEL || (about.rtm_flags & RTM_F_CLONED) != 0) continue;
+    auto route = still_route(reply.payload());
+    if (goes_by(route, device)) found.push_back(std::move(route));
   }
   return found;
 }

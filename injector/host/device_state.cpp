@@ -108,15 +108,11 @@ Result<void> finish_addresses(Socket& socket, std::int32_t device, const std::ve
 
 Result<std::vector<Raw>> neighbours(Socket& socket, std::int32_t device) {
   std::vector<Raw> found;
-  for (const auto family : {AF_INET, AF_INET6}) {
-    ndmsg header{};
-    header.ndm_family = static_cast<unsigned char>(family);
-    for (const auto& reply : TRY(socket.dump(Message(RTM_GETNEIGH, 0).header(header)))) {
-      const auto about = reply.header<ndmsg>();
-      if (about.ndm_ifindex != device || (about.ndm_state & NUD_PERMANENT) == 0) continue;
-      const Raw raw(reply.payload().begin(), reply.payload().end());
-      found.push_back(rebuilt(about, attributes_of<ndmsg>(raw), {NDA_CACHEINFO, NDA_PROBES}));
-    }
+  for (const auto& reply : TRY(dump_both(socket, RTM_GETNEIGH, &ndmsg::ndm_family))) {
+    const auto about = reply.header<ndmsg>();
+    if (about.ndm_ifindex != device || (about.ndm_state & NUD_PERMANENT) == 0) continue;
+    const Raw raw(reply.payload().begin(), reply.payload().end());
+    found.push_back(rebuilt(about, attributes_of<ndmsg>(raw), {NDA_CACHEINFO, NDA_PROBES}));
   }
   return found;
 }

@@ -5,12 +5,14 @@
 #include "injector/host/netlink.hpp"
 
 #include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,19 @@ netlink::Bytes attributes_of(const Raw& raw) {
 template <class Header>
 std::uint32_t number_in(const Raw& raw, std::uint16_t type) {
   return netlink::u32(netlink::find(attributes_of<Header>(raw), type)).value_or(0);
+}
+
+// Everything of IPv4, then of IPv6; `family`: the header's field.
+template <class Header>
+Result<std::vector<netlink::Reply>> dump_both(netlink::Socket& socket, std::uint16_t type, unsigned char Header::*family) {
+  std::vector<netlink::Reply> all;
+  for (const auto which : {AF_INET, AF_INET6}) {
+    Header header{};
+    header.*family = static_cast<unsigned char>(which);
+    auto replies = TRY(socket.dump(netlink::Message(type, 0).header(header)));
+    all.insert(all.end(), std::make_move_iterator(replies.begin()), std::make_move_iterator(replies.end()));
+  }
+  return all;
 }
 
 // The header, and the attributes but those named: an answer of the kernel as a request that asks for the same.
