@@ -135,8 +135,8 @@ Result<History> prometheus_history(const spec::PrometheusSource& source, const s
   const auto events = TRY(past.value(increase(total, window)));
   if (!events) return fail(Blame::missing, source.url, ": no series for '", source.total, "' in the last ", to_text(window));
   History history;
-  history.events = *events;
   history.bad = TRY(past.with_births(bad, window));
+  history.events = std::max(*events, history.bad);  // whose births are not counted: they would only make the budget larger
   history.covered = TRY(past.covered(total, window));
   return history;
 }
