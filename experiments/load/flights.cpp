@@ -19,8 +19,8 @@ bool shares_connections(spec::Http http) {
   return http == spec::Http::two || (http == spec::Http::two_in_clear && curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000);
 }
 
-Flights::Flights(spec::Load load, std::shared_ptr<const Requests> requests, Closing closing)
-    : load_(std::move(load)), requests_(std::move(requests)), closing_(closing), idle_(requests_->kinds().size()) {}
+Flights::Flights(spec::Load load, std::shared_ptr<const Requests> requests, Hooks hooks)
+    : load_(std::move(load)), requests_(std::move(requests)), hooks_(hooks), idle_(requests_->kinds().size()) {}
 
 Result<void> Flights::open() {
   for (const auto& kind : requests_->kinds()) {
@@ -53,21 +53,27 @@ void Flights::set_tls(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
-void Flights::set_transport(CURL* easy) {
+bool Flights::alone() const { return load_.http != spec::Http::one && !shares_connections(load_.http); }
+
+void Flights::set_transport(Flight& flight) {
+  CURL* easy = flight.easy;
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &discard);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, closing_.close);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, closing_.self);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, hooks_.open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &flight);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, hooks_.close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, hooks_.self);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, hooks_.before_request);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, &flight);
   long version = CURL_HTTP_VERSION_1_1;
   if (load_.http == spec::Http::two) version = CURL_HTTP_VERSION_2TLS;
   if (load_.http == spec::Http::two_in_clear) version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
-  const bool alone = load_.http != spec::Http::one && !shares_connections(load_.http);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shares_connections(load_.http) ? 1L : 0L);  // rather another stream than another connection
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
-  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone() ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone() ? 1L : 0L);
   set_tls(easy);
 }
 
@@ -93,7 +99,8 @@ void Flights::set_url(Flight& flight) {
 // What is the same in every request of this kind.
 void Flights::set(Flight& flight) {
   const Requests::Kind& kind = requests_->kinds()[flight.kind];
-  set_transport(flight.easy);
+  set_transport(flight);
+  flight.owner = hooks_.self;
   curl_easy_setopt(flight.easy, CURLOPT_PRIVATE, &flight);
   requests_->write_url(kind, 0, flight.url);
   set_url(flight);
@@ -141,11 +148,15 @@ Flight* Flights::take(std::size_t kind) {
   return all_.back().get();
 }
 
+void Flights::restart(Flight& flight) const { curl_easy_setopt(flight.easy, CURLOPT_FRESH_CONNECT, 1L); }
+
 Flight* Flights::make_ready(std::uint64_t request, Duration intended) {
   Flight* flight = take(requests_->kind_of(request));
   if (flight == nullptr) return nullptr;
   flight->request = request;
   flight->intended = intended;
+  flight->sent = flight->sent_again = false;
+  if (std::exchange(flight->found_dead, false)) curl_easy_setopt(flight->easy, CURLOPT_FRESH_CONNECT, alone() ? 1L : 0L);
   if (write_values(*flight)) return flight;
   put_back(*flight);
   return nullptr;

@@ -22,17 +22,23 @@ struct Flight {
   std::uint64_t request = 0;
   Duration intended{};
   bool under_way = false;
+  // Whether libcurl has begun to write it; it would write it again where a connection dies before the first byte of the answer.
+  bool sent = false, sent_again = false;
+  bool found_dead = false;    // the connection that it was given, before anything was written
+  void* owner = nullptr;      // Hooks::self
   std::string url{}, body{};  // of this request, where they are not the same in each
   HeaderLines headers{nullptr, &curl_slist_free_all}, connect_to{nullptr, &curl_slist_free_all};
 };
 
 class Flights {
  public:
-  struct Closing {  // who is asked to close a socket, as CURLOPT_CLOSESOCKETFUNCTION
-    curl_closesocket_callback close = nullptr;
+  struct Hooks {                                    // who is asked, under libcurl's names
+    curl_opensocket_callback open = nullptr;        // with the flight
+    curl_prereq_callback before_request = nullptr;  // with the flight
+    curl_closesocket_callback close = nullptr;      // with `self`
     void* self = nullptr;
   };
-  Flights(spec::Load load, std::shared_ptr<const Requests> requests, Closing closing);
+  Flights(spec::Load load, std::shared_ptr<const Requests> requests, Hooks hooks);
   ~Flights() { clear(); }
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
@@ -42,6 +48,8 @@ class Flights {
   // Ready to be handed to libcurl. Null: a value makes a header that can't be sent, or libcurl has no memory left.
   Flight* make_ready(std::uint64_t request, Duration intended);
   void put_back(Flight& flight) { idle_[flight.kind].push_back(&flight); }
+  // So that it begins anew, on a new connection; of one that was not sent.
+  void restart(Flight& flight) const;
   [[nodiscard]] const std::vector<std::unique_ptr<Flight>>& all() const { return all_; }
   void clear();
   // The one behind a handle of libcurl.
@@ -51,13 +59,14 @@ class Flights {
   Flight* take(std::size_t kind);
   bool write_values(Flight& flight);
   void set(Flight& flight);
-  void set_transport(CURL* easy);
+  void set_transport(Flight& flight);
+  [[nodiscard]] bool alone() const;  // each request on a connection of its own
   void set_tls(CURL* easy);
   void set_url(Flight& flight);
 
   spec::Load load_;
   std::shared_ptr<const Requests> requests_;
-  Closing closing_;
+  Hooks hooks_;
   std::vector<HeaderLines> headers_;        // of each kind whose headers are the same in each request
   std::vector<std::vector<Flight*>> idle_;  // of each kind
   std::vector<std::unique_ptr<Flight>> all_;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -46,7 +47,8 @@ Multi::Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, T
     : load_(load),
       terms_(std::move(terms)),
       most_in_flight_(terms_.connections * (shares_connections(load.http) ? streams : 1)),
-      flights_(load, std::move(requests), {.close = &Multi::socket_closes, .self = this}),
+      flights_(load, std::move(requests),
+               {.open = &Multi::socket_opens, .before_request = &Multi::request_begins, .close = &Multi::socket_closes, .self = this}),
       looked_(boot_now()),
       seen_(looked_),
       seen_before_(looked_) {}
@@ -105,6 +107,13 @@ bool Multi::begin(std::uint64_t request, Duration intended) {
   return true;
 }
 
+// What was given a dead connection was not sent: it goes over a new one.
+bool Multi::begin_anew(Flight& flight) {
+  curl_multi_remove_handle(multi_, flight.easy);
+  flights_.restart(flight);
+  return curl_multi_add_handle(multi_, flight.easy) == CURLM_OK;
+}
+
 void Multi::release(Flight& flight) {
   curl_multi_remove_handle(multi_, flight.easy);
   flight.under_way = false;
@@ -127,7 +136,7 @@ Duration Multi::arrival(const Flight& flight) const {
 Finished Multi::ending(const Flight& flight, CURLcode code) const {
   Finished end{.request = flight.request, .answer = Answer::failed, .arrived = arrival(flight), .why = {}};
   if (code != CURLE_OK) {
-    end.why = curl_easy_strerror(code);
+    end.why = flight.sent_again ? "ended without an answer" : curl_easy_strerror(code);
     return end;
   }
   long status = 0, version = 0;
@@ -147,6 +156,7 @@ void Multi::take(std::vector<Finished>& finished) {
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     Flight& flight = Flights::of(message->easy_handle);
+    if (flight.found_dead && !flight.sent && message->data.result == CURLE_ABORTED_BY_CALLBACK && begin_anew(flight)) continue;
     finished.push_back(ending(flight, message->data.result));
     release(flight);
   }
@@ -217,11 +227,67 @@ int Multi::socket_changed(CURL*, curl_socket_t socket, int what, void* self, voi
   return 0;
 }
 
+curl_socket_t Multi::socket_opens(void* flight, curlsocktype, curl_sockaddr* address) {
+  auto& which = *static_cast<Flight*>(flight);
+  which.sent_again = which.sent;
+  if (which.sent) return CURL_SOCKET_BAD;
+  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd >= 0) static_cast<Multi*>(which.owner)->opened_.push_back(fd);
+  return fd;
+}
+
 // With the socket epoll forgets it; its number may come again.
 int Multi::socket_closes(void* self, curl_socket_t socket) {
-  auto& known = static_cast<Multi*>(self)->socket_at(socket);
-  known.told = known.wanted = 0;
+  auto& multi = *static_cast<Multi*>(self);
+  auto& known = multi.socket_at(socket);
+  const auto [first, last] = multi.by_port_.equal_range(known.local_port);
+  const auto entry = std::find_if(first, last, [&](const auto& each) { return each.second == socket; });
+  if (entry != last) multi.by_port_.erase(entry);
+  std::erase(multi.opened_, socket);
+  known = {.changed = known.changed};
   return ::close(socket);
+}
+
+void Multi::learn_ports() {
+  std::erase_if(opened_, [&](int fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+    const bool six = address.ss_family == AF_INET6;
+    const int port = ntohs(six ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+    if (port == 0) return false;  // not bound yet
+    socket_at(fd).local_port = port;
+    by_port_.emplace(port, fd);
+    return true;
+  });
+}
+
+// An idle connection of HTTP/1 has nothing to say: what can be read from it is its end, or an answer that is not ours (408, close_notify).
+bool Multi::is_dead(int fd) const {
+  pollfd look{.fd = fd, .events = static_cast<short>(POLLRDHUP | (load_.http == spec::Http::one ? POLLIN : 0)), .revents = 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
+// The last moment before it is written, on whichever connection; libcurl asks again before it writes it another time. Two connections to
+// different places may have one local port: then both are looked at, and a new connection is all that it costs.
+int Multi::before_request(Flight& flight, int local_port) {
+  flight.sent_again = flight.sent;
+  if (flight.sent) return CURL_PREREQFUNC_ABORT;
+  learn_ports();
+  const auto [first, last] = by_port_.equal_range(local_port);
+  bool dead = false;
+  for (auto each = first; each != last; ++each) {
+    const bool used = std::exchange(socket_at(each->second).used, true);
+    dead = dead || (used && !flight.found_dead && is_dead(each->second));
+  }
+  flight.sent = !dead;
+  flight.found_dead = flight.found_dead || dead;
+  return dead ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+int Multi::request_begins(void* flight, char*, char*, int, int local_port) {
+  auto& which = *static_cast<Flight*>(flight);
+  return static_cast<Multi*>(which.owner)->before_request(which, local_port);
 }
 
 int Multi::timer_changed(CURLM*, long milliseconds, void* self) {

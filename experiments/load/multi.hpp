@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace arashi::load {
@@ -48,6 +49,8 @@ class Multi {
   struct Socket {  // what epoll was told, and what libcurl wants
     std::uint32_t told = 0, wanted = 0;
     bool changed = false;
+    int local_port = 0;  // of an open connection, once it is known
+    bool used = false;   // has carried a request
   };
 
   Multi(const spec::Load& load, std::shared_ptr<const Requests> requests, Terms terms);
@@ -61,12 +64,18 @@ class Multi {
   void change(int fd, std::uint32_t wanted);
   Socket& socket_at(int fd);
   void release(Flight& flight);
+  bool begin_anew(Flight& flight);
+  [[nodiscard]] int before_request(Flight& flight, int local_port);
+  void learn_ports();
+  [[nodiscard]] bool is_dead(int fd) const;
   void time_out(Duration now, std::vector<Finished>& finished);
   [[nodiscard]] Duration next_timeout();
   [[nodiscard]] Duration arrival(const Flight& flight) const;
   [[nodiscard]] Finished ending(const Flight& flight, CURLcode code) const;
   static int socket_changed(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
   static int timer_changed(CURLM* multi, long milliseconds, void* self);
+  static curl_socket_t socket_opens(void* flight, curlsocktype purpose, curl_sockaddr* address);
+  static int request_begins(void* flight, char* primary_ip, char* local_ip, int primary_port, int local_port);
   static int socket_closes(void* self, curl_socket_t socket);
 
   spec::Load load_;
@@ -76,7 +85,9 @@ class Multi {
   Flights flights_;
   std::deque<std::pair<Flight*, std::uint64_t>> begun_;  // in the order of their timeouts; the ended ones go when they are first
   Fd epoll_, timer_, wake_;
-  std::vector<Socket> sockets_;  // by number
+  std::vector<Socket> sockets_;                // by number
+  std::vector<int> opened_;                    // whose local port is not known yet
+  std::unordered_multimap<int, int> by_port_;  // the others
   std::vector<int> changed_;
   std::optional<Duration> curl_due_;
   int running_ = 0;   // as libcurl counted them last

@@ -38,6 +38,12 @@ Fd listen_unix(const std::string& path) {
   return fd;
 }
 
+void reset(int fd) {
+  sockaddr nowhere{};
+  nowhere.sa_family = AF_UNSPEC;
+  ::connect(fd, &nowhere, sizeof nowhere);
+}
+
 std::size_t body_length(const std::string& head) {
   const auto at = head.find("Content-Length: ");
   return at == std::string::npos ? 0 : std::strtoul(head.c_str() + at + std::strlen("Content-Length: "), nullptr, 10);
@@ -78,6 +84,7 @@ void HttpServer::accept_all() {
 
 void HttpServer::serve(int fd) {
   std::string data;
+  int count = 0;
   std::array<char, 16384> block{};
   while (!stopping_) {
     const auto end = data.find("\r\n\r\n");
@@ -89,6 +96,7 @@ void HttpServer::serve(int fd) {
       continue;
     }
     Asked asked;
+    asked.of_connection = ++count;
     asked.head = data.substr(0, end);
     asked.body = data.substr(end + 4, need - end - 4);
     asked.method = asked.head.substr(0, asked.head.find(' '));
@@ -104,11 +112,20 @@ bool HttpServer::answer(int fd, const Asked& asked) {
   const Answered reply = decide_(asked);
   for (const auto until = boot_now() + reply.after; boot_now() < until && !stopping_;)
     std::this_thread::sleep_for(std::min<Duration>(until - boot_now(), std::chrono::milliseconds(5)));
+  if (reply.cut && reply.reset) reset(fd);
   if (reply.cut || stopping_) return false;
   std::string text = "HTTP/1.1 " + std::to_string(reply.status) + " X\r\nContent-Length: " + std::to_string(reply.body.size()) + "\r\n" +
                      reply.headers + "\r\n";
   if (asked.method != "HEAD") text += reply.body;
-  return ::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  const bool sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  if (!reply.then.empty()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ::send(fd, reply.then.data(), reply.then.size(), MSG_NOSIGNAL);
+  }
+  if (!reply.reset_later) return sent;
+  std::this_thread::sleep_for(*reply.reset_later);
+  reset(fd);
+  return false;
 }
 
 int free_port() {

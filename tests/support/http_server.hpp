@@ -8,6 +8,7 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -15,13 +16,17 @@ namespace arashi::testing {
 
 struct Asked {
   std::string method, target, head, body;  // head: request line and headers as they came
+  int of_connection = 0;                   // which request of its connection, from 1
 };
 struct Answered {
   int status = 200;
   std::string body = "ok\n";
-  std::string headers;  // whole lines, each with \r\n
-  Duration after{};     // how long the server lets the client wait
-  bool cut = false;     // close without an answer
+  std::string headers;                    // whole lines, each with \r\n
+  Duration after{};                       // how long the server lets the client wait
+  bool cut = false;                       // close without an answer
+  bool reset = false;                     // with cut: reset instead
+  std::string then{};                     // sent 20 ms after the answer, unasked
+  std::optional<Duration> reset_later{};  // reset the connection so long after the answer
 };
 
 class HttpServer {
@@ -39,7 +44,7 @@ class HttpServer {
  private:
   void accept_all();
   void serve(int fd);
-  bool answer(int fd, const Asked& asked);
+  [[nodiscard]] bool answer(int fd, const Asked& asked);
 
   Decide decide_;
   int port_ = 0;  // before listener_, which sets it

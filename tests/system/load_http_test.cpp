@@ -31,7 +31,7 @@ class Nginx {
  public:
   Nginx() {
     std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
-    for (int* port : {&plain, &clear_two, &tls_one, &tls_two, &mutual, &named}) *port = testing::free_port();
+    for (int* port : {&plain, &clear_two, &tls_one, &tls_two, &mutual, &named, &few_one, &few_two}) *port = testing::free_port();
     const std::string pki = file("pki");
     must({BIN_DIR "/arashi", "pki", "init", pki});
     must({BIN_DIR "/arashi", "pki", "agent", pki, "shop", "--address", "127.0.0.1"});
@@ -62,7 +62,8 @@ class Nginx {
     (void)testing::eventually([&] { return (lines = read_log()).size() >= at_least; }, 10s);
     return lines;
   }
-  int plain = 0, clear_two = 0, tls_one = 0, tls_two = 0, mutual = 0, named = 0;
+  int plain = 0, clear_two = 0, tls_one = 0, tls_two = 0, mutual = 0, named = 0, few_one = 0,
+      few_two = 0;  // few: connections end after five requests
 
  private:
   [[nodiscard]] std::vector<std::vector<std::string>> read_log() const {
@@ -85,7 +86,7 @@ class Nginx {
         text += "    ssl_certificate " + file("pki/" + certificate + "/cert.pem") + "; ssl_certificate_key " +
                 file("pki/" + certificate + "/key.pem") + ";\n";
       return text + "    " + inside + "\n    location / { proxy_pass http://127.0.0.1:" + std::to_string(plain) +
-             "/answer; }\n    location /answer { access_log off; return 200 ok; }\n  }\n";
+             "/answer; }\n    location /answer { access_log off; return 200 ok; }\n    location /cut { return 444; }\n  }\n";
     };
     std::ofstream out(file("nginx.conf"));
     out << "daemon off; master_process on; worker_processes 1; user root; pid " << file("pid") << "; error_log " << file("error.log")
@@ -97,6 +98,7 @@ class Nginx {
     const std::string client = "ssl_client_certificate " + file("pki/ca.pem") + "; ssl_verify_client on;";
     out << server(plain, "", "") << server(clear_two, " http2", "") << server(tls_one, " ssl", "shop")
         << server(tls_two, " ssl http2", "shop") << server(mutual, " ssl http2", "shop", client) << server(named, " ssl http2", "named")
+        << server(few_one, " ssl", "shop", "keepalive_requests 5;") << server(few_two, " ssl http2", "shop", "keepalive_requests 5;")
         << "}\n";
   }
   testing::Directory directory_;  // outlives the child
@@ -275,4 +277,49 @@ TEST_CASE("weights, methods, keys and data arrive as the spec has them") {
   CHECK(targets.contains("GET /items/tea%20pot?n=1"));
   REQUIRE(log.size() > 600);
   CHECK(static_cast<double>(gets) / static_cast<double>(log.size()) == doctest::Approx(0.75).epsilon(0.08));
+}
+
+// 444: nginx reads the request and ends the connection.
+TEST_CASE("a request whose connection dies is bad and is sent once, over TLS too") {
+  const Nginx nginx;
+  struct Case {
+    std::string scheme;
+    int port;
+    spec::Http http;
+  };
+  for (const Case& each : {Case{"http", nginx.plain, spec::Http::one}, Case{"https", nginx.tls_one, spec::Http::one},
+                           Case{"https", nginx.tls_two, spec::Http::two}}) {
+    CAPTURE(each.port);
+    nginx.forget();
+    auto load = load_to(each.scheme, each.port);
+    const std::string base = each.scheme + "://127.0.0.1:" + std::to_string(each.port);
+    load.http = each.http;
+    load.tls.ca = each.scheme == "https" ? nginx.file("pki/ca.pem") : "";
+    load.requests = {{.url = base + "/buy/{{request}}", .method = "POST", .body = "{{request}}", .weight = 2},
+                     {.url = base + "/cut/{{request}}", .method = "POST", .body = "{{request}}"}};
+    load.url.clear();
+    const auto summary = shoot(load, 100);
+    const auto log = nginx.log(summary.total);
+    CHECK(distinct(log, 7) == log.size());
+    const auto cut = std::ranges::count_if(log, [](const auto& line) { return line.at(7).starts_with("POST /cut/"); });
+    CHECK(cut >= 10);
+    CHECK_MESSAGE(summary.bad >= static_cast<std::uint64_t>(cut), failures(summary));
+  }
+}
+
+TEST_CASE("a connection that a server ends after some requests costs none, and none is sent twice") {
+  const Nginx nginx;
+  for (const int port : {nginx.few_one, nginx.few_two}) {
+    CAPTURE(port);
+    nginx.forget();
+    auto load = load_to("https", port);
+    load.url += "/{{request}}";
+    load.http = port == nginx.few_two ? spec::Http::two : spec::Http::one;
+    load.tls.ca = nginx.file("pki/ca.pem");
+    const auto summary = shoot(load, 100);
+    const auto log = nginx.log(summary.total);
+    CHECK(distinct(log, 7) == log.size());
+    CHECK(distinct(log, 3) >= 20);
+    CHECK_MESSAGE(summary.bad <= summary.total / 20, failures(summary));
+  }
 }
