@@ -1,12 +1,14 @@
 // `arashi backtest`: what the guard would have done in the past, so that a team can trust it before its first game day.
 #include "experiments/backtest/study.hpp"
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/guard_terms.hpp"
-#include "experiments/commands/planning.hpp"
-#include "experiments/commands/recorded.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/commands/progress.hpp"
+#include "experiments/engine/guard_terms.hpp"
+#include "experiments/engine/planning.hpp"
+#include "experiments/engine/recorded.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "injector/core/json.hpp"
 
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <atomic>
@@ -18,6 +20,8 @@
 
 namespace arashi::commands {
 namespace {
+
+using engine::RecordOptions;
 
 struct Options {
   std::string file, from, at, last, until, step, delay;
@@ -36,9 +40,12 @@ Result<Duration> optional_duration(const std::string& text, const char* option) 
 
 Result<RecordOptions> record_options(const Options& options, const spec::Experiment& experiment) {
   RecordOptions result{.from = options.from};
-  const bool asks = std::ranges::all_of(experiment.slos, [](const auto& slo) { return std::ranges::any_of(slo.measures, by_prometheus); });
+  const bool asks =
+      std::ranges::all_of(experiment.slos, [](const auto& slo) { return std::ranges::any_of(slo.measures, engine::by_prometheus); });
   if (!options.prometheus && options.from.empty() && !asks) result.from = "-";
   if (options.prometheus && !options.from.empty()) return fail(Blame::input, "--from and --prometheus: one of them has the record");
+  if (result.from == "-" && ::isatty(STDIN_FILENO) == 1)
+    return fail(Blame::input, "standard input is a terminal: send JSON Lines to it, or name a file with --from");
   result.last = TRY(optional_duration(options.last, "--last"));
   result.step = TRY(optional_duration(options.step, "--step"));
   if (!options.until.empty()) result.until = TRY(backtest::parse_time(options.until));
@@ -114,7 +121,7 @@ Result<void> show_study(const Options& options, const backtest::Record& record, 
 
 // A record has one stream of events for each SLO: it stands for all that measure it.
 guard::Config with_one_source(const spec::Experiment& experiment, const RecordOptions& from) {
-  guard::Config config = unmeasured_config(experiment);
+  guard::Config config = engine::unmeasured_config(experiment);
   for (guard::SloTerms& slo : config.slos) {
     if (slo.sources.size() < 2) continue;
     const auto first = std::ranges::find_if(slo.sources, &guard::SourceTerms::authoritative);
@@ -128,20 +135,25 @@ guard::Config with_one_source(const spec::Experiment& experiment, const RecordOp
   return config;
 }
 
+Result<backtest::Record> read_record_with_progress(const spec::Experiment& experiment, const RecordOptions& from) {
+  Progress progress;
+  return engine::read_record(experiment, from, [&](const std::string& text) { progress.show(text); });
+}
+
 std::int64_t whole_seconds(Duration since_1970) { return std::chrono::floor<std::chrono::seconds>(since_1970).count(); }
 
 Result<int> backtest_it(const Options& options) {
-  SpecFile file = TRY(load_local_spec(options.file));
+  engine::SpecFile file = TRY(engine::load_local_spec(options.file));
   if (!file.good()) {
-    std::fputs(problem_lines(file).c_str(), stderr);
+    std::fputs(engine::problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
   auto& experiment = file.experiment;
   if (experiment.slos.empty()) return fail(Blame::input, "'", options.file, "' has no SLO, so there is no guard to try");
   const auto from = TRY(record_options(options, experiment));
   const auto shape = TRY(shape_of(experiment, options, from));
-  TRY(spec::settle_windows(experiment, from.until > Duration{} ? whole_seconds(from.until) : wall_clock_seconds()));
-  const auto record = TRY(read_record(experiment, from));
+  TRY(spec::settle_windows(experiment, from.until > Duration{} ? whole_seconds(from.until) : engine::wall_clock_seconds()));
+  const auto record = TRY(read_record_with_progress(experiment, from));
   TRY(spec::settle_windows(experiment, whole_seconds(record.end())));  // a calendar's window is the one that the record ends in
   const auto config = TRY(backtest::with_terms(with_one_source(experiment, from), record));
   TRY(options.at.empty() ? show_study(options, record, config, shape) : show_one(options, record, config, shape));

@@ -1,6 +1,6 @@
 // `arashi check`: is a spec well written? All its problems, and nothing is touched.
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "experiments/import/import.hpp"
 #include "injector/core/json.hpp"
 
@@ -41,7 +41,7 @@ auto foreign(const std::string& name, import::Strictness strictness) {
 }
 
 struct Checked {
-  SpecFile file;
+  engine::SpecFile file;
   std::string summary;
   std::vector<spec::Problem> notes;
 };
@@ -64,20 +64,20 @@ Json json_of(const Checked& checked) {
 Checked look_at(const std::string& name, const std::vector<protocol::FaultText>& faults, import::Strictness strictness) {
   auto imported = foreign(name, strictness);
   if (!imported.format.empty())
-    return {SpecFile{.name = name, .problems = std::move(imported.problems)}, summary(imported), std::move(imported.notes)};
-  SpecFile file = load_spec(name, faults);
+    return {engine::SpecFile{.name = name, .problems = std::move(imported.problems)}, summary(imported), std::move(imported.notes)};
+  engine::SpecFile file = engine::load_spec(name, faults);
   const std::string words = file.good() ? summary(file.experiment) : "";
   return {std::move(file), words, {}};
 }
 
 void tell(const Checked& checked) {
   if (checked.file.good()) print(checked.file.name + ": ok: " + checked.summary + "\n");
-  if (!checked.file.good()) std::fputs(problem_lines(checked.file).c_str(), stderr);
+  if (!checked.file.good()) std::fputs(engine::problem_lines(checked.file).c_str(), stderr);
   for (const auto& note : checked.notes) std::fputs(("note: " + spec::to_text(checked.file.name, note) + "\n").c_str(), stderr);
 }
 
 int check(const Options& options) {
-  const auto faults = local_catalogue();
+  const auto faults = engine::local_catalogue();
   if (!faults) return complain("check", faults.error());
   Json report = Json::array();
   int exit_code = exit_ok;

@@ -1,6 +1,7 @@
 // `arashi doctor`: what this machine, or those of running agents, can do, and what to do about the rest.
+#include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/planning.hpp"
+#include "experiments/engine/planning.hpp"
 #include "experiments/fleet/child.hpp"
 #include "experiments/plan/text.hpp"
 #include "injector/core/json.hpp"
@@ -14,7 +15,7 @@ namespace arashi::commands {
 namespace {
 
 struct Options {
-  AgentOptions fleet;
+  AgentChoice fleet;
   bool json = false;
 };
 
@@ -42,7 +43,7 @@ Result<std::vector<Machine>> ask(const Options& options) {
     machines.push_back(TRY(ask_local()));
     return machines;
   }
-  for (const auto& agent : TRY(named_agents(options.fleet))) {
+  for (const auto& agent : TRY(engine::named_agents(options.fleet))) {
     const auto about = TRY(agent->about());
     auto capabilities = TRY(agent->capabilities());
     machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(capabilities)});

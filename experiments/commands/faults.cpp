@@ -1,6 +1,6 @@
 // `arashi faults`: what can be injected, and with which parameters; from the same declarations that check them.
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "experiments/plan/text.hpp"
 #include "injector/core/json.hpp"
 #include "injector/core/suggest.hpp"
@@ -71,7 +71,7 @@ Json json_of(const std::vector<protocol::FaultText>& faults) {
 }
 
 Result<int> show(const Options& options) {
-  const auto faults = TRY(local_catalogue());
+  const auto faults = TRY(engine::local_catalogue());
   if (options.name.empty()) {
     options.json ? print_json(json_of(faults)) : print(table(faults));
     return exit_ok;

@@ -1,7 +1,7 @@
 // `arashi halt`: takes faults back at once, on every agent in parallel. Needs only the right to halt.
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/run_name.hpp"
+#include "experiments/engine/run_name.hpp"
 #include "experiments/run/result.hpp"
 #include "injector/core/json.hpp"
 
@@ -15,7 +15,7 @@ namespace arashi::commands {
 namespace {
 
 struct HaltOptions {
-  AgentOptions agents;
+  AgentChoice agents;
   std::string experiment;
   bool json = false;
 };
@@ -31,9 +31,9 @@ std::set<std::string> runs_of(const std::string& experiment, fleet::Agent& agent
   const auto status = agent.status();
   if (!status) return runs;
   for (const auto& lease : status->leases)
-    if (is_run_of(lease, experiment)) runs.insert(lease);
+    if (engine::is_run_of(lease, experiment)) runs.insert(lease);
   for (const auto& injection : status->injections)
-    if (is_run_of(injection.experiment, experiment)) runs.insert(injection.experiment);
+    if (engine::is_run_of(injection.experiment, experiment)) runs.insert(injection.experiment);
   return runs;
 }
 
@@ -66,10 +66,10 @@ std::string text_of(const std::string& agent, const Answer& answer) {
 }
 
 int halt(const HaltOptions& options) {
-  const auto agents = open_agents(options.agents);
+  const auto agents = engine::open_agents(options.agents);
   if (!agents) return complain("halt", agents.error());
   std::vector<Answer> answers(agents->size());
-  ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) { answers[i] = halt_on(agent, options.experiment); });
+  engine::ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) { answers[i] = halt_on(agent, options.experiment); });
   bool clean = true;
   Json list = Json::array();
   for (std::size_t i = 0; i < answers.size(); ++i) {

@@ -1,9 +1,10 @@
 // `arashi plan`: who exactly would be hit, how, and at what cost at worst. Nothing is touched.
 #include "experiments/plan/plan.hpp"
 
+#include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/planning.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/engine/planning.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "experiments/plan/text.hpp"
 #include "injector/core/json.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 
 struct Options {
   std::string file;
-  AgentOptions fleet;
+  AgentChoice fleet;
   bool json = false;
 };
 
@@ -53,13 +54,13 @@ int show(const spec::Experiment& experiment, const plan::Plan& plan, const std::
 
 Result<int> make_and_show(const Options& options) {
   const Folder folder = TRY(Folder::make());
-  auto [file, fleet] = TRY(brief(options.file, options.fleet, folder.path()));
+  auto [file, fleet] = TRY(engine::brief(options.file, options.fleet, folder.path()));
   if (!file.good()) {
-    std::fputs(problem_lines(file).c_str(), stderr);
+    std::fputs(engine::problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
-  TRY(spec::settle_windows(file.experiment, wall_clock_seconds()));
-  const auto plan = make_plan(file.experiment, fleet.agents, wall_clock_seconds(), fresh_seed());
+  TRY(spec::settle_windows(file.experiment, engine::wall_clock_seconds()));
+  const auto plan = engine::make_plan(file.experiment, fleet.agents, engine::wall_clock_seconds(), engine::fresh_seed());
   return show(file.experiment, plan, fleet.faults, options.json);
 }
 

@@ -1,11 +1,14 @@
 // `arashi run`: check, plan, break, guard, put back, tell.
-#include "experiments/commands/budget_ledger.hpp"
+#include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/guard_terms.hpp"
-#include "experiments/commands/planning.hpp"
-#include "experiments/commands/run_loop.hpp"
-#include "experiments/commands/run_name.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/commands/terminal.hpp"
+#include "experiments/engine/budget_ledger.hpp"
+#include "experiments/engine/guard_terms.hpp"
+#include "experiments/engine/planning.hpp"
+#include "experiments/engine/run_folder.hpp"
+#include "experiments/engine/run_loop.hpp"
+#include "experiments/engine/run_name.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "experiments/report/report.hpp"
 #include "injector/core/json.hpp"
 
@@ -22,7 +25,7 @@ namespace {
 
 struct Options {
   std::string file, out;
-  AgentOptions fleet;
+  AgentChoice fleet;
   std::optional<std::uint64_t> seed;
   bool json = false, quiet = false;
 };
@@ -42,26 +45,27 @@ struct Run {
 };
 
 // Only the agents that will be asked for something: a lease elsewhere would only be one more thing that can fail.
-Agents agents_of(const plan::Plan& plan, const Agents& all) {
-  Agents needed;
+engine::Agents agents_of(const plan::Plan& plan, const engine::Agents& all) {
+  engine::Agents needed;
   for (const auto& one : plan.injections)
     if (const auto agent = all.find(one.agent); agent != all.end()) needed.insert(*agent);
   return needed;
 }
 
-Result<run::RunResult> carry_out(const Options& options, const Run& run, const Agents& agents, RunFolder& folder, StopSignals& signals) {
+Result<run::RunResult> carry_out(const Options& options, const Run& run, const engine::Agents& agents, engine::RunFolder& folder,
+                                 StopSignals& signals) {
   auto guard = TRY(guard::Guard::make(run.config));
   const Duration epoch = boot_now();
   run::Runner runner(run.experiment, run.plan, std::move(guard), run.name);
-  Hands hands(run.experiment, agents_of(run.plan, agents), run.name, epoch);
+  engine::Hands hands(run.experiment, agents_of(run.plan, agents), run.name, epoch);
   TRY(hands.start_sources());
-  Screen screen(how_to_show(options), options.json);
-  auto result = run_loop(run.experiment, runner, hands, folder, screen, signals, epoch);
+  Screen screen(run.experiment, how_to_show(options), options.json);
+  auto result = engine::run_loop(runner, hands, {&folder, &screen}, signals, epoch);
   result.started = run.started;
   return result;
 }
 
-int show_end(const Options& options, const run::RunResult& result, RunFolder& folder) {
+int show_end(const Options& options, const run::RunResult& result, engine::RunFolder& folder) {
   const Json json = run::to_json(result);
   const auto problems = folder.finish(json);
   if (options.json) {
@@ -77,21 +81,22 @@ int show_end(const Options& options, const run::RunResult& result, RunFolder& fo
 
 Result<int> run_it(const Options& options) {
   StopSignals signals;  // before any thread starts
-  auto [file, fleet] = TRY(brief(options.file, options.fleet, options.fleet.run_directory));
+  auto [file, fleet] = TRY(engine::brief(options.file, options.fleet, options.fleet.run_directory));
   if (!file.good()) {
-    std::fputs(problem_lines(file).c_str(), stderr);
+    std::fputs(engine::problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
   Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
   run.started = wall_clock_text();
-  TRY(spec::settle_windows(run.experiment, wall_clock_seconds()));
-  run.plan = make_plan(run.experiment, fleet.agents, wall_clock_seconds(), options.seed ? *options.seed : fresh_seed());
-  run.config = TRY(guard_config(run.experiment));
-  run.name = new_run_name(run.experiment.name);
+  TRY(spec::settle_windows(run.experiment, engine::wall_clock_seconds()));
+  run.plan =
+      engine::make_plan(run.experiment, fleet.agents, engine::wall_clock_seconds(), options.seed ? *options.seed : engine::fresh_seed());
+  run.config = TRY(engine::guard_config(run.experiment));
+  run.name = engine::new_run_name(run.experiment.name);
   // What could never work, or has nothing left to spend, is said before a folder is made.
   const auto ledger =
-      TRY(BudgetLedger::enter(std::filesystem::path(options.fleet.run_directory) / "budget", run.name, run.experiment, run.config));
-  RunFolder folder = TRY(RunFolder::make(options.out, run.experiment, run.plan, run.config));
+      TRY(engine::BudgetLedger::enter(std::filesystem::path(options.fleet.run_directory) / "budget", run.name, run.experiment, run.config));
+  engine::RunFolder folder = TRY(engine::RunFolder::make(options.out, run.experiment, run.plan, run.config));
   if (!options.quiet && !options.json) {
     for (const auto& warning : run.plan.warnings) tell("warning: " + warning);
     print("run " + run.name + " in " + folder.path().string() + "\n");

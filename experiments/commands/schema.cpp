@@ -2,7 +2,7 @@
 #include "experiments/spec/schema.hpp"
 
 #include "experiments/commands/commands.hpp"
-#include "experiments/commands/spec_file.hpp"
+#include "experiments/engine/spec_file.hpp"
 #include "experiments/report/report.hpp"
 #include "injector/core/json.hpp"
 
@@ -21,7 +21,7 @@ void add_schema(CLI::App& app, int& exit_code) {
       "and in the first line of a spec, for editors:  # yaml-language-server: $schema=arashi.schema.json");
   command->callback([what, &exit_code] {
     if (*what == "result") return print_json(report::result_schema());
-    const auto faults = local_catalogue();
+    const auto faults = engine::local_catalogue();
     if (!faults) {
       exit_code = complain("schema", faults.error());
       return;

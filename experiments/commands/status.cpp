@@ -15,7 +15,7 @@ namespace arashi::commands {
 namespace {
 
 struct StatusOptions {
-  AgentOptions agents;
+  AgentChoice agents;
   bool json = false, all = false;
 };
 
@@ -65,11 +65,11 @@ void show(const std::vector<std::shared_ptr<fleet::Agent>>& agents, const std::v
 }
 
 int status(const StatusOptions& options) {
-  const auto agents = open_agents(options.agents);
+  const auto agents = engine::open_agents(options.agents);
   if (!agents) return complain("status", agents.error());
   std::vector<std::optional<protocol::StatusReply>> replies(agents->size());
   std::vector<std::optional<Error>> problems(agents->size());
-  ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) {
+  engine::ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) {
     auto reply = agent.status();
     if (reply) replies[i] = std::move(*reply);
     if (!reply) problems[i] = reply.error();

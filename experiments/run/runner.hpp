@@ -1,4 +1,4 @@
-// The runner's core: events and time in, commands out. Pure; one loop in commands/run.cpp does the I/O, and a test drives it with a
+// The runner's core: events and time in, commands out. Pure; one loop in engine/run_loop.cpp does the I/O, and a test drives it with a
 // fake clock. Times are since the run's start.
 #pragma once
 

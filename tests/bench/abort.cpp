@@ -1,6 +1,6 @@
 // Abort decision → last fault reverted, over many agents on this machine: the real runner, hands and fleet against agents that speak the
 // protocol over unix sockets and revert nothing. Prints p50 and p99 over the rounds; DESIGN section 11 has what to hold.
-#include "experiments/commands/hands.hpp"
+#include "experiments/engine/hands.hpp"
 #include "injector/core/fd.hpp"
 #include "injector/core/json.hpp"
 
@@ -114,7 +114,7 @@ class FakeAgents {
 };
 
 struct Fleet {
-  commands::Agents agents;
+  engine::Agents agents;
   plan::Plan plan;
 };
 
@@ -133,7 +133,7 @@ Fleet fleet_of(const FakeAgents& fakes) {
 
 // One event after the other until `done` says so; false after 60 s.
 template <class Done>
-bool pump(run::Runner& runner, commands::Hands& hands, Duration epoch, Done done) {
+bool pump(run::Runner& runner, engine::Hands& hands, Duration epoch, Done done) {
   for (const Duration end = boot_now() + std::chrono::seconds(60); boot_now() < end;) {
     for (const auto& happening : hands.inbox().take())
       for (const auto& command : runner.step(happening, boot_now() - epoch)) hands.carry_out(command);
@@ -158,7 +158,7 @@ double one_round(std::size_t count, const std::filesystem::path& folder) {
   if (!guard) give_up(guard.error().message);
   const Duration epoch = boot_now();
   run::Runner runner(experiment, fleet.plan, std::move(*guard), "abort-k3v9x0qa");
-  commands::Hands hands(experiment, fleet.agents, "abort-k3v9x0qa", epoch);
+  engine::Hands hands(experiment, fleet.agents, "abort-k3v9x0qa", epoch);
   const auto all_stand = [&] {
     const auto& faults = runner.result().faults;
     return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });

@@ -1,5 +1,5 @@
 // A real Prometheus scrapes an exporter that the test plays.
-#include "experiments/commands/guard_terms.hpp"
+#include "experiments/engine/guard_terms.hpp"
 #include "experiments/sli/prometheus.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
@@ -265,7 +265,7 @@ TEST_CASE("real Prometheus: time slices that were bad in the past are spent") {
                              .method = spec::Method::timeslices,
                              .slice = 2s,
                              .slice_target = 0.95});
-  const auto config = commands::guard_config(experiment);
+  const auto config = engine::guard_config(experiment);
   REQUIRE_MESSAGE(config, config.error().message);
   const auto& terms = config->slos[0].sources[0];
   CHECK(terms.window_bad >= 3);  // the last eight seconds: four, one of them perhaps not over
@@ -293,42 +293,42 @@ TEST_CASE("real Prometheus: of a calendar window only what was bad since its beg
   serve(3, 0);
   spec::Experiment experiment;
   experiment.slos = {{.name = "pay", .objective = 0.99, .measures = {{.source = prometheus.source()}}}};
-  const auto rolling = commands::guard_config(experiment);
+  const auto rolling = engine::guard_config(experiment);
   REQUIRE_MESSAGE(rolling, rolling.error().message);
   // A day that began then, by the clock of a zone that is not this machine's.
   constexpr int tokyo = 9 * 3600, days = 10 * 86400;
   experiment.slos[0].calendar = spec::Calendar{.unit = 'd', .start = begin + tokyo - days, .timezone = "Asia/Tokyo"};
   REQUIRE(spec::settle_windows(experiment, begin + 12));
   CHECK(experiment.slos[0].period.value().begin == begin);
-  const auto since = commands::guard_config(experiment);
+  const auto since = engine::guard_config(experiment);
   REQUIRE_MESSAGE(since, since.error().message);
   const auto& terms = since->slos[0].sources[0];
   CHECK(rolling->slos[0].sources[0].window_bad > 200);
   // With a rate of its own the window is not measured, and what is spent of it is all the same.
   auto with_rate = experiment;
   with_rate.slos[0].measures[0].rate = {5};
-  const auto same = commands::guard_config(with_rate);
+  const auto same = engine::guard_config(with_rate);
   REQUIRE_MESSAGE(same, same.error().message);
   CHECK(same->slos[0].sources[0].window_bad == doctest::Approx(terms.window_bad).epsilon(0.3));
   with_rate.slos[0].calendar.reset();
   with_rate.slos[0].period.reset();
   with_rate.slos[0].window = 720h;
-  const auto given = commands::guard_config(with_rate);
+  const auto given = engine::guard_config(with_rate);
   REQUIRE_MESSAGE(given, given.error().message);
   CHECK(given->slos[0].sources[0].window_events == 5.0 * 720 * 3600);
   CHECK(given->slos[0].sources[0].window_bad > 200);
   with_rate.slos[0].measures[0].rate = {0.001};  // 259 events of which 2.6 may be bad: long gone
-  const auto gone = commands::guard_config(with_rate);
+  const auto gone = engine::guard_config(with_rate);
   REQUIRE_MESSAGE(gone, gone.error().message);
   const auto refused = guard::Guard::make(*gone);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("nothing of its budget is left") != std::string::npos);
   with_rate.slos[0].measures[0].source = spec::PrometheusSource{.url = prometheus.source().url, .bad = "sum(none)", .total = "sum(no)"};
-  const auto none = commands::guard_config(with_rate);  // no traffic before the experiment's own: nothing is spent
+  const auto none = engine::guard_config(with_rate);  // no traffic before the experiment's own: nothing is spent
   REQUIRE_MESSAGE(none, none.error().message);
   CHECK(none->slos[0].sources[0].window_bad == 0);
   with_rate.slos[0].measures[0].source = spec::PrometheusSource{.url = "http://127.0.0.1:1", .bad = "sum(none)", .total = "sum(no)"};
-  const auto unreachable = commands::guard_config(with_rate);
+  const auto unreachable = engine::guard_config(with_rate);
   REQUIRE_FALSE(unreachable);
   CHECK(unreachable.error().message.find("what is spent of its budget is asked all the same") != std::string::npos);
   CHECK(terms.window_bad >= 8);  // twelve; the ends of a range are reckoned, not counted

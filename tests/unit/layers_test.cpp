@@ -49,6 +49,8 @@ const std::vector<Layer>& layers() {
       {"agent/http", {"agent/http", "injector/core"}, "serving HTTP includes core only"},
       {"agent/workers", {"agent/workers", "injector", "injector/host", "injector/core"}, "workers include the injector only"},
       {"agent", {"agent/", "injector", "injector/host", "injector/core"}, "the agent includes itself and the injector"},
+      {"experiments/engine", pure + world + below_experiments + Names{"experiments/engine"},
+       "the engine includes the world, the pure parts, the protocol and core; it has no command line and no terminal"},
       {"experiments/commands", Names{"experiments/"} + below_experiments + Names{"agent/http"},
        "commands include experiments and the protocol"},
   };
@@ -82,6 +84,8 @@ const std::vector<Only>& only_there() {
 
 // Children, sockets and files are the world's; one pure part opens the one file that it is about.
 const Names opens_files{"experiments/spec/file.cpp"};
+// Signals and terminals are the command line's; a server carries out the same run.
+constexpr std::array<std::string_view, 5> not_in_engine{"csignal", "signal.h", "sys/signalfd.h", "sys/ioctl.h", "termios.h"};
 constexpr std::array<std::string_view, 8> not_in_pure{"thread", "unistd.h", "sys/", "netinet/", "curl/", "boost/", "fstream", "poll.h"};
 
 const Names may_print{"agent/main.cpp",     "agent/supervisor.cpp", "agent/injector_process.cpp",
@@ -106,6 +110,8 @@ std::optional<std::string_view> broken_rule(std::string_view file, std::string_v
     if (included.starts_with(only.header) && !is_one_of(file, only.files)) return only.rule;
   const auto folder = folder_of(file);
   if (!is_quoted) {
+    if (folder == "experiments/engine" && std::ranges::find(not_in_engine, included) != not_in_engine.end())
+      return "the engine has no signal and no terminal";
     const bool worldly =
         std::any_of(not_in_pure.begin(), not_in_pure.end(), [included](std::string_view name) { return included.starts_with(name); });
     return worldly && is_in(folder, pure) && !is_one_of(file, opens_files)
@@ -193,6 +199,14 @@ TEST_CASE("each rule of the table finds what breaks it and lets pass what does n
            {"experiments/sli/sli.cpp", "#include \"experiments/guard/guard.hpp\"", true},
            {"experiments/sli/sli.cpp", "#include \"experiments/commands/run.hpp\"", false},
            {"experiments/fleet/agents.cpp", "#include \"injector/host/command.hpp\"", false},
+           {"experiments/sli/sli.cpp", "#include \"experiments/engine/hands.hpp\"", false},
+           {"experiments/engine/hands.cpp", "#include \"experiments/fleet/fleet.hpp\"", true},
+           {"experiments/engine/run_loop.cpp", "#include \"experiments/commands/terminal.hpp\"", false},
+           {"experiments/engine/run_loop.cpp", "#include <sys/signalfd.h>", false},
+           {"experiments/engine/run_loop.cpp", "#include <csignal>", false},
+           {"experiments/engine/run_loop.cpp", "  print(std::cout);", false},
+           {"experiments/commands/terminal.cpp", "#include <sys/signalfd.h>", true},
+           {"experiments/commands/run.cpp", "#include \"experiments/engine/run_loop.hpp\"", true},
            {"experiments/commands/run.cpp", "#include \"experiments/fleet/fleet.hpp\"", true},
            {"experiments/commands/run.cpp", "#include \"injector/injector.hpp\"", false},
            {"experiments/new/thing.cpp", "#include \"injector/core/result.hpp\"", false},

@@ -1,6 +1,6 @@
 // nginx' access logs: lines, files that grow, rotate and are cut. tests/system has the real nginx.
 #include "experiments/sli/access_log.hpp"
-#include "experiments/commands/guard_terms.hpp"
+#include "experiments/engine/guard_terms.hpp"
 #include "experiments/sli/log_counts.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/namespaces.hpp"
@@ -248,7 +248,7 @@ TEST_CASE("what a log holds already says which time slices of the past were bad,
   slo.slice = 60s;
   slo.slice_target = 0.95;
   const auto spent = [&] {
-    const auto config = commands::guard_config(experiment);
+    const auto config = engine::guard_config(experiment);
     REQUIRE_MESSAGE(config, config.error().message);
     CHECK(config->slos[0].sources[0].extrapolated);  // ten minutes of the window
     return config->slos[0].sources[0].window_bad;
@@ -261,7 +261,7 @@ TEST_CASE("what a log holds already says which time slices of the past were bad,
   CHECK(spent() == doctest::Approx(0.2));
   slo.method = spec::Method::timeslices;
   slo.window = 1h;  // of 60 slices 1 % may be bad: less than the two
-  const auto refused = guard::Guard::make(commands::guard_config(experiment).value());
+  const auto refused = guard::Guard::make(engine::guard_config(experiment).value());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("nothing of its budget is left") != std::string::npos);
 }

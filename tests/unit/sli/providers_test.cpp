@@ -1,5 +1,5 @@
 // Datadog, Mackerel, CloudWatch and New Relic against a server that speaks their documented protocols, and checks what it is sent.
-#include "experiments/commands/guard_terms.hpp"
+#include "experiments/engine/guard_terms.hpp"
 #include "experiments/sli/open.hpp"
 #include "experiments/sli/provider.hpp"
 #include "injector/core/json.hpp"
@@ -334,7 +334,7 @@ TEST_CASE("providers: time slices of the past, piece by piece and without a gap,
     experiment.slos[0].method = spec::Method::timeslices;
     experiment.slos[0].slice = 60s;
     experiment.slos[0].slice_target = 0.98;  // 3 of 100 are too many
-    const auto config = commands::guard_config(experiment);
+    const auto config = engine::guard_config(experiment);
     REQUIRE_MESSAGE(config, config.error().message);
     CHECK(config->slos[0].sources[0].window_bad >= 588);
     CHECK(config->slos[0].sources[0].window_bad <= 600);

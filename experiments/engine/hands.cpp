@@ -1,0 +1,175 @@
+#include "experiments/engine/hands.hpp"
+
+#include "experiments/sli/open.hpp"
+
+#include <algorithm>
+
+namespace arashi::engine {
+
+using std::chrono::seconds;
+
+namespace {
+
+constexpr Duration patience_to_inject = seconds(20);
+
+}  // namespace
+
+Hands::Hands(spec::Experiment experiment, Agents agents, const std::string& run, Duration epoch)
+    : experiment_(std::move(experiment)), agents_(std::move(agents)), run_(run), epoch_(epoch) {
+  for (const auto& [name, agent] : agents_) lines_.push_back(std::make_unique<NodeLine>(agent, shared_->inbox, run));
+}
+
+Hands::~Hands() {
+  for (auto& one : loads_)
+    if (one.generator) one.generator->stop();
+  std::unique_lock lock(shared_->mutex);
+  shared_->changed.wait_for(lock, seconds(2), [&] { return shared_->under_way == 0; });
+}
+
+Result<void> Hands::start_sources() {
+  for (std::size_t i = 0; i < experiment_.slos.size(); ++i) {
+    const auto& slo = experiment_.slos[i];
+    for (std::size_t j = 0; j < slo.measures.size(); ++j) {
+      if (!slo.measures[j].load.empty()) continue;
+      auto source = sli::open(slo.measures[j], experiment_.directory, epoch_);
+      if (!source) return because(source.error(), "SLO '", slo.name, "'");
+      sources_.emplace_back(Place{i, j}, std::move(*source));
+    }
+  }
+  return {};
+}
+
+void Hands::carry_out(const run::Command& command) {
+  std::visit([this](const auto& one) { carry(one); }, command);
+}
+
+// A thread of its own: these are few and may take long. It holds what it needs, so that it may outlive us.
+void Hands::aside(std::function<void(Shared&)> work) {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    ++shared_->under_way;
+  }
+  std::thread([shared = shared_, work = std::move(work)] {
+    work(*shared);
+    {
+      const std::lock_guard lock(shared->mutex);
+      --shared->under_way;
+    }
+    shared->changed.notify_all();
+  }).detach();
+}
+
+void Hands::carry(const run::StartLoad& /*command*/) {
+  for (const auto& load : experiment_.loads) {
+    Running one{.load = load.name};
+    std::vector<Duration> latencies;
+    for (std::size_t i = 0; i < experiment_.slos.size(); ++i)
+      for (std::size_t j = 0; j < experiment_.slos[i].measures.size(); ++j) {
+        const auto& measure = experiment_.slos[i].measures[j];
+        if (measure.load != load.name) continue;
+        one.counted_by.emplace_back(Place{.slo = i, .source = j}, measure.latency);
+        latencies.push_back(measure.latency);
+      }
+    auto generator = load::Generator::start(load, latencies, epoch_);
+    if (!generator) {
+      shared_->inbox->put(run::LoadFailed{"load '" + load.name + "': " + generator.error().message});
+      continue;
+    }
+    one.generator = std::move(*generator);
+    loads_.push_back(std::move(one));
+  }
+}
+
+void Hands::carry(const run::StopLoad& /*command*/) {
+  std::vector<std::shared_ptr<load::Generator>> generators;
+  for (const auto& one : loads_) generators.push_back(one.generator);
+  aside([generators](Shared& shared) {
+    run::LoadSeen seen{.loads = {}, .last = true};
+    for (const auto& generator : generators) {
+      generator->stop();
+      seen.loads.push_back(generator->summary());
+    }
+    shared.inbox->put(std::move(seen));
+  });
+}
+
+void Hands::carry(const run::RunCheck& command) {
+  const auto check =
+      std::find_if(experiment_.checks.begin(), experiment_.checks.end(), [&](const auto& one) { return one.name == command.name; });
+  if (check == experiment_.checks.end()) return;
+  aside([check = *check, when = command.when, directory = experiment_.directory, epoch = epoch_](Shared& shared) {
+    shared.inbox->put(run::CheckDone{run_check(check, when, directory, epoch)});
+  });
+}
+
+void Hands::carry(const run::OpenLeases& /*command*/) {
+  for (const auto& line : lines_) line->open_lease();
+}
+
+void Hands::carry(const run::RevertAll& /*command*/) {
+  for (const auto& line : lines_) line->revert_all();
+}
+
+void Hands::carry(const run::Inject& command) {
+  const auto agent = agents_.find(command.agent);
+  if (agent == agents_.end())
+    return shared_->inbox->put(
+        run::InjectDone{.id = command.request.id, .problem = "no agent '" + command.agent + "' in this run", .blame = Blame::missing});
+  aside([agent = agent->second, request = command.request](Shared& shared) {
+    auto reply = agent->inject(request, patience_to_inject);
+    run::InjectDone done{.id = request.id, .ok = reply.has_value()};
+    if (reply) done.evidence = std::move(reply->evidence);
+    if (!reply) done.problem = reply.error().message;
+    if (!reply) done.blame = reply.error().blame;
+    shared.inbox->put(std::move(done));
+  });
+}
+
+void Hands::carry(const run::RevertOne& command) {
+  const auto agent = agents_.find(command.agent);
+  if (agent == agents_.end()) return;
+  aside([agent = agent->second, experiment = run_, id = command.id](Shared& shared) {
+    auto reply = agent->revert({.experiment = experiment, .id = id});
+    run::RevertDone done{.agent = agent->name(), .id = id, .ok = reply.has_value()};
+    if (reply) done.outcomes = std::move(reply->outcomes);
+    if (!reply) done.problem = reply.error().message;
+    shared.inbox->put(std::move(done));
+  });
+}
+
+void Hands::carry(const run::AskStatus& /*command*/) {
+  for (const auto& [name, agent] : agents_) {
+    {
+      const std::lock_guard lock(shared_->mutex);
+      if (!shared_->asked.insert(name).second) continue;
+    }
+    aside([agent = agent](Shared& shared) {
+      auto reply = agent->status();
+      if (reply) shared.inbox->put(run::StatusSeen{.agent = agent->name(), .injections = std::move(reply->injections)});
+      const std::lock_guard lock(shared.mutex);
+      shared.asked.erase(agent->name());
+    });
+  }
+}
+
+void Hands::carry(const run::Finish& /*command*/) {}
+
+void Hands::collect(Duration now) {
+  for (const auto& one : loads_) {
+    std::map<Duration, std::vector<guard::Slice>> drained;  // SLOs of the same latency share their slices
+    for (const auto& [place, latency] : one.counted_by) {
+      const auto [slices, is_new] = drained.try_emplace(latency);
+      if (is_new) slices->second = one.generator->drain(latency);
+      for (const auto& slice : slices->second) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
+    }
+  }
+  for (const auto& [place, source] : sources_)
+    for (const auto& slice : source->drain()) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
+  if (loads_.empty() || now - summed_ < seconds(1)) return;
+  summed_ = now;
+  run::LoadSeen seen;
+  for (const auto& one : loads_) seen.loads.push_back(one.generator->summary());
+  shared_->inbox->put(std::move(seen));
+}
+
+}  // namespace arashi::engine

@@ -1,0 +1,191 @@
+#include "experiments/engine/planning.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <random>
+#include <set>
+#include <thread>
+
+namespace arashi::engine {
+namespace {
+
+// One thread for each agent; none waits for another. Each writes to a place of its own.
+template <class Work>
+void side_by_side(const Agents& agents, Work work) {
+  std::vector<std::thread> threads;
+  std::size_t index = 0;
+  for (const auto& [name, agent] : agents) threads.emplace_back([work, index = index++, &agent = *agent] { work(index, agent); });
+  for (auto& thread : threads) thread.join();
+}
+
+struct Found {  // by one agent, for one target
+  std::vector<Victim> victims;
+  std::string problem;
+};
+
+using FoundByTarget = std::map<std::string, Found>;
+
+// Those that are hit, and those that are named as peers.
+std::set<std::string> targets_of(const spec::Experiment& experiment) {
+  std::set<std::string> names;
+  for (const auto& step : experiment.timeline) {
+    names.insert(step.on);
+    for (auto& peer : spec::peer_targets(step)) names.insert(std::move(peer));
+  }
+  return names;
+}
+
+FoundByTarget resolve_all(const spec::Experiment& experiment, fleet::Agent& agent) {
+  FoundByTarget all;
+  for (const auto& name : targets_of(experiment)) {
+    const spec::Target* target = spec::find_target(experiment, name);
+    if (target == nullptr) continue;
+    auto reply = agent.resolve(target->selector);
+    if (reply)
+      all[target->name].victims = std::move(reply->victims);
+    else if (reply.error().blame == Blame::missing)
+      all[target->name] = {};
+    else
+      all[target->name].problem = "target '" + target->name + "' could not be looked for: " + reply.error().message;
+  }
+  return all;
+}
+
+// The groups over all agents; `local` names the only one.
+std::map<std::string, plan::Group> grouped(const std::vector<std::string>& names, const std::vector<FoundByTarget>& found) {
+  std::map<std::string, plan::Group> groups;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const auto& [target, one] : found[i]) {
+      plan::Group& group = groups[target];
+      group.target = target;
+      if (!one.problem.empty()) group.looked_everywhere = false;
+      group.agent = names.size() == 1 ? names[0] : "";
+      group.found.insert(group.found.end(), one.victims.begin(), one.victims.end());
+      if (names.size() > 1) group.found_on.insert(group.found_on.end(), one.victims.size(), names[i]);
+    }
+  }
+  return groups;
+}
+
+std::vector<std::string> prepare_all(const std::string& experiment, fleet::Agent& agent, std::vector<plan::Planned>& injections) {
+  std::vector<std::string> problems;
+  for (auto& one : injections) {
+    if (one.agent != agent.name()) continue;
+    auto reply = agent.prepare(
+        {.experiment = experiment, .id = one.id, .fault = one.fault, .victim = one.victim, .params = one.params, .duration = one.length});
+    if (reply)
+      one.how = std::move(*reply);
+    else
+      problems.push_back(one.fault + " on " + one.victim.label + ": " + reply.error().message);
+  }
+  return problems;
+}
+
+// What an earlier experiment could not take back is still there, whatever this one does.
+std::vector<std::string> left_overs(fleet::Agent& agent) {
+  std::vector<std::string> warnings;
+  const auto reply = agent.status();
+  if (!reply) return warnings;  // what is asked of it next says why
+  for (const auto& one : reply->injections)
+    if (one.step == "stuck")
+      warnings.push_back("agent " + agent.name() + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
+                         one.experiment + "', which it could not take back: " + one.problem +
+                         "; mend the cause, then the agent or `arashi-agent recover` takes it back");
+  return warnings;
+}
+
+std::vector<std::string> names_of(const Agents& agents) {
+  std::vector<std::string> names;
+  for (const auto& [name, agent] : agents) names.push_back(name);
+  return names;
+}
+
+void add_problems(const std::vector<std::string>& names, std::size_t index, const std::vector<std::string>& problems, plan::Plan& plan) {
+  std::set<std::string> told(plan.refusals.begin(), plan.refusals.end());
+  for (const auto& problem : problems) {
+    const std::string text = names.size() == 1 ? problem : "agent " + names[index] + ": " + problem;
+    if (told.insert(text).second) plan.refusals.push_back(text);
+  }
+}
+
+// Faults of the first agent that the others have too.
+std::vector<protocol::FaultText> common_faults(const std::vector<protocol::About>& abouts) {
+  std::vector<protocol::FaultText> common = abouts.front().faults;
+  for (const auto& about : abouts)
+    std::erase_if(common, [&](const auto& fault) {
+      return std::ranges::find(about.faults, fault.name, &protocol::FaultText::name) == about.faults.end();
+    });
+  return common;
+}
+
+Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
+  std::vector<std::optional<Result<protocol::About>>> replies(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { replies[index].emplace(agent.about()); });
+  std::vector<protocol::About> abouts;
+  abouts.reserve(replies.size());
+  for (auto& reply : replies) abouts.push_back(TRY(std::move(*reply)));
+  return common_faults(abouts);
+}
+
+Result<Fleet> start_local(const std::filesystem::path& run_directory) {
+  Fleet fleet;
+  const auto binary = TRY(fleet::find_agent_binary());
+  fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));
+  auto agent = std::make_shared<fleet::Agent>(fleet.embedded->address());
+  fleet.agents.emplace(agent->name(), agent);
+  fleet.faults = TRY(ask_about(fleet.agents));
+  return fleet;
+}
+
+Result<Fleet> reach_named(const AgentChoice& choice) {
+  Fleet fleet;
+  for (auto& agent : TRY(named_agents(choice))) fleet.agents.emplace(agent->name(), agent);
+  fleet.faults = TRY(ask_about(fleet.agents));
+  return fleet;
+}
+
+}  // namespace
+
+Result<Brief> brief(const std::string& file, const AgentChoice& choice, const std::filesystem::path& run_directory) {
+  if (!choice.agents.empty()) {
+    Brief brief;
+    brief.fleet = TRY(reach_named(choice));
+    brief.file = load_spec(file, brief.fleet.faults);
+    return brief;
+  }
+  Brief brief;
+  brief.file = TRY(load_local_spec(file));
+  if (brief.file.good() && !brief.file.experiment.timeline.empty()) brief.fleet = TRY(start_local(run_directory));
+  return brief;
+}
+
+plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, std::int64_t now, std::uint64_t fresh_seed) {
+  const auto names = names_of(agents);
+  std::vector<FoundByTarget> found(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { found[index] = resolve_all(experiment, agent); });
+  plan::Plan plan = plan::make(experiment, grouped(names, found), now, fresh_seed);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    for (const auto& [target, one] : found[i])
+      if (!one.problem.empty()) add_problems(names, i, {one.problem}, plan);
+  std::vector<std::vector<std::string>> problems(agents.size()), warnings(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) {
+    warnings[index] = left_overs(agent);
+    problems[index] = prepare_all(experiment.name, agent, plan.injections);
+  });
+  for (std::size_t i = 0; i < problems.size(); ++i) add_problems(names, i, problems[i], plan);
+  for (const auto& of_agent : warnings) plan.warnings.insert(plan.warnings.end(), of_agent.begin(), of_agent.end());
+  plan::check_claims(plan);
+  return plan;
+}
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+std::int64_t wall_clock_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace arashi::engine
