@@ -1,6 +1,7 @@
 #include "experiments/http_client.hpp"
 
 #include "experiments/request_headers.hpp"
+#include "experiments/stop_scope.hpp"
 
 #include <curl/curl.h>
 
@@ -116,7 +117,7 @@ Result<void> check(const HttpRequest& request) {
 Result<void> prepare(CURL* easy, const HttpRequest& request, Exchange& exchange) {
   exchange.what = request.method + ' ' + request.url;
   exchange.limit = request.largest_reply;
-  exchange.stop = request.stop;
+  exchange.stop = request.stop.stop_possible() ? request.stop : stop_here();
   if (easy == nullptr) return fail(Blame::system, exchange.what, ": libcurl could not be started");
   TRY(check(request));
   exchange.lines = TRY(header_lines(request.headers));
@@ -167,7 +168,32 @@ struct EasyHandle {
 
 }  // namespace
 
-struct HttpClient::Handle : EasyHandle {};
+struct HttpClient::Handle : EasyHandle {
+  CURLM* multi = nullptr;  // made for the first request that may be stopped, and used from then on: it holds the warm connection
+  ~Handle() {
+    if (multi != nullptr) curl_multi_cleanup(multi);
+  }
+  Handle() = default;
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  CURLcode perform(const std::stop_token& stop) {
+    if (multi == nullptr && stop.stop_possible()) multi = curl_multi_init();
+    if (multi == nullptr) return curl_easy_perform(easy);
+    const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi); });
+    if (curl_multi_add_handle(multi, easy) != CURLM_OK) return CURLE_FAILED_INIT;
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    for (int under_way = 1; under_way > 0 && !stop.stop_requested();) {
+      if (curl_multi_perform(multi, &under_way) != CURLM_OK) break;
+      if (under_way > 0) curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
+    }
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left))
+      if (message->msg == CURLMSG_DONE) code = message->data.result;
+    curl_multi_remove_handle(multi, easy);
+    return code;
+  }
+};
 
 HttpClient::HttpClient() : handle_(std::make_unique<Handle>()) {}
 HttpClient::~HttpClient() = default;
@@ -177,7 +203,7 @@ HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 Result<HttpReply> HttpClient::send(const HttpRequest& request) {
   Exchange exchange;
   TRY(prepare(handle_->easy, request, exchange));
-  const CURLcode code = curl_easy_perform(handle_->easy);
+  const CURLcode code = handle_->perform(exchange.stop);
   return finish(handle_->easy, code, exchange);
 }
 

@@ -19,7 +19,7 @@ struct HttpRequest {
   std::string ca, certificate, key;  // PEM files for mutual TLS
   std::string user, password;        // basic authentication, or with aws_sigv4 the access key
   std::string aws_sigv4;             // "aws:amz:REGION:SERVICE": signed with Signature Version 4
-  std::stop_token stop;              // ends it early, as an error
+  std::stop_token stop;              // ends it early, as an error; without one that of the thread does (stop_scope.hpp)
   Duration timeout = std::chrono::seconds(5);
   std::size_t largest_reply = std::size_t{16} << 20U;
 };

@@ -2,11 +2,10 @@
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/terminal.hpp"
-#include "experiments/engine/budget_ledger.hpp"
-#include "experiments/engine/guard_terms.hpp"
+#include "experiments/engine/engine.hpp"
+#include "experiments/engine/errand.hpp"
 #include "experiments/engine/planning.hpp"
 #include "experiments/engine/run_folder.hpp"
-#include "experiments/engine/run_loop.hpp"
 #include "experiments/engine/run_name.hpp"
 #include "experiments/engine/spec_file.hpp"
 #include "experiments/report/report.hpp"
@@ -37,72 +36,58 @@ Show how_to_show(const Options& options) {
   return !options.json && ::isatty(STDOUT_FILENO) == 1 ? Show::picture : Show::lines;
 }
 
-struct Run {
-  spec::Experiment experiment;
-  plan::Plan plan;
-  guard::Config config;
-  std::string name = {}, started = {};
-};
-
-// Only the agents that will be asked for something: a lease elsewhere would only be one more thing that can fail.
-engine::Agents agents_of(const plan::Plan& plan, const engine::Agents& all) {
-  engine::Agents needed;
-  for (const auto& one : plan.injections)
-    if (const auto agent = all.find(one.agent); agent != all.end()) needed.insert(*agent);
-  return needed;
+// Exit code and words of a stop before there was anything to run.
+int stopped_early(const std::string& by) {
+  tell("stopped by " + by + " while the agents were asked; nothing was touched");
+  return run::exit_code(run::Outcome::interrupted);
 }
 
-Result<run::RunResult> carry_out(const Options& options, const Run& run, const engine::Agents& agents, engine::RunFolder& folder,
-                                 StopSignals& signals) {
-  auto guard = TRY(guard::Guard::make(run.config));
-  const Duration epoch = boot_now();
-  run::Runner runner(run.experiment, run.plan, std::move(guard), run.name);
-  engine::Hands hands(run.experiment, agents_of(run.plan, agents), run.name, epoch);
-  TRY(hands.start_sources());
-  Screen screen(run.experiment, how_to_show(options), options.json);
-  auto result = engine::run_loop(runner, hands, {&folder, &screen}, signals, epoch);
-  result.started = run.started;
-  return result;
-}
-
-int show_end(const Options& options, const run::RunResult& result, engine::RunFolder& folder) {
+int show_end(const Options& options, run::RunResult& result, engine::RunFolder& folder) {
+  const auto problems = folder.finish(result);
   const Json json = run::to_json(result);
-  const auto problems = folder.finish(json);
   if (options.json) {
     print_json(json);
   } else {
     print(report::terminal(json, ::isatty(STDOUT_FILENO) == 1));
-    print("  report: " + (folder.path() / "report.html").string() + "\n");
+    const auto report = folder.path() / "report.html";
+    std::error_code none;
+    if (std::filesystem::exists(report, none)) print("  report: " + report.string() + "\n");
   }
   const std::set<std::string> once(problems.begin(), problems.end());
   for (const auto& problem : once) tell("the run's folder is not whole: " + problem);
   return run::exit_code(result.outcome);
 }
 
+Result<int> carry_out(const Options& options, const engine::Job& job, const engine::Agents& agents, StopSignals& signals) {
+  auto folder = TRY(engine::RunFolder::make(options.out, job.experiment));
+  const bool talks = !options.quiet && !options.json;
+  if (talks) print("run " + job.run + " in " + folder.path().string() + "\n");
+  Screen screen(job.experiment, how_to_show(options), options.json);
+  auto result = engine::carry_out(job, agents, {&folder, &screen}, signals);
+  if (!result) {
+    folder.discard();
+    return pass(result.error());
+  }
+  if (talks)
+    for (const auto& warning : result->plan.warnings) tell("warning: " + warning);
+  return show_end(options, *result, folder);
+}
+
 Result<int> run_it(const Options& options) {
   StopSignals signals;  // before any thread starts
-  auto [file, fleet] = TRY(engine::brief(options.file, options.fleet, options.fleet.run_directory));
+  auto briefed = engine::unless_stopped<engine::Brief>(
+      signals, [options] { return engine::brief(options.file, options.fleet, options.fleet.run_directory); });
+  if (briefed.stopped_by) return stopped_early(*briefed.stopped_by);
+  auto [file, fleet] = TRY(std::move(*briefed.result));
   if (!file.good()) {
     std::fputs(engine::problem_lines(file).c_str(), stderr);
     return exit_usage;
   }
-  Run run{.experiment = std::move(file.experiment), .plan = {}, .config = {}};
-  run.started = wall_clock_text();
-  TRY(spec::settle_windows(run.experiment, engine::wall_clock_seconds()));
-  run.plan =
-      engine::make_plan(run.experiment, fleet.agents, engine::wall_clock_seconds(), options.seed ? *options.seed : engine::fresh_seed());
-  run.config = TRY(engine::guard_config(run.experiment));
-  run.name = engine::new_run_name(run.experiment.name);
-  // What could never work, or has nothing left to spend, is said before a folder is made.
-  const auto ledger =
-      TRY(engine::BudgetLedger::enter(std::filesystem::path(options.fleet.run_directory) / "budget", run.name, run.experiment, run.config));
-  engine::RunFolder folder = TRY(engine::RunFolder::make(options.out, run.experiment, run.plan, run.config));
-  if (!options.quiet && !options.json) {
-    for (const auto& warning : run.plan.warnings) tell("warning: " + warning);
-    print("run " + run.name + " in " + folder.path().string() + "\n");
-  }
-  const auto result = TRY(carry_out(options, run, fleet.agents, folder, signals));
-  return show_end(options, result, folder);
+  engine::Job job{.experiment = std::move(file.experiment), .seed = options.seed ? *options.seed : engine::fresh_seed()};
+  TRY(spec::settle_windows(job.experiment, engine::wall_clock_seconds()));
+  job.run = engine::new_run_name(job.experiment.name);
+  job.budgets = std::filesystem::path(options.fleet.run_directory) / "budget";
+  return carry_out(options, job, fleet.agents, signals);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "experiments/engine/hands.hpp"
 
 #include "experiments/sli/open.hpp"
+#include "experiments/stop_scope.hpp"
 
 #include <algorithm>
 
@@ -14,29 +15,14 @@ constexpr Duration patience_to_inject = seconds(20);
 
 }  // namespace
 
-Hands::Hands(spec::Experiment experiment, Agents agents, const std::string& run, Duration epoch)
-    : experiment_(std::move(experiment)), agents_(std::move(agents)), run_(run), epoch_(epoch) {
-  for (const auto& [name, agent] : agents_) lines_.push_back(std::make_unique<NodeLine>(agent, shared_->inbox, run));
-}
+Hands::Hands(Job job, Agents agents, Duration epoch) : job_(std::move(job)), agents_(std::move(agents)), epoch_(epoch) {}
 
 Hands::~Hands() {
   for (auto& one : loads_)
     if (one.generator) one.generator->stop();
+  shared_->stop.request_stop();
   std::unique_lock lock(shared_->mutex);
   shared_->changed.wait_for(lock, seconds(2), [&] { return shared_->under_way == 0; });
-}
-
-Result<void> Hands::start_sources() {
-  for (std::size_t i = 0; i < experiment_.slos.size(); ++i) {
-    const auto& slo = experiment_.slos[i];
-    for (std::size_t j = 0; j < slo.measures.size(); ++j) {
-      if (!slo.measures[j].load.empty()) continue;
-      auto source = sli::open(slo.measures[j], experiment_.directory, epoch_);
-      if (!source) return because(source.error(), "SLO '", slo.name, "'");
-      sources_.emplace_back(Place{i, j}, std::move(*source));
-    }
-  }
-  return {};
 }
 
 void Hands::carry_out(const run::Command& command) {
@@ -50,22 +36,27 @@ void Hands::aside(std::function<void(Shared&)> work) {
     ++shared_->under_way;
   }
   std::thread([shared = shared_, work = std::move(work)] {
-    work(*shared);
     {
-      const std::lock_guard lock(shared->mutex);
-      --shared->under_way;
+      const StopScope scope(shared->stop.get_token());
+      try {
+        work(*shared);
+      } catch (const std::exception& error) {  // out of memory, say: better an early end than a run that waits for ever
+        shared->inbox->put(run::StopAsked{std::string("an unexpected failure: ") + error.what()});
+      }
     }
+    const std::lock_guard lock(shared->mutex);
+    --shared->under_way;
     shared->changed.notify_all();
   }).detach();
 }
 
 void Hands::carry(const run::StartLoad& /*command*/) {
-  for (const auto& load : experiment_.loads) {
+  for (const auto& load : job_.experiment.loads) {
     Running one{.load = load.name};
     std::vector<Duration> latencies;
-    for (std::size_t i = 0; i < experiment_.slos.size(); ++i)
-      for (std::size_t j = 0; j < experiment_.slos[i].measures.size(); ++j) {
-        const auto& measure = experiment_.slos[i].measures[j];
+    for (std::size_t i = 0; i < job_.experiment.slos.size(); ++i)
+      for (std::size_t j = 0; j < job_.experiment.slos[i].measures.size(); ++j) {
+        const auto& measure = job_.experiment.slos[i].measures[j];
         if (measure.load != load.name) continue;
         one.counted_by.emplace_back(Place{.slo = i, .source = j}, measure.latency);
         latencies.push_back(measure.latency);
@@ -95,19 +86,25 @@ void Hands::carry(const run::StopLoad& /*command*/) {
 
 void Hands::carry(const run::RunCheck& command) {
   const auto check =
-      std::find_if(experiment_.checks.begin(), experiment_.checks.end(), [&](const auto& one) { return one.name == command.name; });
-  if (check == experiment_.checks.end()) return;
-  aside([check = *check, when = command.when, directory = experiment_.directory, epoch = epoch_](Shared& shared) {
+      std::find_if(job_.experiment.checks.begin(), job_.experiment.checks.end(), [&](const auto& one) { return one.name == command.name; });
+  if (check == job_.experiment.checks.end()) return;
+  aside([check = *check, when = command.when, directory = job_.experiment.directory, epoch = epoch_](Shared& shared) {
     shared.inbox->put(run::CheckDone{run_check(check, when, directory, epoch)});
   });
 }
 
-void Hands::carry(const run::OpenLeases& /*command*/) {
-  for (const auto& line : lines_) line->open_lease();
+// Only of the agents that will be asked for something: a lease elsewhere would only be one more thing that can fail.
+void Hands::carry(const run::OpenLeases& command) {
+  for (const auto& name : command.agents) {
+    const auto agent = agents_.find(name);
+    if (agent == agents_.end()) continue;
+    lines_[name] = std::make_unique<NodeLine>(agent->second, shared_->inbox, job_.run);
+    lines_[name]->open_lease();
+  }
 }
 
 void Hands::carry(const run::RevertAll& /*command*/) {
-  for (const auto& line : lines_) line->revert_all();
+  for (const auto& [name, line] : lines_) line->revert_all();
 }
 
 void Hands::carry(const run::Inject& command) {
@@ -128,7 +125,7 @@ void Hands::carry(const run::Inject& command) {
 void Hands::carry(const run::RevertOne& command) {
   const auto agent = agents_.find(command.agent);
   if (agent == agents_.end()) return;
-  aside([agent = agent->second, experiment = run_, id = command.id](Shared& shared) {
+  aside([agent = agent->second, experiment = job_.run, id = command.id](Shared& shared) {
     auto reply = agent->revert({.experiment = experiment, .id = id});
     run::RevertDone done{.agent = agent->name(), .id = id, .ok = reply.has_value()};
     if (reply) done.outcomes = std::move(reply->outcomes);
@@ -138,12 +135,12 @@ void Hands::carry(const run::RevertOne& command) {
 }
 
 void Hands::carry(const run::AskStatus& /*command*/) {
-  for (const auto& [name, agent] : agents_) {
+  for (const auto& [name, line] : lines_) {
     {
       const std::lock_guard lock(shared_->mutex);
       if (!shared_->asked.insert(name).second) continue;
     }
-    aside([agent = agent](Shared& shared) {
+    aside([agent = agents_.at(name)](Shared& shared) {
       auto reply = agent->status();
       if (reply) shared.inbox->put(run::StatusSeen{.agent = agent->name(), .injections = std::move(reply->injections)});
       const std::lock_guard lock(shared.mutex);

@@ -1,6 +1,8 @@
 // Carries out what the runner asks, side by side: no command waits for another, and what comes of it lands in the inbox.
 #pragma once
 
+#include "experiments/engine/budget_ledger.hpp"
+#include "experiments/engine/job.hpp"
 #include "experiments/engine/node_line.hpp"
 #include "experiments/load/load.hpp"
 #include "experiments/spec/spec.hpp"
@@ -8,24 +10,22 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 namespace arashi::engine {
 
-using Agents = std::map<std::string, std::shared_ptr<fleet::Agent>>;  // by name
-
 class Hands {
  public:
   // `epoch`: CLOCK_BOOTTIME at which the run began.
-  Hands(spec::Experiment experiment, Agents agents, const std::string& run, Duration epoch);
-  ~Hands();  // waits a little for what is still under way; then leaves it
+  Hands(Job job, Agents agents, Duration epoch);
+  ~Hands();  // ends what is still under way; leaves what does not end within two seconds
   Hands(const Hands&) = delete;
   Hands& operator=(const Hands&) = delete;
 
-  // Opens what feeds the SLOs that no load measures.
-  Result<void> start_sources();
   void carry_out(const run::Command& command);
   // The slices that closed since the last call go to the inbox, and once a second the loads' summaries.
   void collect(Duration now);
@@ -38,7 +38,9 @@ class Hands {
     std::mutex mutex;
     std::condition_variable changed;
     std::size_t under_way = 0;
-    std::set<std::string> asked;  // agents whose status is under way
+    std::set<std::string> asked;         // agents whose status is under way
+    std::optional<BudgetLedger> ledger;  // the promise stands as long as this
+    std::stop_source stop;               // ends what is under way
   };
   struct Place {
     std::size_t slo = 0, source = 0;  // which of the experiment's SLOs, which of that one's measures
@@ -49,6 +51,9 @@ class Hands {
     std::shared_ptr<load::Generator> generator;
   };
 
+  void carry(const run::MakePlan& command);
+  void carry(const run::ReadPast& command);
+  void carry(const run::OpenSources& command);
   void carry(const run::StartLoad& command);
   void carry(const run::StopLoad& command);
   void carry(const run::RunCheck& command);
@@ -59,13 +64,13 @@ class Hands {
   void carry(const run::AskStatus& command);
   void carry(const run::Finish& command);
   void aside(std::function<void(Shared&)> work);
+  Result<void> open_sources();
 
-  spec::Experiment experiment_;
+  Job job_;
   Agents agents_;
-  std::string run_;
   Duration epoch_, summed_{};
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-  std::vector<std::unique_ptr<NodeLine>> lines_;
+  std::map<std::string, std::unique_ptr<NodeLine>> lines_;  // of the agents that are leased
   std::vector<Running> loads_;
   std::vector<std::pair<Place, std::unique_ptr<sli::Source>>> sources_;
 };

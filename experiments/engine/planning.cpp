@@ -1,5 +1,7 @@
 #include "experiments/engine/planning.hpp"
 
+#include "experiments/stop_scope.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -15,7 +17,11 @@ template <class Work>
 void side_by_side(const Agents& agents, Work work) {
   std::vector<std::thread> threads;
   std::size_t index = 0;
-  for (const auto& [name, agent] : agents) threads.emplace_back([work, index = index++, &agent = *agent] { work(index, agent); });
+  for (const auto& [name, agent] : agents)
+    threads.emplace_back([work, index = index++, &agent = *agent, stop = stop_here()] {
+      const StopScope scope(stop);
+      work(index, agent);
+    });
   for (auto& thread : threads) thread.join();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "experiments/engine/agents.hpp"
+#include "experiments/engine/job.hpp"
 #include "experiments/engine/spec_file.hpp"
 #include "experiments/fleet/fleet.hpp"
 #include "experiments/plan/plan.hpp"
@@ -14,8 +15,6 @@
 #include <vector>
 
 namespace arashi::engine {
-
-using Agents = std::map<std::string, std::shared_ptr<fleet::Agent>>;  // by name
 
 // The agents of one command. A local one is started when none is named, and ends with this.
 struct Fleet {

@@ -79,30 +79,35 @@ Result<std::size_t> RunFolder::open(const char* name) {
   return scribe_->add(std::move(file), path.string());
 }
 
-Result<RunFolder> RunFolder::make(const fs::path& wish, const spec::Experiment& experiment, const plan::Plan& plan,
-                                  const guard::Config& config) {
+Result<RunFolder> RunFolder::make(const fs::path& wish, const spec::Experiment& experiment) {
   RunFolder folder;
+  std::error_code none;
+  folder.folder_made_ = wish.empty() || !fs::exists(wish, none);
   folder.path_ = TRY(make_folder(wish, experiment.name));
   for (const auto& slo : experiment.slos) folder.slos_.push_back(slo.name);
   folder.scribe_ = std::make_unique<Scribe>();
   TRY(write_whole(folder.path_ / "spec.yaml", experiment.text));
-  TRY(write_whole(folder.path_ / "plan.json", to_text(plan::to_json(plan), 2) + "\n"));
+  folder.plan_ = TRY(folder.open("plan.json"));
   folder.events_ = TRY(folder.open("events.jsonl"));
   folder.samples_ = TRY(folder.open("samples.jsonl"));
   folder.guard_ = TRY(folder.open("guard.jsonl"));
-  folder.scribe_->write(folder.guard_, to_text(Json{{"config", guard::to_json(config)}}) + "\n");
   return folder;
 }
 
 void RunFolder::look(const run::Runner& runner, Duration /*now*/) {
   const auto& result = runner.result();
+  const bool prepared = result.states.size() > 1 && result.states[1].first == run::State::checking;
+  if (prepared && !prepared_) {
+    prepared_ = true;
+    scribe_->write(plan_, to_text(plan::to_json(result.plan), 2) + "\n");
+    scribe_->write(guard_, to_text(Json{{"config", guard::to_json(*runner.config())}}) + "\n");
+  }
   std::string events, samples, inputs;
   for (; events_done_ < result.events.size(); ++events_done_) {
     const auto& event = result.events[events_done_];
     events += to_text(Json{{"at", seconds(event.at)}, {"what", event.what}, {"detail", event.detail}}) + "\n";
   }
-  for (; inputs_done_ < runner.guard_inputs().size(); ++inputs_done_) {
-    const auto& input = runner.guard_inputs()[inputs_done_];
+  for (const auto& input : runner.guard_inputs()) {
     inputs += to_text(guard::to_json(input)) + "\n";
     if (input.slo) samples += to_text(sample_of(input, slos_)) + "\n";
   }
@@ -111,16 +116,41 @@ void RunFolder::look(const run::Runner& runner, Duration /*now*/) {
   scribe_->write(guard_, std::move(inputs));
 }
 
-std::vector<std::string> RunFolder::finish(const Json& result) {
-  auto problems = scribe_->settle();
+std::vector<std::string> RunFolder::keep_end(const run::RunResult& result) {
+  std::vector<std::string> problems;
+  const Json json = run::to_json(result);
   const auto keep = [&](const char* name, const std::string& text) {
     const auto written = write_whole(path_ / name, text);
     if (!written) problems.push_back(written.error().message);
   };
-  keep("result.json", to_text(result, 2) + "\n");
-  keep("report.html", report::html(result));
-  keep("junit.xml", report::junit(result));
+  keep("result.json", to_text(json, 2) + "\n");
+  keep("report.html", report::html(json));
+  keep("junit.xml", report::junit(json));
   return problems;
+}
+
+std::vector<std::string> RunFolder::finish(run::RunResult& result) {
+  auto problems = scribe_->settle();
+  std::error_code none;
+  if (!prepared_) fs::remove(path_ / "plan.json", none);  // nobody knows it
+  const auto doubt = [&] {
+    if (problems.empty() || result.outcome != run::Outcome::held) return false;
+    result.outcome = run::Outcome::inconclusive;
+    result.reasons.insert(result.reasons.begin(), "the run's record is not whole: " + problems[0]);
+    return true;
+  };
+  doubt();
+  const auto at_the_end = keep_end(result);
+  problems.insert(problems.end(), at_the_end.begin(), at_the_end.end());
+  if (doubt()) keep_end(result);  // those that can be written say so too
+  return problems;
+}
+
+void RunFolder::discard() {
+  scribe_->settle();
+  std::error_code none;
+  for (const auto* name : {"spec.yaml", "plan.json", "events.jsonl", "samples.jsonl", "guard.jsonl"}) fs::remove(path_ / name, none);
+  if (folder_made_) fs::remove(path_, none);
 }
 
 }  // namespace arashi::engine

@@ -14,23 +14,27 @@ namespace arashi::engine {
 class RunFolder : public Observer {
  public:
   // `wish` empty: arashi-runs/NAME-STAMP here. A folder that already holds something is refused.
-  static Result<RunFolder> make(const std::filesystem::path& wish, const spec::Experiment& experiment, const plan::Plan& plan,
-                                const guard::Config& config);
+  static Result<RunFolder> make(const std::filesystem::path& wish, const spec::Experiment& experiment);
 
-  // Appends what came since the last call; waits for nothing.
+  // Appends what came since the last call; waits for nothing. The plan and the guard's terms as soon as they are known.
   void look(const run::Runner& runner, Duration now) override;
-  // result.json, report.html, junit.xml, each whole or not at all; then what could not be written, in the whole run.
-  std::vector<std::string> finish(const Json& result);
+  // result.json, report.html, junit.xml, each whole or not at all; then what could not be written, in the whole run. A run of which
+  // something is missing proves nothing: one that held is inconclusive, and says why.
+  std::vector<std::string> finish(run::RunResult& result);
+  // Takes away what was made: of a run that could not be prepared there is nothing to keep.
+  void discard();
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
   RunFolder() = default;
   Result<std::size_t> open(const char* name);
+  std::vector<std::string> keep_end(const run::RunResult& result);
   std::filesystem::path path_;
   std::vector<std::string> slos_;
   std::unique_ptr<Scribe> scribe_;
-  std::size_t events_ = 0, samples_ = 0, guard_ = 0;  // the scribe's files
-  std::size_t events_done_ = 0, inputs_done_ = 0;
+  std::size_t events_ = 0, samples_ = 0, guard_ = 0, plan_ = 0;  // the scribe's files
+  std::size_t events_done_ = 0;
+  bool prepared_ = false, folder_made_ = false;
 };
 
 }  // namespace arashi::engine

@@ -2,6 +2,7 @@
 #include "experiments/fleet/child.hpp"
 
 #include "experiments/fleet/fleet.hpp"
+#include "experiments/stop_scope.hpp"
 #include "injector/core/fd.hpp"
 
 #include <fcntl.h>
@@ -100,9 +101,10 @@ bool read_some(int fd, std::string& into, std::size_t limit) {
   return got > 0;
 }
 
+// Not longer than a tenth of a second where it may have to stop early.
 int milliseconds_until(Duration end) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - boot_now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, stop_here().stop_possible() ? 100 : 60'000));
 }
 
 // What can be read now; a stream at its end is not asked again.
@@ -117,7 +119,7 @@ bool collect(Started& child, std::array<Fd, 2>& streams, const std::array<std::s
   for (const auto& stream : streams) ::fcntl(stream.get(), F_SETFL, O_NONBLOCK);
   std::array<pollfd, 3> waits{{{child.pid.get(), POLLIN, 0}, {streams[0].get(), POLLIN, 0}, {streams[1].get(), POLLIN, 0}}};
   const std::span<pollfd, 2> readable(waits.data() + 1, 2);
-  while (boot_now() < end) {
+  while (boot_now() < end && !stop_here().stop_requested()) {
     if (::poll(waits.data(), waits.size(), milliseconds_until(end)) < 0 && errno != EINTR) break;
     read_ready(readable, texts, program.largest_output);
     if ((waits[0].revents & POLLIN) == 0) continue;
@@ -188,7 +190,7 @@ struct Embedded::Child {
     const Duration end = boot_now() + patience_to_start;
     std::string said;
     ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
-    while (boot_now() < end) {
+    while (boot_now() < end && !stop_here().stop_requested()) {
       std::array<pollfd, 2> waits{{{output.get(), POLLIN, 0}, {started->pid.get(), POLLIN, 0}}};
       if (::poll(waits.data(), waits.size(), milliseconds_until(end)) < 0 && errno != EINTR) return sys_fail("wait for the agent");
       if (waits[0].revents != 0) read_some(output.get(), said, 4096);
@@ -196,6 +198,7 @@ struct Embedded::Child {
       if ((waits[1].revents & POLLIN) != 0) return ended_early();
     }
     kill_group(started->process);
+    if (stop_here().stop_requested()) return fail(Blame::system, "stopped before the local agent was ready");
     return fail(Blame::system, "the local agent was not ready within ", to_text(patience_to_start), why());
   }
 

@@ -10,8 +10,8 @@ using std::chrono::milliseconds;
 void Runner::Inside::take(const Tick& /*tick*/, Duration /*now*/) {}
 
 void Runner::Inside::take(const SliceSeen& seen, Duration now) {
-  if (seen.slo >= experiment.slos.size()) return;
-  guard.observe(seen.slo, seen.slice, seen.source);
+  if (!guard || seen.slo >= experiment.slos.size()) return;
+  guard->observe(seen.slo, seen.slice, seen.source);
   guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice, .source = seen.source});
   watch_first_bad(seen.slo, seen.slice);
   if (state >= State::injecting) evaluate(now);
@@ -44,7 +44,7 @@ std::string first_reason(const guard::Verdict& verdict) {
 }
 
 void Runner::Inside::evaluate(Duration now) {
-  auto verdict = guard.evaluate(now);
+  auto verdict = guard->evaluate(now);
   guard_inputs.push_back({.now = now});
   evaluated = now;
   result.slos = verdict.slos;

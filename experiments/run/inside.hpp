@@ -1,5 +1,5 @@
-// What a Runner keeps. Its functions are spread over runner.cpp (states), events.cpp (what it is told), checks.cpp, timeline.cpp
-// (injections and their evidence), reverting.cpp and verdict.cpp.
+// What a Runner keeps. Its functions are spread over runner.cpp (states), preparing.cpp, events.cpp (what it is told), checks.cpp,
+// timeline.cpp (injections and their evidence), reverting.cpp and verdict.cpp.
 #pragma once
 
 #include "experiments/run/runner.hpp"
@@ -49,10 +49,13 @@ struct Watched {
 };
 
 struct Runner::Inside {
-  Inside(spec::Experiment experiment_, plan::Plan plan, guard::Guard guard_, std::string run_id);
+  Inside(spec::Experiment experiment_, std::string run_id);
 
   // events
   void take(const Tick& tick, Duration now);
+  void take(const Planned& planned, Duration now);
+  void take(const PastRead& read, Duration now);
+  void take(const NotPrepared& failed, Duration now);
   void take(const SliceSeen& seen, Duration now);
   void take(const InjectDone& done, Duration now);
   void take(const RevertDone& done, Duration now);
@@ -66,6 +69,7 @@ struct Runner::Inside {
 
   // time: what is due in the present state
   void advance(Duration now);
+  void advance_preparing(Duration now);
   void advance_checking(Duration now);
   void advance_steady(Duration now);
   void advance_timeline(Duration now);
@@ -127,11 +131,13 @@ struct Runner::Inside {
   bool timeline_runs() const { return state == State::injecting || state == State::observing; }
 
   spec::Experiment experiment;
-  guard::Guard guard;
+  std::optional<guard::Config> config;
+  std::optional<guard::Guard> guard;  // from the end of preparing on
   RunResult result;
-  State state = State::checking;
+  State state = State::preparing;
   Duration entered{};
-  bool begun = false, leases_asked = false, load_started = false, load_settled = false, decided = false, hold = false;
+  bool asked_to_prepare = false, plan_known = false, begun = false, leases_asked = false, load_started = false, load_settled = false,
+       decided = false, hold = false;
   Closing closing = Closing::no;
   Duration closing_since{};
   std::vector<Command> commands;

@@ -13,13 +13,10 @@ struct StateName {
   State state;
   std::string_view name;
 };
-constexpr std::array state_names{StateName{State::checking, "checking"},
-                                 StateName{State::steady, "steady"},
-                                 StateName{State::injecting, "injecting"},
-                                 StateName{State::observing, "observing"},
-                                 StateName{State::reverting, "reverting"},
-                                 StateName{State::recovering, "recovering"},
-                                 StateName{State::done, "done"}};
+constexpr std::array state_names{StateName{State::preparing, "preparing"},   StateName{State::checking, "checking"},
+                                 StateName{State::steady, "steady"},         StateName{State::injecting, "injecting"},
+                                 StateName{State::observing, "observing"},   StateName{State::reverting, "reverting"},
+                                 StateName{State::recovering, "recovering"}, StateName{State::done, "done"}};
 
 struct OutcomeName {
   Outcome outcome;

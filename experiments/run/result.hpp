@@ -12,7 +12,7 @@
 
 namespace arashi::run {
 
-enum class State { checking, steady, injecting, observing, reverting, recovering, done };
+enum class State { preparing, checking, steady, injecting, observing, reverting, recovering, done };
 enum class Outcome { held, refuted, inconclusive, refused, interrupted, left_behind };
 std::string_view name_of(State state);
 std::string_view name_of(Outcome outcome);
@@ -57,6 +57,7 @@ struct RunResult {
   std::vector<Event> events;
   plan::Plan plan;
   std::vector<std::pair<State, Duration>> states;  // when each was entered
+  std::optional<Error> not_prepared;               // why it could not even be planned; not in result.json
 };
 
 // What result.json says of itself; a reader refuses another.

@@ -113,7 +113,7 @@ void Runner::Inside::advance_reverting(Duration now) {
   if (!injected) return close(now);
   conclude_left_behind(dirty);
   if (dirty.empty()) settle_last_revert(now);
-  guard.reverted(now);
+  guard->reverted(now);
   guard_inputs.push_back({.now = now, .reverted = true});
   const bool interrupted = decided && result.outcome == Outcome::interrupted;
   if (!dirty.empty() || interrupted || !anything_active_ever()) return close(now);

@@ -23,22 +23,18 @@ Duration slowest_source(const spec::Experiment& experiment) {
   return most;
 }
 
+std::vector<std::string> agents_of(const std::map<std::string, Node>& nodes) {
+  std::vector<std::string> names;
+  for (const auto& [name, node] : nodes) names.push_back(name);
+  return names;
+}
+
 }  // namespace
 
-Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Guard guard_, std::string run_id)
-    : experiment(std::move(experiment_)), guard(std::move(guard_)) {
+Runner::Inside::Inside(spec::Experiment experiment_, std::string run_id) : experiment(std::move(experiment_)) {
   result.run = std::move(run_id);
   result.experiment = experiment.name;
   result.hypothesis = experiment.hypothesis;
-  result.plan = std::move(plan);
-  for (const auto& planned : result.plan.injections) {
-    course.push_back({.node = &nodes[planned.agent]});  // a map's entries do not move
-    FaultResult fault{.id = planned.id, .fault = planned.fault, .victim = planned.victim.label, .agent = planned.agent};
-    if (planned.step < experiment.timeline.size()) fault.target = experiment.timeline[planned.step].on;
-    fault.mechanism = planned.how.mechanism;
-    fault.step = "intended";
-    result.faults.push_back(std::move(fault));
-  }
   for (std::size_t i = 0; i < experiment.slos.size(); ++i) {
     const spec::Slo& slo = experiment.slos[i];
     const auto names = spec::names_of_measures(slo);
@@ -49,16 +45,18 @@ Runner::Inside::Inside(spec::Experiment experiment_, plan::Plan plan, guard::Gua
   first_bad.resize(experiment.slos.size());
 }
 
-Runner::Runner(spec::Experiment experiment, plan::Plan plan, guard::Guard guard, std::string run_id)
-    : inside_(std::make_unique<Inside>(std::move(experiment), std::move(plan), std::move(guard), std::move(run_id))) {}
+Runner::Runner(spec::Experiment experiment, std::string run_id)
+    : inside_(std::make_unique<Inside>(std::move(experiment), std::move(run_id))) {}
 Runner::~Runner() = default;
 State Runner::state() const { return inside_->state; }
 const RunResult& Runner::result() const { return inside_->result; }
+const std::optional<guard::Config>& Runner::config() const { return inside_->config; }
 const std::vector<guard::Input>& Runner::guard_inputs() const { return inside_->guard_inputs; }
+void Runner::forget_inputs() { inside_->guard_inputs.clear(); }
 
 std::vector<Command> Runner::step(const Happening& event, Duration now) {
   auto& in = *inside_;
-  if (in.result.states.empty()) in.enter(State::checking, now);
+  if (in.result.states.empty()) in.enter(State::preparing, now);
   if (in.state == State::done) return {};
   std::visit([&](const auto& happened) { in.take(happened, now); }, event);
   in.advance(now);
@@ -93,6 +91,8 @@ void Runner::Inside::conclude(Outcome why, const std::string& reason) {
 void Runner::Inside::advance(Duration now) {
   expire_checks(now);
   switch (state) {
+    case State::preparing:
+      return advance_preparing(now);
     case State::checking:
       return advance_checking(now);
     case State::steady:
@@ -123,7 +123,7 @@ void Runner::Inside::advance_checking(Duration now) {
   leases_asked = true;
   load_started = !experiment.loads.empty();
   if (load_started) send(StartLoad{});
-  send(OpenLeases{});
+  send(OpenLeases{agents_of(nodes)});
   advance_steady(now);
 }
 
@@ -151,7 +151,7 @@ void Runner::Inside::advance_steady(Duration now) {
 
 // A source may have gone silent since it was steady, or an alert may burn already: the guard has the last word.
 void Runner::Inside::start_if_guarded(Duration now) {
-  const auto verdict = guard.evaluate(now);
+  const auto verdict = guard->evaluate(now);
   guard_inputs.push_back({.now = now});
   if (!verdict.abort && !verdict.hold) return start_injecting(now);
   const Duration patience = experiment.steady_for + patience_for_data + 3 * slowest_source(experiment);

@@ -1,4 +1,4 @@
-// The runner's core: events and time in, commands out. Pure; one loop in engine/run_loop.cpp does the I/O, and a test drives it with a
+// The runner's core: events and time in, commands out. Pure; one loop in engine/engine.cpp does the I/O, and a test drives it with a
 // fake clock. Times are since the run's start.
 #pragma once
 
@@ -13,7 +13,16 @@
 namespace arashi::run {
 
 // ---- what happened
-struct Tick {};  // at least every 100 ms
+struct Tick {};   // at least every 100 ms
+struct Planned {  // by what the agents answered
+  plan::Plan plan;
+};
+struct PastRead {  // what the SLOs' sources remember, and what other runs here were promised
+  guard::Config config;
+};
+struct NotPrepared {  // the past, or a source, cannot be read
+  Error error;
+};
 struct SliceSeen {
   std::size_t slo = 0;
   guard::Slice slice;
@@ -57,16 +66,21 @@ struct LoadFailed {
 struct StopAsked {
   std::string by;
 };  // ^C, SIGTERM, `arashi halt`
-using Happening =
-    std::variant<Tick, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened, LeaseFailed, CheckDone, LoadSeen, LoadFailed, StopAsked>;
+using Happening = std::variant<Tick, Planned, PastRead, NotPrepared, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened,
+                               LeaseFailed, CheckDone, LoadSeen, LoadFailed, StopAsked>;
 
 // ---- what to do; the loop carries them out side by side, none waits for another
+struct MakePlan {};     // asks the agents
+struct ReadPast {};     // asks the SLOs' sources
+struct OpenSources {};  // those of the SLOs that no load measures
 struct StartLoad {};
 struct StopLoad {};
 struct RunCheck {
   std::string name, when;
 };
-struct OpenLeases {};  // and renew them from now on every ttl/3
+struct OpenLeases {  // and renew them from now on every ttl/3
+  std::vector<std::string> agents;
+};
 struct Inject {
   std::string agent;
   protocol::InjectRequest request;
@@ -77,7 +91,8 @@ struct RevertOne {
 struct RevertAll {};  // abort or end: one parallel fan-out to every agent
 struct AskStatus {};  // evidence of every agent; one that has not answered the last time is not asked again
 struct Finish {};     // result() is complete
-using Command = std::variant<StartLoad, StopLoad, RunCheck, OpenLeases, Inject, RevertOne, RevertAll, AskStatus, Finish>;
+using Command = std::variant<MakePlan, ReadPast, OpenSources, StartLoad, StopLoad, RunCheck, OpenLeases, Inject, RevertOne, RevertAll,
+                             AskStatus, Finish>;
 
 inline constexpr Duration lease_ttl = std::chrono::seconds(5);  // an agent that hears nothing for so long takes its faults back
 // How much longer than planned an agent may keep a fault whose end this runner does not ask for.
@@ -87,13 +102,16 @@ inline constexpr Duration revert_bound = lease_ttl + std::chrono::seconds(10);
 
 class Runner {
  public:
-  Runner(spec::Experiment experiment, plan::Plan plan, guard::Guard guard, std::string run_id);
+  Runner(spec::Experiment experiment, std::string run_id);
   ~Runner();
   std::vector<Command> step(const Happening& event, Duration now);
   [[nodiscard]] State state() const;
   [[nodiscard]] const RunResult& result() const;  // grows while it runs: the live view draws from it
-  // Everything the guard was told and asked, in order, for guard.jsonl: replaying it gives the same verdicts.
+  // The guard's, as soon as the past is read.
+  [[nodiscard]] const std::optional<guard::Config>& config() const;
+  // What the guard was told and asked since forget_inputs(), in order, for guard.jsonl: replaying all of it gives the same verdicts.
   [[nodiscard]] const std::vector<guard::Input>& guard_inputs() const;
+  void forget_inputs();  // all who want them have them; a long run would hold them all
 
  private:
   struct Inside;

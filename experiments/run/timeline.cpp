@@ -44,7 +44,7 @@ void Runner::Inside::start_due(Duration now) {
     any = true;
   }
   if (!any) return;
-  guard.injected(now);
+  guard->injected(now);
   guard_inputs.push_back({.now = now, .injected = true});
 }
 

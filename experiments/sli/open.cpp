@@ -5,6 +5,7 @@
 #include "experiments/sli/program.hpp"
 #include "experiments/sli/prometheus.hpp"
 #include "experiments/sli/provider.hpp"
+#include "experiments/stop_scope.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -46,6 +47,7 @@ Result<History> measured(const spec::Measure& measure, const std::string& direct
   Duration first = Duration::max();
   Duration last{};
   while (boot_now() - begin < longest && !(last - first >= look && history.events > 0)) {
+    if (stop_here().stop_requested()) return fail(Blame::system, "stopped while its events were counted");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     for (const auto& slice : source->drain()) {
       if (!guard::has_counts(slice.state)) {

@@ -154,11 +154,11 @@ double one_round(std::size_t count, const std::filesystem::path& folder) {
   Fleet fleet = fleet_of(fakes);
   spec::Experiment experiment;
   experiment.name = "abort";
-  auto guard = guard::Guard::make({.slos = {}, .length = std::chrono::minutes(1)});
-  if (!guard) give_up(guard.error().message);
   const Duration epoch = boot_now();
-  run::Runner runner(experiment, fleet.plan, std::move(*guard), "abort-k3v9x0qa");
-  engine::Hands hands(experiment, fleet.agents, "abort-k3v9x0qa", epoch);
+  run::Runner runner(experiment, "abort-k3v9x0qa");
+  engine::Hands hands({.experiment = experiment, .run = "abort-k3v9x0qa"}, fleet.agents, epoch);
+  runner.step(run::Planned{fleet.plan}, {});  // what it asks for before is not carried out: the answers are here
+  for (const auto& command : runner.step(run::PastRead{{.slos = {}, .length = std::chrono::minutes(1)}}, {})) hands.carry_out(command);
   const auto all_stand = [&] {
     const auto& faults = runner.result().faults;
     return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });

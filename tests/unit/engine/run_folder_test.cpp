@@ -42,13 +42,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-guard::Config a_config() {
-  guard::Config config;
-  config.slos = {{.name = "pay", .objective = 0.999, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
-  config.length = std::chrono::seconds(60);
-  return config;
-}
-
 run::World a_world() { return {run::an_experiment(), {run::planned("aaaaaaaa", {}, std::chrono::seconds(10))}}; }
 
 // No file of this process may grow over this many bytes: what a full disk looks like to write().
@@ -92,20 +85,25 @@ TEST_CASE("a run's folder holds what it takes to replay every verdict") {
   auto world = a_world();
   world.begin();
   world.experiment.text = "kind: Experiment\n";
-  auto folder = RunFolder::make(home.path / "run", world.experiment, world.plan, a_config());
+  auto folder = RunFolder::make(home.path / "run", world.experiment);
   REQUIRE(folder);
   world.until(run::State::observing);
   folder->look(*world.runner, world.now);
+  std::size_t told = world.runner->guard_inputs().size();
+  world.runner->forget_inputs();
   world.finish();
   folder->look(*world.runner, world.now);
-  CHECK(folder->finish(run::to_json(world.result())).empty());
+  told += world.runner->guard_inputs().size();
+  auto result = world.result();
+  CHECK(folder->finish(result).empty());
+  CHECK(result.outcome == run::Outcome::held);
   CHECK(text_of(folder->path() / "spec.yaml") == "kind: Experiment\n");
   const auto lines = lines_of(text_of(folder->path() / "guard.jsonl"));
   const auto config = guard::config_from((*parse_json(lines.at(0)))["config"]);
   REQUIRE(config);
   std::vector<guard::Input> inputs;
   for (std::size_t i = 1; i < lines.size(); ++i) inputs.push_back(*guard::input_from(*parse_json(lines[i])));
-  CHECK(inputs.size() == world.runner->guard_inputs().size());
+  CHECK(inputs.size() == told);
   const auto verdicts = guard::replay(*config, inputs);
   REQUIRE(verdicts);
   CHECK(verdicts->back().slos[0].total == world.result().slos[0].total);
@@ -118,29 +116,73 @@ TEST_CASE("a run's folder holds what it takes to replay every verdict") {
 TEST_CASE("a folder that holds something already is refused") {
   const Folder home;
   std::ofstream(home.path / "mine") << "x";
-  const auto folder = RunFolder::make(home.path, run::an_experiment(), {}, a_config());
+  const auto folder = RunFolder::make(home.path, run::an_experiment());
   REQUIRE_FALSE(folder);
   CHECK(folder.error().message.find("not empty") != std::string::npos);
 }
 
-TEST_CASE("a full disk stops nothing, is said at the end, and nothing is left half-written") {
+TEST_CASE("a run that could not be prepared leaves no folder, and one stopped meanwhile no plan") {
+  const Folder home;
+  auto folder = RunFolder::make(home.path / "run", run::an_experiment());
+  REQUIRE(folder);
+  folder->discard();
+  CHECK(fs::is_empty(home.path));
+  fs::create_directory(home.path / "mine");
+  auto named = RunFolder::make(home.path / "mine", run::an_experiment());
+  REQUIRE(named);
+  named->discard();
+  CHECK(fs::is_empty(home.path / "mine"));  // it was there before
+  auto world = a_world();
+  world.prepares = false;
+  auto stopped = RunFolder::make(home.path / "stopped", world.experiment);
+  REQUIRE(stopped);
+  world.give(run::StopAsked{"^C"});
+  stopped->end(*world.runner, world.now);
+  auto result = world.result();
+  CHECK(stopped->finish(result).empty());
+  CHECK(result.outcome == run::Outcome::interrupted);
+  CHECK_FALSE(fs::exists(stopped->path() / "plan.json"));
+  CHECK(text_of(stopped->path() / "result.json").find("stopped by ^C") != std::string::npos);
+}
+
+TEST_CASE("a full disk stops nothing, but what held is then inconclusive, and nothing is left half-written") {
   const Folder home;
   auto world = a_world();
   world.begin();
-  auto folder = RunFolder::make(home.path / "run", world.experiment, world.plan, a_config());
+  auto folder = RunFolder::make(home.path / "run", world.experiment);
   REQUIRE(folder);
   std::vector<std::string> problems;
+  run::RunResult result;
   {
     const SmallFiles full(600);
-    world.finish();
+    result = world.finish();
     folder->look(*world.runner, world.now);
-    problems = folder->finish(run::to_json(world.result()));
+    CHECK(result.outcome == run::Outcome::held);
+    problems = folder->finish(result);
   }
-  CHECK(world.result().outcome == run::Outcome::held);
+  CHECK(result.outcome == run::Outcome::inconclusive);
+  CHECK(run::says(result, "the run's record is not whole: write "));
   REQUIRE_FALSE(problems.empty());
   CHECK(problems[0].find("File too large") != std::string::npos);
   CHECK_FALSE(fs::exists(folder->path() / "result.json"));
   CHECK_FALSE(fs::exists(folder->path() / "result.json.part"));
+}
+
+TEST_CASE("a folder that is gone at the end makes what held inconclusive, and leaves another verdict as it is") {
+  for (const std::uint64_t bad : {0, 100}) {
+    const Folder home;
+    auto world = a_world();
+    world.bad_when_faulted = bad;
+    world.begin();
+    auto folder = RunFolder::make(home.path / "run", world.experiment);
+    REQUIRE(folder);
+    auto result = world.finish();
+    folder->look(*world.runner, world.now);
+    fs::remove_all(home.path / "run");
+    CHECK_FALSE(folder->finish(result).empty());
+    CHECK(result.outcome == (bad == 0 ? run::Outcome::inconclusive : run::Outcome::refuted));
+    CHECK_FALSE(fs::exists(folder->path() / "report.html"));
+  }
 }
 
 TEST_CASE("a reader that does not read never holds up who writes") {

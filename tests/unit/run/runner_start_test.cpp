@@ -125,13 +125,8 @@ TEST_CASE("a source that was steady and has gone silent before the others were s
   auto experiment = an_experiment();
   experiment.slos[0].measures.push_back({.source = spec::PrometheusSource{}});
   World world(experiment, {planned("aaaaaaaa", {}, seconds(10))});
-  guard::Config config;
   const guard::SourceTerms source{.window_events = 200.0 * 86400 * 30, .rate_most = 200};
-  config.slos = {{.name = "pay", .objective = 0.999, .sources = {source, source}}};
-  config.length = seconds(60);
-  auto guard = guard::Guard::make(config);
-  REQUIRE(guard);
-  world.runner = std::make_unique<Runner>(world.experiment, world.plan, std::move(*guard), "checkout-k3v9x0qa");
+  world.config.slos = {{.name = "pay", .objective = 0.999, .sources = {source, source}}};
   auto prometheus = [&, begin = Duration{}]() mutable {
     const Duration end = world.now;
     world.give(SliceSeen{0, {.begin = std::exchange(begin, end), .end = end, .total = 200, .newest = end}, 1});

@@ -87,6 +87,7 @@ TEST_CASE("a fault that was halted on its agent: a person has stopped the run") 
 
 TEST_CASE("two stops before anything has begun are one end") {
   auto world = one_fault();
+  world.prepares = false;
   world.give(StopAsked{"^C"});
   world.give(StopAsked{"SIGTERM"});
   CHECK(world.result().outcome == Outcome::interrupted);
@@ -117,14 +118,10 @@ TEST_CASE("a stop asked for in any state ends the run, with nothing left") {
 TEST_CASE("the guard holds: no further injection starts until data comes") {
   auto experiment = an_experiment();
   World world(experiment, {planned("aaaaaaaa", {}, seconds(30)), planned("bbbbbbbb", seconds(4), seconds(5))});
-  guard::Config config;
+  auto& config = world.config;
   config.slos = {{.name = "pay", .objective = 0.999, .sources = {{.window_events = 200.0 * 86400 * 30, .rate_most = 200}}}};
-  config.length = seconds(60);
   config.on_no_data = guard::OnNoData::hold;
   config.hold = seconds(20);
-  auto guard = guard::Guard::make(config);
-  REQUIRE(guard);
-  world.runner = std::make_unique<Runner>(world.experiment, world.plan, std::move(*guard), "checkout-k3v9x0qa");
   world.until(State::injecting);
   world.data = false;
   world.run_for(seconds(1));

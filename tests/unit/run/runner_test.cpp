@@ -10,8 +10,8 @@ TEST_CASE("a run with nothing wrong goes through all its states and held") {
   CHECK(exit_code(result.outcome) == 0);
   std::vector<State> states;
   for (const auto& [state, at] : result.states) states.push_back(state);
-  CHECK(states ==
-        std::vector{State::checking, State::steady, State::injecting, State::observing, State::reverting, State::recovering, State::done});
+  CHECK(states == std::vector{State::preparing, State::checking, State::steady, State::injecting, State::observing, State::reverting,
+                              State::recovering, State::done});
   CHECK(result.faults[0].step == "reverted");
   CHECK(result.faults[0].evidence.bit);
   CHECK(result.times.first_injection);

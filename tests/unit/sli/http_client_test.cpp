@@ -1,5 +1,11 @@
 #include "experiments/http_client.hpp"
+
+#include "experiments/stop_scope.hpp"
+#include "injector/core/fd.hpp"
 #include "tests/support/http_server.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <doctest/doctest.h>
 
@@ -102,4 +108,36 @@ TEST_CASE("a unix socket takes the place of the URL's host") {
   HttpClient client;
   const auto reply = client.send({.url = "http://agent/", .unix_socket = path});
   REQUIRE_FALSE(reply);
+}
+
+TEST_CASE("what a thread waits for ends when its scope is asked to stop, and only then") {
+  HttpServer server(echo);
+  Fd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(silent.get(), 8) == 0);
+  REQUIRE(::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  const std::string nowhere = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+  std::stop_source stop;
+  HttpClient client;
+  std::string problem;
+  bool before = false, after = false;
+  {
+    std::jthread thread([&] {
+      const StopScope scope(stop.get_token());
+      before = client.send({.url = server.url()}).has_value() && client.send({.url = server.url()}).has_value();
+      const auto reply = client.send({.url = nowhere, .timeout = std::chrono::seconds(100)});
+      if (!reply) problem = reply.error().message;
+    });
+    const Fd peer(::accept4(silent.get(), nullptr, nullptr, SOCK_CLOEXEC));  // it waits for an answer now
+    stop.request_stop();
+    const Duration asked = boot_now();
+    thread.join();
+    CHECK(boot_now() - asked < std::chrono::seconds(20));
+  }
+  after = client.send({.url = server.url()}).has_value();  // a thread without a scope, and the same client
+  CHECK(before);
+  CHECK(after);
+  CHECK(problem.find(nowhere) != std::string::npos);
 }
