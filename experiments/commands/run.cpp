@@ -68,7 +68,7 @@ Result<int> carry_out(const Options& options, const engine::Job& job, const engi
     folder.discard();
     return pass(result.error());
   }
-  if (talks)
+  if (how_to_show(options) == Show::picture)  // plain lines have told them
     for (const auto& warning : result->plan.warnings) tell("warning: " + warning);
   return show_end(options, *result, folder);
 }
