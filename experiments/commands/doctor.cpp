@@ -2,6 +2,7 @@
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/engine/planning.hpp"
+#include "experiments/fleet/awaited.hpp"
 #include "experiments/fleet/child.hpp"
 #include "experiments/plan/text.hpp"
 #include "injector/core/json.hpp"
@@ -44,9 +45,9 @@ Result<std::vector<Machine>> ask(const Options& options) {
     return machines;
   }
   for (const auto& agent : TRY(engine::named_agents(options.fleet))) {
-    const auto about = TRY(agent->about());
-    auto capabilities = TRY(agent->capabilities());
-    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(capabilities)});
+    const auto about = TRY(fleet::answer_of<protocol::About>([&](auto then) { agent->about(then); }));
+    auto reply = TRY(fleet::answer_of<protocol::CapabilitiesReply>([&](auto then) { agent->capabilities(then); }));
+    machines.push_back({agent->name() + " (" + about.node + ")", about.kernel, std::move(reply.capabilities)});
   }
   return machines;
 }

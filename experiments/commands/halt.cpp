@@ -2,6 +2,7 @@
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/engine/run_name.hpp"
+#include "experiments/fleet/awaited.hpp"
 #include "experiments/run/result.hpp"
 #include "injector/core/json.hpp"
 
@@ -26,9 +27,8 @@ struct Answer {
 };
 
 // All runs of the experiment that this agent knows of; none if it cannot be asked.
-std::set<std::string> runs_of(const std::string& experiment, fleet::Agent& agent) {
+std::set<std::string> runs_of(const std::string& experiment, const Result<protocol::StatusReply>& status) {
   std::set<std::string> runs;
-  const auto status = agent.status();
   if (!status) return runs;
   for (const auto& lease : status->leases)
     if (engine::is_run_of(lease, experiment)) runs.insert(lease);
@@ -37,17 +37,30 @@ std::set<std::string> runs_of(const std::string& experiment, fleet::Agent& agent
   return runs;
 }
 
+void halt_runs(fleet::Agent& agent, const std::set<std::string>& runs, fleet::Awaited& awaited, Answer& answer) {
+  for (const auto& run : runs)
+    agent.halt({.experiment = run}, awaited.then<protocol::RevertReply>([&answer](Result<protocol::RevertReply> reply) {
+      if (!reply) answer.problem = reply.error().message;
+      if (reply) answer.outcomes.insert(answer.outcomes.end(), reply->outcomes.begin(), reply->outcomes.end());
+    }));
+}
+
 // One agent: everything, or all runs of the experiment. A name that it does not know is sent as it is.
-Answer halt_on(fleet::Agent& agent, const std::string& experiment) {
-  auto runs = experiment.empty() ? std::set<std::string>{} : runs_of(experiment, agent);
-  if (runs.empty()) runs.insert(experiment);
-  Answer answer;
-  for (const auto& run : runs) {
-    auto reply = agent.halt({.experiment = run});
-    if (!reply) answer.problem = reply.error().message;
-    if (reply) answer.outcomes.insert(answer.outcomes.end(), reply->outcomes.begin(), reply->outcomes.end());
-  }
-  return answer;
+void halt_on(fleet::Agent& agent, const std::string& experiment, fleet::Awaited& awaited, Answer& answer) {
+  if (experiment.empty()) return halt_runs(agent, {experiment}, awaited, answer);
+  agent.status(awaited.then<protocol::StatusReply>([&](const Result<protocol::StatusReply>& status) {
+    auto runs = runs_of(experiment, status);
+    if (runs.empty()) runs.insert(experiment);
+    halt_runs(agent, runs, awaited, answer);
+  }));
+}
+
+std::vector<Answer> halt_on_all(const fleet::AgentList& agents, const std::string& experiment) {
+  std::vector<Answer> answers(agents.size());
+  fleet::Awaited awaited;
+  for (std::size_t i = 0; i < agents.size(); ++i) halt_on(*agents[i], experiment, awaited, answers[i]);
+  awaited.wait();
+  return answers;
 }
 
 Json json_of(const std::string& agent, const Answer& answer) {
@@ -68,8 +81,7 @@ std::string text_of(const std::string& agent, const Answer& answer) {
 int halt(const HaltOptions& options) {
   const auto agents = engine::open_agents(options.agents);
   if (!agents) return complain("halt", agents.error());
-  std::vector<Answer> answers(agents->size());
-  engine::ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) { answers[i] = halt_on(agent, options.experiment); });
+  const auto answers = halt_on_all(*agents, options.experiment);
   bool clean = true;
   Json list = Json::array();
   for (std::size_t i = 0; i < answers.size(); ++i) {

@@ -1,6 +1,7 @@
 // `arashi status`: what lives on the agents now.
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
+#include "experiments/fleet/awaited.hpp"
 #include "injector/core/json.hpp"
 
 #include <CLI/CLI.hpp>
@@ -69,11 +70,13 @@ int status(const StatusOptions& options) {
   if (!agents) return complain("status", agents.error());
   std::vector<std::optional<protocol::StatusReply>> replies(agents->size());
   std::vector<std::optional<Error>> problems(agents->size());
-  engine::ask_all(*agents, [&](std::size_t i, fleet::Agent& agent) {
-    auto reply = agent.status();
-    if (reply) replies[i] = std::move(*reply);
-    if (!reply) problems[i] = reply.error();
-  });
+  fleet::Awaited awaited;
+  for (std::size_t i = 0; i < agents->size(); ++i)
+    (*agents)[i]->status(awaited.then<protocol::StatusReply>([&, i](Result<protocol::StatusReply> reply) {
+      if (reply) replies[i] = std::move(*reply);
+      if (!reply) problems[i] = reply.error();
+    }));
+  awaited.wait();
   int code = exit_ok;
   for (const auto& problem : problems)
     if (problem) code = complain("status", *problem);

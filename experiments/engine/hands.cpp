@@ -9,12 +9,6 @@ namespace arashi::engine {
 
 using std::chrono::seconds;
 
-namespace {
-
-constexpr Duration patience_to_inject = seconds(20);
-
-}  // namespace
-
 Hands::Hands(Job job, Agents agents, Duration epoch) : job_(std::move(job)), agents_(std::move(agents)), epoch_(epoch) {}
 
 Hands::~Hands() {
@@ -112,26 +106,26 @@ void Hands::carry(const run::Inject& command) {
   if (agent == agents_.end())
     return shared_->inbox->put(
         run::InjectDone{.id = command.request.id, .problem = "no agent '" + command.agent + "' in this run", .blame = Blame::missing});
-  aside([agent = agent->second, request = command.request](Shared& shared) {
-    auto reply = agent->inject(request, patience_to_inject);
-    run::InjectDone done{.id = request.id, .ok = reply.has_value()};
+  const auto told = [inbox = shared_->inbox, id = command.request.id](Result<protocol::InjectReply> reply) {
+    run::InjectDone done{.id = id, .ok = reply.has_value()};
     if (reply) done.evidence = std::move(reply->evidence);
     if (!reply) done.problem = reply.error().message;
     if (!reply) done.blame = reply.error().blame;
-    shared.inbox->put(std::move(done));
-  });
+    inbox->put(std::move(done));
+  };
+  agent->second->inject(command.request, told, terms());
 }
 
 void Hands::carry(const run::RevertOne& command) {
   const auto agent = agents_.find(command.agent);
   if (agent == agents_.end()) return;
-  aside([agent = agent->second, experiment = job_.run, id = command.id](Shared& shared) {
-    auto reply = agent->revert({.experiment = experiment, .id = id});
-    run::RevertDone done{.agent = agent->name(), .id = id, .ok = reply.has_value()};
+  const auto told = [inbox = shared_->inbox, name = command.agent, id = command.id](Result<protocol::RevertReply> reply) {
+    run::RevertDone done{.agent = name, .id = id, .ok = reply.has_value()};
     if (reply) done.outcomes = std::move(reply->outcomes);
     if (!reply) done.problem = reply.error().message;
-    shared.inbox->put(std::move(done));
-  });
+    inbox->put(std::move(done));
+  };
+  agent->second->revert({.experiment = job_.run, .id = command.id}, told, terms());
 }
 
 void Hands::carry(const run::AskStatus& /*command*/) {
@@ -140,12 +134,12 @@ void Hands::carry(const run::AskStatus& /*command*/) {
       const std::lock_guard lock(shared_->mutex);
       if (!shared_->asked.insert(name).second) continue;
     }
-    aside([agent = agents_.at(name)](Shared& shared) {
-      auto reply = agent->status();
-      if (reply) shared.inbox->put(run::StatusSeen{.agent = agent->name(), .injections = std::move(reply->injections)});
-      const std::lock_guard lock(shared.mutex);
-      shared.asked.erase(agent->name());
-    });
+    const auto told = [shared = shared_, name = name](Result<protocol::StatusReply> reply) {
+      if (reply) shared->inbox->put(run::StatusSeen{.agent = name, .injections = std::move(reply->injections)});
+      const std::lock_guard lock(shared->mutex);
+      shared->asked.erase(name);
+    };
+    agents_.at(name)->status(told, terms());
   }
 }
 

@@ -7,9 +7,11 @@
 #include "experiments/load/load.hpp"
 #include "experiments/spec/spec.hpp"
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -32,7 +34,7 @@ class Hands {
   Inbox& inbox() { return *shared_->inbox; }
 
  private:
-  // What a thread that outlives us may still touch.
+  // What a thread or an answer that outlives us may still touch.
   struct Shared {
     std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
     std::mutex mutex;
@@ -64,6 +66,7 @@ class Hands {
   void carry(const run::AskStatus& command);
   void carry(const run::Finish& command);
   void aside(std::function<void(Shared&)> work);
+  [[nodiscard]] fleet::Terms terms() const { return {.patience = {}, .stop = shared_->stop.get_token()}; }
   Result<void> open_sources();
 
   Job job_;

@@ -1,28 +1,22 @@
 #include "experiments/engine/planning.hpp"
 
-#include "experiments/stop_scope.hpp"
+#include "experiments/fleet/awaited.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <random>
 #include <set>
-#include <thread>
 
 namespace arashi::engine {
 namespace {
 
-// One thread for each agent; none waits for another. Each writes to a place of its own.
+// All agents at once, each with a place of its own for what it says.
 template <class Work>
 void side_by_side(const Agents& agents, Work work) {
-  std::vector<std::thread> threads;
+  fleet::Awaited awaited;
   std::size_t index = 0;
-  for (const auto& [name, agent] : agents)
-    threads.emplace_back([work, index = index++, &agent = *agent, stop = stop_here()] {
-      const StopScope scope(stop);
-      work(index, agent);
-    });
-  for (auto& thread : threads) thread.join();
+  for (const auto& [name, agent] : agents) work(index++, *agent, awaited);
+  awaited.wait();
 }
 
 struct Found {  // by one agent, for one target
@@ -42,20 +36,20 @@ std::set<std::string> targets_of(const spec::Experiment& experiment) {
   return names;
 }
 
-FoundByTarget resolve_all(const spec::Experiment& experiment, fleet::Agent& agent) {
-  FoundByTarget all;
+Found found_of(const std::string& target, Result<protocol::ResolveReply> reply) {
+  if (reply) return {.victims = std::move(reply->victims), .problem = {}};
+  if (reply.error().blame == Blame::missing) return {};
+  return {.victims = {}, .problem = "target '" + target + "' could not be looked for: " + reply.error().message};
+}
+
+void resolve_all(const spec::Experiment& experiment, fleet::Agent& agent, fleet::Awaited& awaited, FoundByTarget& all) {
   for (const auto& name : targets_of(experiment)) {
     const spec::Target* target = spec::find_target(experiment, name);
     if (target == nullptr) continue;
-    auto reply = agent.resolve(target->selector);
-    if (reply)
-      all[target->name].victims = std::move(reply->victims);
-    else if (reply.error().blame == Blame::missing)
-      all[target->name] = {};
-    else
-      all[target->name].problem = "target '" + target->name + "' could not be looked for: " + reply.error().message;
+    agent.resolve(target->selector, awaited.then<protocol::ResolveReply>([name, &all](Result<protocol::ResolveReply> reply) {
+      all[name] = found_of(name, std::move(reply));
+    }));
   }
-  return all;
 }
 
 // The groups over all agents; `local` names the only one.
@@ -74,28 +68,31 @@ std::map<std::string, plan::Group> grouped(const std::vector<std::string>& names
   return groups;
 }
 
-std::vector<std::string> prepare_all(const std::string& experiment, fleet::Agent& agent, std::vector<plan::Planned>& injections) {
-  std::vector<std::string> problems;
-  for (auto& one : injections) {
+// `problems` by injection, in the plan's order.
+void prepare_all(const std::string& experiment, fleet::Agent& agent, fleet::Awaited& awaited, std::vector<plan::Planned>& injections,
+                 std::map<std::size_t, std::string>& problems) {
+  for (std::size_t i = 0; i < injections.size(); ++i) {
+    auto& one = injections[i];
     if (one.agent != agent.name()) continue;
-    auto reply = agent.prepare(
-        {.experiment = experiment, .id = one.id, .fault = one.fault, .victim = one.victim, .params = one.params, .duration = one.length});
-    if (reply)
-      one.how = std::move(*reply);
-    else
-      problems.push_back(one.fault + " on " + one.victim.label + ": " + reply.error().message);
+    const auto take = [&one, &problems, i](Result<protocol::PrepareReply> reply) {
+      if (reply)
+        one.how = std::move(*reply);
+      else
+        problems[i] = one.fault + " on " + one.victim.label + ": " + reply.error().message;
+    };
+    agent.prepare(
+        {.experiment = experiment, .id = one.id, .fault = one.fault, .victim = one.victim, .params = one.params, .duration = one.length},
+        awaited.then<protocol::PrepareReply>(take));
   }
-  return problems;
 }
 
 // What an earlier experiment could not take back is still there, whatever this one does.
-std::vector<std::string> left_overs(fleet::Agent& agent) {
+std::vector<std::string> left_overs(const std::string& agent, const Result<protocol::StatusReply>& reply) {
   std::vector<std::string> warnings;
-  const auto reply = agent.status();
-  if (!reply) return warnings;  // what is asked of it next says why
+  if (!reply) return warnings;  // what else is asked of it says why
   for (const auto& one : reply->injections)
     if (one.step == "stuck")
-      warnings.push_back("agent " + agent.name() + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
+      warnings.push_back("agent " + agent + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
                          one.experiment + "', which it could not take back: " + one.problem +
                          "; mend the cause, then the agent or `arashi-agent recover` takes it back");
   return warnings;
@@ -127,7 +124,9 @@ std::vector<protocol::FaultText> common_faults(const std::vector<protocol::About
 
 Result<std::vector<protocol::FaultText>> ask_about(const Agents& agents) {
   std::vector<std::optional<Result<protocol::About>>> replies(agents.size());
-  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { replies[index].emplace(agent.about()); });
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent, fleet::Awaited& awaited) {
+    agent.about(awaited.then<protocol::About>([&, index](Result<protocol::About> reply) { replies[index].emplace(std::move(reply)); }));
+  });
   std::vector<protocol::About> abouts;
   abouts.reserve(replies.size());
   for (auto& reply : replies) abouts.push_back(TRY(std::move(*reply)));
@@ -138,8 +137,7 @@ Result<Fleet> start_local(const std::filesystem::path& run_directory) {
   Fleet fleet;
   const auto binary = TRY(fleet::find_agent_binary());
   fleet.embedded = TRY(fleet::Embedded::start(binary, run_directory));
-  auto agent = std::make_shared<fleet::Agent>(fleet.embedded->address());
-  fleet.agents.emplace(agent->name(), agent);
+  for (auto& agent : TRY(fleet::reach({fleet.embedded->address()}))) fleet.agents.emplace(agent->name(), agent);
   fleet.faults = TRY(ask_about(fleet.agents));
   return fleet;
 }
@@ -169,17 +167,22 @@ Result<Brief> brief(const std::string& file, const AgentChoice& choice, const st
 plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, std::int64_t now, std::uint64_t fresh_seed) {
   const auto names = names_of(agents);
   std::vector<FoundByTarget> found(agents.size());
-  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) { found[index] = resolve_all(experiment, agent); });
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent, fleet::Awaited& awaited) {
+    resolve_all(experiment, agent, awaited, found[index]);
+  });
   plan::Plan plan = plan::make(experiment, grouped(names, found), now, fresh_seed);
   for (std::size_t i = 0; i < found.size(); ++i)
     for (const auto& [target, one] : found[i])
       if (!one.problem.empty()) add_problems(names, i, {one.problem}, plan);
-  std::vector<std::vector<std::string>> problems(agents.size()), warnings(agents.size());
-  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent) {
-    warnings[index] = left_overs(agent);
-    problems[index] = prepare_all(experiment.name, agent, plan.injections);
+  std::vector<std::map<std::size_t, std::string>> problems(agents.size());
+  std::vector<std::vector<std::string>> warnings(agents.size());
+  side_by_side(agents, [&](std::size_t index, fleet::Agent& agent, fleet::Awaited& awaited) {
+    const auto take = [&, index](const Result<protocol::StatusReply>& reply) { warnings[index] = left_overs(agent.name(), reply); };
+    agent.status(awaited.then<protocol::StatusReply>(take));
+    prepare_all(experiment.name, agent, awaited, plan.injections, problems[index]);
   });
-  for (std::size_t i = 0; i < problems.size(); ++i) add_problems(names, i, problems[i], plan);
+  for (std::size_t i = 0; i < problems.size(); ++i)
+    for (const auto& [injection, problem] : problems[i]) add_problems(names, i, {problem}, plan);
   for (const auto& of_agent : warnings) plan.warnings.insert(plan.warnings.end(), of_agent.begin(), of_agent.end());
   plan::check_claims(plan);
   return plan;

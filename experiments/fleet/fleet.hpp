@@ -1,11 +1,10 @@
-// The agents of one run, spoken to in parallel: each has a connection that is kept warm. No call waits for another agent.
+// How agents are found: where one is, what speaks to it, and the one that a run starts for itself.
 #pragma once
 
-#include "agent/protocol/protocol.hpp"
-#include "injector/core/result.hpp"
+#include "experiments/fleet/agent.hpp"
+#include "experiments/fleet/loop.hpp"
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,26 +20,10 @@ struct Address {
 // "unix:/run/arashi/agent.sock", "https://10.0.0.3:7340", "10.0.0.3:7340".
 Result<Address> parse_address(const std::string& text, const std::filesystem::path& pki);
 
-// One agent. Thread-safe; each call takes a connection of its own from a small pool.
-class Agent {
- public:
-  explicit Agent(Address address);
-  ~Agent();
-  [[nodiscard]] const std::string& name() const;
-  Result<protocol::About> about();  // refuses an agent that speaks another protocol version
-  Result<std::vector<protocol::Capability>> capabilities();
-  Result<protocol::ResolveReply> resolve(const Selector& selector);
-  Result<protocol::PrepareReply> prepare(const protocol::InjectRequest& request);
-  Result<protocol::InjectReply> inject(const protocol::InjectRequest& request, Duration patience);
-  Result<protocol::LeaseReply> lease(const protocol::LeaseRequest& request);
-  Result<protocol::RevertReply> revert(const protocol::RevertRequest& request);
-  Result<protocol::RevertReply> halt(const protocol::HaltRequest& request);
-  Result<protocol::StatusReply> status();
-
- private:
-  struct Pool;
-  std::unique_ptr<Pool> pool_;
-};
+// The daemon behind an address, over HTTPS with mutual TLS or a unix socket.
+std::shared_ptr<Agent> reach(std::shared_ptr<Loop> loop, Address address);
+// All of them by one loop, which ends with the last of them. Refused when there are more than this process may have open files for.
+Result<AgentList> reach(std::vector<Address> addresses);
 
 // A local agent on a unix socket, started for this run and ended with it (also when this process is killed): the embedded default.
 class Embedded {

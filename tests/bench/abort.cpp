@@ -120,9 +120,10 @@ struct Fleet {
 
 Fleet fleet_of(const FakeAgents& fakes) {
   Fleet fleet;
+  const auto loop = fleet::Loop::start().value();
   for (std::size_t i = 0; i < fakes.paths().size(); ++i) {
     const std::string name = "agent-" + std::to_string(i);
-    fleet.agents[name] = std::make_shared<fleet::Agent>(fleet::Address{.name = name, .unix_socket = fakes.paths()[i]});
+    fleet.agents[name] = fleet::reach(loop, {.name = name, .unix_socket = fakes.paths()[i]});
     plan::Planned one{.id = "a" + std::to_string(1'000'000 + i), .agent = name, .fault = "network.impair"};
     one.params = "{}";
     one.length = std::chrono::hours(1);

@@ -1,5 +1,6 @@
 // One network fault with a peer and a port into a namespace: from the request to the verified effect, against the commands that do nearly
 // the same. The commands' filter only classifies, as not every kernel has an action that drops, so their side is a little favoured.
+#include "experiments/fleet/awaited.hpp"
 #include "experiments/fleet/fleet.hpp"
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
@@ -92,10 +93,10 @@ Times by_agent(const Wire& wire, int rounds) {
   Times times;
   {
     const auto embedded = must_have(fleet::Embedded::start(BIN_DIR "/arashi-agent", directory));
-    fleet::Agent agent(embedded.address());
+    const auto agent = fleet::reach(must_have(fleet::Loop::start()), embedded.address());
     const protocol::LeaseRequest lease{.experiment = "bench", .ttl = std::chrono::seconds(10)};
     for (int i = 0; i < rounds; ++i) {
-      must_have(agent.lease(lease));
+      must_have(fleet::answer_of<protocol::LeaseReply>([&](auto then) { agent->lease(lease, then); }));
       std::this_thread::sleep_for(pause);
       const protocol::InjectRequest request{.experiment = "bench",
                                             .id = "bench" + std::to_string(100 + i),
@@ -104,12 +105,13 @@ Times by_agent(const Wire& wire, int rounds) {
                                             .params = to_text(check_params(fault.params, asked()).canonical),
                                             .duration = std::chrono::minutes(1)};
       auto start = std::chrono::steady_clock::now();
-      if (!must_have(agent.inject(request, std::chrono::seconds(5))).evidence.in_place)
+      if (!must_have(fleet::answer_of<protocol::InjectReply>([&](auto then) { agent->inject(request, then); })).evidence.in_place)
         std::exit((std::fprintf(stderr, "not in place\n"), 1));
       times.inject.push_back(milliseconds_since(start));
       std::this_thread::sleep_for(pause);
       start = std::chrono::steady_clock::now();
-      must_have(agent.revert({.experiment = "bench", .id = request.id}));
+      must_have(
+          fleet::answer_of<protocol::RevertReply>([&](auto then) { agent->revert({.experiment = "bench", .id = request.id}, then); }));
       times.revert.push_back(milliseconds_since(start));
     }
   }

@@ -1,5 +1,7 @@
 // Mutual TLS, with certificates made by openssl and requests made by curl.
 #include "agent/http/ask.hpp"
+#include "experiments/fleet/awaited.hpp"
+#include "experiments/fleet/fleet.hpp"
 #include "injector/core/id.hpp"
 #include "tests/support/agent.hpp"
 
@@ -134,4 +136,21 @@ TEST_CASE("peers that open connections and say nothing do not keep a halt out") 
   silent.reserve(40);
   for (int index = 0; index < 40; ++index) silent.push_back(spawn({.argv = {"nc", host, port}, .piped_input = true}));
   CHECK(secured.ask("halter", "/v1/halt", halt) == "200");
+}
+
+TEST_CASE("certificates that are replaced while a run goes on are used for its next connection") {
+  const Secured secured;
+  const std::filesystem::path pki = secured.authority.folder("stranger", "ca");
+  const auto agent = fleet::reach(fleet::Loop::start().value(), fleet::parse_address(secured.where, pki).value());
+  const auto ask = [&] { return fleet::answer_of<protocol::StatusReply>([&](auto then) { agent->status(then); }); };
+  CHECK_FALSE(ask());
+  const auto replace = [&](const std::string& with, const std::string& name) {
+    std::filesystem::copy_file(secured.authority.file(with), pki / (name + ".new"));
+    std::filesystem::rename(pki / (name + ".new"), pki / name);
+  };
+  replace("runner.pem", "cert.pem");  // for a moment it does not fit the key: the former ones stay in use
+  CHECK_FALSE(ask());
+  replace("runner.key", "key.pem");
+  const auto reply = ask();
+  CHECK_MESSAGE(reply.has_value(), (reply ? "" : reply.error().message));
 }

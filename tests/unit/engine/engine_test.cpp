@@ -29,7 +29,7 @@ class Node {
   CannedAgent agent{[this](const std::string& path) { return answer(path); }};
 
   [[nodiscard]] Agents agents() const {
-    return {{"local", std::make_shared<fleet::Agent>(fleet::Address{.name = "local", .unix_socket = agent.socket()})}};
+    return {{"local", fleet::reach(fleet::Loop::start().value(), {.name = "local", .unix_socket = agent.socket()})}};
   }
 
  private:

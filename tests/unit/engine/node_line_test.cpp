@@ -1,4 +1,5 @@
 #include "experiments/engine/node_line.hpp"
+#include "experiments/fleet/fleet.hpp"
 #include "tests/unit/fleet/canned_agent.hpp"
 
 #include <doctest/doctest.h>
@@ -16,8 +17,7 @@ struct Line {
   std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
   NodeLine line;
   explicit Line(const CannedAgent& canned)
-      : line(std::make_shared<fleet::Agent>(fleet::Address{.name = "node-a", .unix_socket = canned.socket()}), inbox, "checkout-k3v9x0qa") {
-  }
+      : line(fleet::reach(fleet::Loop::start().value(), {.name = "node-a", .unix_socket = canned.socket()}), inbox, "checkout-k3v9x0qa") {}
 
   // The first of this kind that comes.
   template <class T>

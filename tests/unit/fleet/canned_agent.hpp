@@ -21,7 +21,8 @@ namespace arashi::testing {
 struct Canned {
   int status = 200;
   std::string body;
-  bool silent = false;  // never answers
+  bool silent = false;    // never answers
+  bool hangs_up = false;  // after the answer
 };
 
 class CannedAgent {
@@ -45,7 +46,8 @@ class CannedAgent {
     std::filesystem::remove_all(folder_);
   }
   [[nodiscard]] std::string socket() const { return (folder_ / "agent.sock").string(); }
-  [[nodiscard]] int connections() const { return connections_; }
+  [[nodiscard]] int connections() const { return connections_; }  // all that there ever were
+  [[nodiscard]] int open() const { return open_; }
 
  private:
   bool readable(int fd) const {
@@ -59,7 +61,11 @@ class CannedAgent {
     while (readable(listener_.get())) {
       Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       ++connections_;
-      peers_.emplace_back([this, fd = peer.release()] { talk(Fd(fd)); });
+      ++open_;
+      peers_.emplace_back([this, fd = peer.release()] {
+        talk(Fd(fd));
+        --open_;
+      });
     }
   }
   void talk(Fd peer) const {
@@ -80,7 +86,7 @@ class CannedAgent {
       if (reply.silent) continue;
       const std::string text = "HTTP/1.1 " + std::to_string(reply.status) + " X\r\nContent-Length: " + std::to_string(reply.body.size()) +
                                "\r\n\r\n" + reply.body;
-      if (::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return;
+      if (::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0 || reply.hangs_up) return;
     }
   }
 
@@ -88,7 +94,7 @@ class CannedAgent {
   std::filesystem::path folder_;
   Fd listener_;
   std::atomic<bool> ending_ = false;
-  std::atomic<int> connections_ = 0;
+  std::atomic<int> connections_ = 0, open_ = 0;
   std::vector<std::thread> peers_;
   std::thread acceptor_;
 };
