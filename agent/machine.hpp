@@ -3,8 +3,8 @@
 
 #include "agent/operations.hpp"
 #include "agent/options.hpp"
-#include "injector/host/classifier_stock.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/classifier_stock.hpp"
 
 #include <memory>
 

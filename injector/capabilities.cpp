@@ -1,6 +1,6 @@
 #include "injector/capabilities.hpp"
 
-#include "injector/host/kernel_features.hpp"
+#include "injector/network/kernel_features.hpp"
 
 #include <linux/capability.h>
 #include <sys/utsname.h>

@@ -4,7 +4,7 @@
 
 #include "injector/core/capability.hpp"
 #include "injector/host/host.hpp"
-#include "injector/host/kernel_features.hpp"
+#include "injector/network/kernel_features.hpp"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 // What is left to chance for a single packet: events that remember the one before, and the models of loss. Pure.
 #pragma once
 
-#include "injector/host/effects.hpp"
+#include "injector/network/effects.hpp"
 
 #include <random>
 

@@ -7,7 +7,7 @@
 #include "agent/workers/rate_shaper.hpp"
 #include "agent/workers/slots.hpp"
 #include "injector/core/units.hpp"
-#include "injector/host/effects.hpp"
+#include "injector/network/effects.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "agent/workers/delay_model.hpp"
 
-#include "injector/host/delay_distribution.hpp"
+#include "injector/network/delay_distribution.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -6,9 +6,10 @@
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/conntrack.hpp"
-#include "injector/host/dns_redirect.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/nft.hpp"
+#include "injector/network/dns_redirect.hpp"
+#include "injector/network/nft_rules.hpp"
 
 #include <netinet/in.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
 
 #include "injector/core/result.hpp"
 #include "injector/host/conntrack.hpp"
-#include "injector/host/dns_message.hpp"
+#include "injector/network/dns_message.hpp"
 
 namespace arashi::workers::dns {
 

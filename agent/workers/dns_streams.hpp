@@ -6,7 +6,7 @@
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 #include "injector/host/conntrack.hpp"
-#include "injector/host/dns_message.hpp"
+#include "injector/network/dns_message.hpp"
 
 #include <sys/socket.h>
 

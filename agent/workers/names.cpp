@@ -4,9 +4,9 @@
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
-#include "injector/host/bpf.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/traffic.hpp"
+#include "injector/network/bpf.hpp"
+#include "injector/network/traffic.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

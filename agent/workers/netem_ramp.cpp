@@ -4,9 +4,9 @@
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/files.hpp"
-#include "injector/host/netem_ramp.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
+#include "injector/network/netem_ramp.hpp"
+#include "injector/network/network_scope.hpp"
 
 #include <poll.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // A link of limited rate, with a queue in front of it. Pure.
 #pragma once
 
-#include "injector/host/effects.hpp"
+#include "injector/network/effects.hpp"
 
 #include <cstddef>
 

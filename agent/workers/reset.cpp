@@ -3,9 +3,10 @@
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/nft.hpp"
-#include "injector/host/sock_diag.hpp"
+#include "injector/network/connections.hpp"
+#include "injector/network/network_scope.hpp"
+#include "injector/network/nft_rules.hpp"
 
 #include <sched.h>
 

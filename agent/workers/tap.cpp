@@ -4,12 +4,12 @@
 #include "agent/workers/delay_line.hpp"
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/json.hpp"
-#include "injector/host/bpf.hpp"
-#include "injector/host/clsact.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/tap.hpp"
 #include "injector/host/tcx.hpp"
+#include "injector/network/bpf.hpp"
+#include "injector/network/clsact.hpp"
+#include "injector/network/network_scope.hpp"
 
 #include <poll.h>
 #include <sched.h>

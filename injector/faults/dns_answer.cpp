@@ -4,15 +4,15 @@
 #include "injector/fault.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/conntrack.hpp"
-#include "injector/host/dns_message.hpp"
-#include "injector/host/dns_redirect.hpp"
 #include "injector/host/files.hpp"
-#include "injector/host/network_place.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/nft.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/traffic_params.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/dns_message.hpp"
+#include "injector/network/dns_redirect.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/network_scope.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <algorithm>
 #include <array>

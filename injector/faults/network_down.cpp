@@ -3,10 +3,10 @@
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
 #include "injector/host/device_state.hpp"
-#include "injector/host/network_place.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/traffic_params.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <array>
 

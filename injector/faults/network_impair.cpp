@@ -1,9 +1,9 @@
 // Everything that netem can do to packets, on chosen traffic of a network namespace.
 #include "injector/fault.hpp"
-#include "injector/host/effects_params.hpp"
-#include "injector/host/impairment.hpp"
-#include "injector/host/network_place.hpp"
-#include "injector/host/traffic_params.hpp"
+#include "injector/network/effects_params.hpp"
+#include "injector/network/impairment.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <algorithm>
 #include <array>

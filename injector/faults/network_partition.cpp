@@ -1,14 +1,14 @@
 // Cuts a network namespace off from some peers, or from everyone but the control path.
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
-#include "injector/host/bpf.hpp"
-#include "injector/host/impairment.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/network_place.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/sock_diag.hpp"
-#include "injector/host/traffic_params.hpp"
+#include "injector/network/bpf.hpp"
+#include "injector/network/connections.hpp"
+#include "injector/network/impairment.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/network_scope.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <algorithm>
 #include <array>

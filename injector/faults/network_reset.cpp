@@ -1,12 +1,12 @@
 // TCP connections are reset: those that are open by the kernel's SOCK_DESTROY, new ones by an RST in answer to their SYN.
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
-#include "injector/host/network_place.hpp"
-#include "injector/host/network_scope.hpp"
 #include "injector/host/nft.hpp"
-#include "injector/host/sock_diag.hpp"
-#include "injector/host/traffic_params.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/connections.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/network_scope.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <algorithm>
 #include <array>

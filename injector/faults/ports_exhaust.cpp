@@ -4,9 +4,9 @@
 #include "injector/fault.hpp"
 #include "injector/host/ephemeral_ports.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/network_place.hpp"
-#include "injector/host/traffic_params.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/network_place.hpp"
+#include "injector/network/traffic_params.hpp"
 
 #include <array>
 #include <cmath>

@@ -1,9 +1,9 @@
 // The kernel's table of tracked connections in a network namespace (ctnetlink).
 #pragma once
 
+#include "injector/core/cidr.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/netlink.hpp"
-#include "injector/host/traffic.hpp"
 
 #include <cstdint>
 #include <functional>

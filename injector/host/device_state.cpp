@@ -1,5 +1,6 @@
 #include "injector/host/device_state.hpp"
 
+#include "injector/core/evidence.hpp"
 #include "injector/core/json.hpp"
 #include "injector/host/device_routes.hpp"
 #include "injector/host/qdisc.hpp"

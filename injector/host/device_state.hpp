@@ -3,7 +3,7 @@
 
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/result.hpp"
-#include "injector/host/impairment.hpp"
+#include "injector/host/device.hpp"
 #include "injector/host/netlink.hpp"
 
 #include <cstddef>

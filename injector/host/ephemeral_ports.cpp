@@ -1,9 +1,9 @@
 #include "injector/host/ephemeral_ports.hpp"
 
+#include "injector/core/ports.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/memory.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/traffic.hpp"
 
 #include <sys/resource.h>
 

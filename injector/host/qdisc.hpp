@@ -1,9 +1,12 @@
 // Devices, their qdiscs and filters, by rtnetlink.
 #pragma once
 
+#include "injector/core/cidr.hpp"
 #include "injector/core/result.hpp"
-#include "injector/host/impairment.hpp"
+#include "injector/host/device.hpp"
+#include "injector/host/host.hpp"
 #include "injector/host/netlink.hpp"
+#include "injector/host/netns.hpp"
 
 #include <cstdint>
 #include <optional>

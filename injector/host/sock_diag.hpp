@@ -1,9 +1,9 @@
 // TCP connections and UDP sockets of a network namespace, and a connection's end by the kernel (sock_diag(7), SOCK_DESTROY).
 #pragma once
 
+#include "injector/core/cidr.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/netlink.hpp"
-#include "injector/host/traffic.hpp"
 
 #include <array>
 #include <cstddef>
@@ -27,14 +27,8 @@ Result<std::vector<Connection>> connections(netlink::Socket& socket);
 // Sockets of UDP, in the same words: one that is not connected has no remote address.
 Result<std::vector<Connection>> datagram_sockets(netlink::Socket& socket);
 
-// Whether it is of the traffic. The control path never is.
-bool matches(const Traffic& traffic, const Connection& connection);
-
 // Its owner sees ECONNABORTED, the peer gets an RST. False when it has ended by itself. Blame::unsupported where the kernel cannot.
 Result<bool> destroy(netlink::Socket& socket, const Connection& connection);
-
-// Those of the traffic that chance picks: of n matching ones share × n, rounded; which ones is decided by addresses, ports and the seed.
-std::vector<Connection> picked(const std::vector<Connection>& all, const Traffic& traffic, double share, std::uint64_t seed);
 
 Result<void> probe_sock_destroy();
 

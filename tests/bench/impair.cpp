@@ -3,7 +3,7 @@
 // tests/uml/uml-run.sh build/…/bin/bench_impair table netem
 #include "agent/workers/tap.hpp"
 #include "injector/fault.hpp"
-#include "injector/host/delay_distribution.hpp"
+#include "injector/network/delay_distribution.hpp"
 #include "tests/bench/network.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/udp_probe.hpp"

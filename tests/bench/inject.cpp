@@ -4,8 +4,8 @@
 #include "experiments/fleet/fleet.hpp"
 #include "injector/core/json.hpp"
 #include "injector/fault.hpp"
-#include "injector/host/classifier_stock.hpp"
 #include "injector/host/socket_shelf.hpp"
+#include "injector/network/classifier_stock.hpp"
 #include "tests/bench/network.hpp"
 
 #include <test_paths.hpp>

@@ -1,5 +1,5 @@
 // A DNS query of any bytes: what is read lies within the message, and the answer to it is a message that reads as one.
-#include "injector/host/dns_message.hpp"
+#include "injector/network/dns_message.hpp"
 
 #include <cstdlib>
 #include <span>

@@ -3,7 +3,7 @@
 // whose kernel also has the qdiscs that this one may lack.
 #include "agent/workers/tap.hpp"
 #include "injector/core/json.hpp"
-#include "injector/host/bpf.hpp"
+#include "injector/network/bpf.hpp"
 #include "tests/impairment/backends.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/foreign.hpp"

@@ -3,7 +3,7 @@
 #include "agent/workers/netem_ramp.hpp"
 #include "agent/workers/tap.hpp"
 #include "injector/core/json.hpp"
-#include "injector/host/delay_distribution.hpp"
+#include "injector/network/delay_distribution.hpp"
 #include "tests/impairment/backends.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"

@@ -1,8 +1,8 @@
 // One cgroup of a network namespace that others share: its own traffic is hit, a sibling's is not.
 #include "agent/workers/tap.hpp"
-#include "injector/host/impairment.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/injection.hpp"
+#include "injector/network/impairment.hpp"
 #include "tests/support/cgroups.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/machine.hpp"

@@ -1,8 +1,8 @@
 // Beside what only newer kernels have: TCX programs of others, and nftables. The rest is in tests/impairment/coexistence_test.cpp.
 #include "agent/workers/tap.hpp"
-#include "injector/host/bpf.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/tcx.hpp"
+#include "injector/network/bpf.hpp"
 #include "tests/support/foreign.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"

@@ -1,6 +1,6 @@
 // Loopback: each packet of it leaves and arrives in the same namespace, and is hit once.
 #include "agent/workers/tap.hpp"
-#include "injector/host/impairment.hpp"
+#include "injector/network/impairment.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"

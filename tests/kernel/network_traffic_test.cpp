@@ -1,7 +1,7 @@
 // Which packets a fault hits: host names, DSCP, SCTP, seen by ping and by raw sockets.
-#include "injector/host/names.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/network/names.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/network.hpp"
 

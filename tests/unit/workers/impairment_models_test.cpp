@@ -4,7 +4,7 @@
 #include "agent/workers/frame.hpp"
 #include "agent/workers/rate_shaper.hpp"
 #include "agent/workers/slots.hpp"
-#include "injector/host/delay_distribution.hpp"
+#include "injector/network/delay_distribution.hpp"
 
 #include <doctest/doctest.h>
 #include <linux/if_ether.h>

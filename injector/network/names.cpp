@@ -1,0 +1,88 @@
+#include "injector/network/names.hpp"
+
+#include "injector/core/json.hpp"
+#include "injector/host/worker.hpp"
+
+#include <chrono>
+
+namespace arashi {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration patience = 10s;
+
+std::string worker_name(const Impairment& impairment) { return impairment.id + ".names"; }
+
+Json config_of(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
+  return Json{{"netns", impairment.netns},
+              {"traffic", impairment.traffic},
+              {"programs", programs},
+              {"proc", host.proc.string()},
+              {"named", host.netns.string()}};
+}
+
+Result<Json> start(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
+  if (host.workers == nullptr) return fail(Blame::system, "no worker process can be started here, and one is needed to ask for host names");
+  return host.workers->start(worker_name(impairment), "names", config_of(host, impairment, programs), patience);
+}
+
+std::string words(const NamedPeer& one) {
+  std::string text;
+  for (const auto& address : one.addresses) text += (text.empty() ? "" : ", ") + to_text(address);
+  return one.name + " is " + (text.empty() ? "nothing" : text);
+}
+
+}  // namespace
+
+Resolver resolver_of(const Host& host, const Victim& victim) {
+  Resolver resolver;
+  const std::filesystem::path netns = victim.netns_path;
+  if (victim.kind == "node") return resolver;
+  if (netns.parent_path() == host.netns) resolver.overlay = "/etc/netns/" + netns.filename().string();
+  // PROC/PID/ns/net
+  if (netns.filename() == "net" && netns.parent_path().filename() == "ns") resolver.root = netns.parent_path().parent_path() / "root";
+  return resolver;
+}
+
+Result<void> resolve_names(const Host& host, Impairment& impairment) {
+  if (!impairment.traffic.has_names()) return {};
+  const auto answer = start(host, impairment, {});
+  TRY(stop_following(host, impairment));
+  if (!answer) return pass(answer.error());
+  const auto traffic = answer->value("traffic", Json());
+  if (!traffic.is_object()) return fail(Blame::system, "the worker that asks for host names answered ", to_text(*answer));
+  impairment.traffic = traffic.get<Traffic>();
+  for (const auto* names : {&impairment.traffic.peer_names, &impairment.traffic.except_names})
+    for (const auto& one : *names)
+      if (one.addresses.empty())
+        return fail(Blame::missing, "host name '", one.name, "' stands for no address, asked with the target's own resolver: ",
+                    answer->value("problems", Json::object()).value(one.name, "no answer"));
+  return {};
+}
+
+Result<void> follow_names(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
+  if (!impairment.traffic.has_names()) return {};
+  TRY(start(host, impairment, programs));
+  return {};
+}
+
+Result<void> stop_following(const Host& host, const Impairment& impairment) {
+  if (!impairment.traffic.has_names()) return {};
+  return stop_processes(host, worker_name(impairment));
+}
+
+void add_names(const Host& host, const Impairment& impairment, Evidence& evidence) {
+  if (!impairment.traffic.has_names() || host.workers == nullptr) return;
+  const auto said = host.workers->stats(worker_name(impairment)).value_or(Json());
+  auto traffic = impairment.traffic;
+  if (said.is_object() && said.contains("traffic")) traffic = said.at("traffic").get<Traffic>();
+  for (const auto* names : {&traffic.peer_names, &traffic.except_names})
+    for (const auto& one : *names) evidence.detail += "; " + words(one);
+  const auto changes = said.is_object() ? said.value("changes", 0U) : 0U;
+  if (changes > 0) evidence.detail += " (changed " + std::to_string(changes) + (changes == 1 ? " time)" : " times)");
+  if (!host.workers->state(worker_name(impairment)).alive) evidence.detail += "; names are not followed any more: their worker is gone";
+}
+
+}  // namespace arashi
