@@ -19,7 +19,7 @@ class Machine : public Faults {
   [[nodiscard]] const Host& host() const override { return injector_->host(); }
   Result<std::vector<Victim>> resolve(const Selector& selector) override;
   Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) override;
-  Result<Prepared> prepare(const std::string& fault, const Request& request) override { return injector_->prepare(fault, request); }
+  Result<PreparedRecord> prepare(const std::string& fault, const Request& request) override { return injector_->prepare(fault, request); }
   Result<Injection> inject(const std::string& fault, const Request& request) override;
   void load_ahead() { classifiers_->fill(); }  // what the next injection takes; returns at once
   std::vector<Reverted> revert(std::string_view experiment, std::string_view id) override { return injector_->revert(experiment, id); }

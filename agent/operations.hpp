@@ -28,7 +28,7 @@ class Faults {
   virtual Result<std::vector<Victim>> resolve(const Selector& selector) = 0;
   // What the policy is to judge.
   virtual Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) = 0;
-  virtual Result<Prepared> prepare(const std::string& fault, const Request& request) = 0;
+  virtual Result<PreparedRecord> prepare(const std::string& fault, const Request& request) = 0;
   virtual Result<Injection> inject(const std::string& fault, const Request& request) = 0;
   virtual std::vector<Reverted> revert(std::string_view experiment, std::string_view id) = 0;
   virtual std::vector<Injection> status() = 0;

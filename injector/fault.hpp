@@ -1,4 +1,5 @@
-// A fault is three functions over one record, and a fourth that looks. Constant and stateless; one file each in faults/.
+// A fault is three functions over one record, and a fourth that looks. Constant and stateless; one file each in faults/, made by make_fault
+// (make_fault.hpp) out of functions over a struct of the fault's own.
 #pragma once
 
 #include "injector/core/evidence.hpp"
@@ -27,27 +28,33 @@ struct Request {
 };
 
 // What prepare found out and decided, without changing anything.
+template <class Change>
 struct Prepared {
-  Json change;                      // all that apply, observe and revert need; it goes into the journal
+  Change change{};                  // all that apply, observe and revert need; it goes into the journal
   std::vector<std::string> claims;  // what it owns while it lives: "netns:4026531840/eth0/egress", "process:4242/99371"
   std::string mechanism;            // "bpf", "tap", "netem", "signal", "freezer v1"
   std::string because;              // why this mechanism: "this kernel has no sch_netem"
   std::string undo;                 // in words: "remove the clsact filter on eth0"; or that it can't be undone
   bool outlives_reboot = false;     // then the record goes to the disk journal, with fdatasync, first
 };
+using PreparedRecord = Prepared<Json>;
 
 struct Fault {
   std::string_view name, summary;
   std::span<const Param> params;
   std::span<const std::string_view> target_kinds;  // which Selector kinds it takes
   bool reversible = true;
-  bool slow_revert = false;  // revert runs someone else's program and may take seconds: it must not hold up other reverts
-  Result<Prepared> (*prepare)(const Host&, const Request&);    // reads only
-  Result<Evidence> (*apply)(const Host&, const Json& change);  // changes, then reads back what it did
-  Result<void> (*revert)(const Host&, const Json& change);     // twice, late, half-applied or never applied: still right
+  bool slow_revert = false;      // revert runs someone else's program and may take seconds: it must not hold up other reverts
+  std::string_view worker = {};  // the engine of the worker that holds it for as long as it is active, whatever its parameters; empty: none
+  // None of these throws, whatever stands in the record.
+  Result<PreparedRecord> (*prepare)(const Host&, const Request&) = nullptr;  // reads only
+  // Whether this release can read the record, and which key is wrong if not. One that it cannot read is stuck, and never acted upon.
+  Result<void> (*readable)(const Json& change) = nullptr;
+  Result<Evidence> (*apply)(const Host&, const Json& change) = nullptr;  // changes, then reads back what it did
+  Result<void> (*revert)(const Host&, const Json& change) = nullptr;     // twice, late, half-applied or never applied: still right
   // Reads the live counters of an applied fault. Blame::missing: it is gone, though nobody took it back. Any other error: it cannot be
   // read (now), so what was last known stands.
-  Result<Evidence> (*observe)(const Host&, const Json& change);
+  Result<Evidence> (*observe)(const Host&, const Json& change) = nullptr;
   // What canonical parameters cannot mean on any machine, beyond what their table says; prepare refuses the same. Null: nothing. Peers are
   // not looked at, as some may still be names of targets.
   Result<void> (*check)(const Json& params) = nullptr;

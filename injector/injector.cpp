@@ -76,7 +76,7 @@ Result<void> Injector::check_claims(const std::vector<std::string>& claims) cons
   return {};
 }
 
-Result<Prepared> Injector::prepare(const std::string& fault, const Request& request) {
+Result<PreparedRecord> Injector::prepare(const std::string& fault, const Request& request) {
   const auto* const found = TRY(check(fault, request));
   auto prepared = TRY(found->prepare(host_for(request), request));
   const std::lock_guard lock(mutex_);
@@ -85,7 +85,7 @@ Result<Prepared> Injector::prepare(const std::string& fault, const Request& requ
 }
 
 // Claims it and holds it: nobody else works on it before the caller lets go.
-Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& request, Prepared prepared) {
+Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& request, PreparedRecord prepared) {
   if (prepared.outlives_reboot && !disk_journal_)
     return fail(Blame::unsupported, fault.name, " outlives a reboot, and there is no journal on disk ('", host_.state.string(), "')");
   const auto now = boot_now();

@@ -33,7 +33,7 @@ class Injector {
   ~Injector();
 
   // What inject would do; reads only, claims checked. Used by `arashi plan`.
-  Result<Prepared> prepare(const std::string& fault, const Request& request);
+  Result<PreparedRecord> prepare(const std::string& fault, const Request& request);
 
   // Journals, applies, reads back. Returns when the fault is active; on any error it has been reverted before this returns.
   // The deadline is now + request.duration.
@@ -68,7 +68,7 @@ class Injector {
   Host host_for(const Request& request) const;  // with the control path of whoever asks
   Result<const Fault*> check(const std::string& fault, const Request& request) const;
   Result<void> check_claims(const std::vector<std::string>& claims) const;  // with mutex_ held
-  Result<EntryPtr> enter(const Fault& fault, const Request& request, Prepared prepared);
+  Result<EntryPtr> enter(const Fault& fault, const Request& request, PreparedRecord prepared);
   Result<Injection> bring_about(const Host& host, const EntryPtr& entry, Duration duration);
   Injection step_to(const EntryPtr& entry, Step step, const std::string& problem);
   Result<void> write_down(const Injection& record);

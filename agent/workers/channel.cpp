@@ -16,11 +16,6 @@ namespace {
 constexpr std::size_t longest_config = std::size_t{1} << 20U;
 constexpr auto least_gap = std::chrono::milliseconds(200);
 
-// Whoever does not read any more has gone; the end of standard input says so too.
-void say(const char* key, const Json& value) {
-  [[maybe_unused]] const auto ignored = write_all(STDOUT_FILENO, to_text(Json{{key, value}}) + "\n");
-}
-
 }  // namespace
 
 Result<Json> Channel::read_config() {
@@ -54,13 +49,16 @@ bool Channel::wait_until(std::optional<Duration> deadline) {
   }
 }
 
-void Channel::ready(const Json& ready) { say("ready", ready); }
 void Channel::problem(std::string_view message) { say("error", message); }
 
-bool Channel::stats(const Json& stats, Duration now) {
+// Whoever does not read any more has gone; the end of standard input says so too.
+void Channel::say(std::string_view kind, const Json& value) {
+  [[maybe_unused]] const auto ignored = write_all(STDOUT_FILENO, to_text(Json{{kind, value}}) + "\n");
+}
+
+bool Channel::may_speak(Duration now) {
   if (last_ != Duration::zero() && now - last_ < least_gap) return false;
   last_ = now;
-  say("stats", stats);
   return true;
 }
 

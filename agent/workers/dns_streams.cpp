@@ -1,7 +1,5 @@
 #include "agent/workers/dns_streams.hpp"
 
-#include "injector/core/json.hpp"
-
 #include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
@@ -107,42 +105,34 @@ void serve(const Fd& client, Rules& rules) {
 
 }  // namespace
 
-Rules::Rules(const Json& config)
-    : names_(config.at("names").get<std::vector<std::string>>()),
-      types_(config.at("types").get<std::vector<std::uint16_t>>()),
-      answer_(config.at("answer").get<std::string>()),
-      delay_(config.at("delay").get<std::int64_t>()),
-      share_(config.at("share").get<double>()),
-      chance_(config.contains("seed") ? config.at("seed").get<std::uint64_t>() : std::random_device{}()) {
-  for (const auto& text : config.at("addresses"))
-    if (const auto address = parse_cidr(text.get<std::string>())) addresses_.push_back(*address);
-}
+Rules::Rules(const dns_answer::Rules& config) : rules_(config), chance_(config.seed ? *config.seed : std::random_device{}()) {}
 
 bool Rules::is_meant(const arashi::dns::Question& question) const {
-  if (!types_.empty() && std::ranges::find(types_, question.type) == types_.end()) return false;
-  return names_.empty() || std::ranges::any_of(names_, [&](const auto& each) { return arashi::dns::fits(each, question.name); });
+  if (!rules_.types.empty() && std::ranges::find(rules_.types, question.type) == rules_.types.end()) return false;
+  return rules_.names.empty() ||
+         std::ranges::any_of(rules_.names, [&](const auto& each) { return arashi::dns::fits(each, question.name); });
 }
 
 Fate Rules::fate_of(Bytes query) {
   const auto question = arashi::dns::read_question(query);
   const std::lock_guard lock(mutex_);
-  ++queries_;
+  ++stats_.queries;
   if (!question || !is_meant(*question)) return {};
-  ++matched_;
-  if (share_ < 1 && std::generate_canonical<double, 53>(chance_) >= share_) return {};
-  ++affected_;
-  Fate fate{.act = Act::answer, .delay = delay_, .answer = {}};
+  ++stats_.matched;
+  if (rules_.share < 1 && std::generate_canonical<double, 53>(chance_) >= rules_.share) return {};
+  ++stats_.affected;
+  Fate fate{.act = Act::answer, .delay = rules_.delay, .answer = {}};
   using arashi::dns::Code;
-  if (answer_ == "pass") fate.act = Act::pass;
-  if (answer_ == "timeout") fate.act = Act::drop;
-  const auto code = answer_ == "nxdomain" ? Code::no_such_name : answer_ == "servfail" ? Code::server_failure : Code::no_error;
-  if (fate.act == Act::answer) fate.answer = arashi::dns::answer(query, *question, code, addresses_);
+  if (rules_.answer == "pass") fate.act = Act::pass;
+  if (rules_.answer == "timeout") fate.act = Act::drop;
+  const auto code = rules_.answer == "nxdomain" ? Code::no_such_name : rules_.answer == "servfail" ? Code::server_failure : Code::no_error;
+  if (fate.act == Act::answer) fate.answer = arashi::dns::answer(query, *question, code, rules_.addresses);
   return fate;
 }
 
-Json Rules::stats() const {
+dns_answer::Stats Rules::stats() const {
   const std::lock_guard lock(mutex_);
-  return {{"queries", queries_}, {"matched", matched_}, {"affected", affected_}};
+  return stats_;
 }
 
 AddressPort SocketName::endpoint() const {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "injector/core/fd.hpp"
-#include "injector/core/json_fwd.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
+#include "injector/faults/dns_answer.hpp"
 #include "injector/host/conntrack.hpp"
 #include "injector/network/dns_message.hpp"
 
@@ -34,21 +34,16 @@ struct Fate {
 // Which queries are hit, and how many were. May be asked from several threads.
 class Rules {
  public:
-  explicit Rules(const Json& config);
+  explicit Rules(const dns_answer::Rules& config);
   Fate fate_of(Bytes query);
-  [[nodiscard]] Json stats() const;
+  [[nodiscard]] dns_answer::Stats stats() const;
 
  private:
   [[nodiscard]] bool is_meant(const arashi::dns::Question& question) const;
-  std::vector<std::string> names_;
-  std::vector<std::uint16_t> types_;
-  std::vector<Cidr> addresses_;
-  std::string answer_;
-  Duration delay_{};
-  double share_ = 1;
+  const dns_answer::Rules rules_;
   mutable std::mutex mutex_;  // guards what follows
   std::mt19937_64 chance_;
-  std::uint64_t queries_ = 0, matched_ = 0, affected_ = 0;
+  dns_answer::Stats stats_;
 };
 
 // A socket address of either family.

@@ -1,33 +1,24 @@
 #include "agent/workers/worker_main.hpp"
 
 #include "agent/workers/channel.hpp"
-#include "injector/core/json.hpp"
 
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <array>
+#include <exception>
 
 namespace arashi::workers {
 
 namespace {
 
-struct Named {
-  std::string_view name;
-  Engine run;
-};
-constexpr std::array engines{Named{"conntrack", run_conntrack}, Named{"dns", run_dns},     Named{"down", run_down},
-                             Named{"kill", run_kill},           Named{"names", run_names}, Named{"netem-ramp", run_netem_ramp},
-                             Named{"ports", run_ports},         Named{"reset", run_reset}, Named{"tap", run_tap}};
-
 Result<void> run_engine(std::string_view name) {
-  const auto found = std::ranges::find(engines, name, &Named::name);
-  if (found == engines.end()) return fail(Blame::input, "there is no worker engine '", name, "'");
+  const auto found = std::ranges::find(all_workers(), name, &Worker::engine);
+  if (found == all_workers().end()) return fail(Blame::input, "there is no worker engine '", name, "'");
   const auto config = TRY(Channel::read_config());
   try {
-    return found->run(config);
-  } catch (const Json::exception& error) {  // a configuration without what the engine needs
-    return fail(Blame::input, "the configuration of worker ", name, " is wrong: ", error.what());
+    return (*found)->run(config);
+  } catch (const std::exception& error) {  // of a library; its holder must be told
+    return fail(Blame::system, "worker ", name, ": unexpected: ", error.what());
   }
 }
 

@@ -1,6 +1,7 @@
 // An IP address or a block of them, v4 and v6 in one form.
 #pragma once
 
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 
 #include <array>
@@ -20,5 +21,11 @@ struct Cidr {
 };
 Result<Cidr> parse_cidr(std::string_view text);  // "10.0.0.1", "10.0.0.0/8", "2001:db8::/32"
 std::string to_text(const Cidr& cidr);           // v4 as v4; a single address without "/32" or "/128"
+
+template <>
+struct AsText<Cidr> {
+  static std::string print(const Cidr& cidr) { return to_text(cidr); }
+  static Result<Cidr> parse(std::string_view text) { return parse_cidr(text); }
+};
 
 }  // namespace arashi

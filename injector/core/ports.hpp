@@ -1,6 +1,7 @@
 // Port numbers as a spec writes them.
 #pragma once
 
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 
 #include <cstdint>
@@ -15,5 +16,11 @@ struct PortRange {
 };
 Result<PortRange> parse_ports(std::string_view text);  // "6379", "8000-8100"
 std::string to_text(PortRange range);
+
+template <>
+struct AsText<PortRange> {
+  static std::string print(PortRange range) { return to_text(range); }
+  static Result<PortRange> parse(std::string_view text) { return parse_ports(text); }
+};
 
 }  // namespace arashi

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "injector/core/json.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 
@@ -35,22 +36,6 @@
 #include <vector>
 
 namespace arashi {
-
-template <class Owner, class Member>
-struct Key {
-  std::string_view name;
-  Member Owner::*member;
-};
-template <class Owner, class Member>
-constexpr Key<Owner, Member> key(std::string_view name, Member Owner::*member) {
-  return {name, member};
-}
-
-// Of a value that is one text in JSON, such as an address or the name of a choice: specialise it with
-//   static std::string print(const Value&);
-//   static Result<Value> parse(std::string_view);
-template <class Value>
-struct AsText;
 
 template <class Value>
 concept HasKeys = requires {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct Selector {
   std::string kind;
   std::map<std::string, std::string> match;
   bool operator==(const Selector&) const = default;
+  static constexpr auto keys = std::tuple(key("kind", &Selector::kind), key("match", &Selector::match));
 };
 
 struct Victim {
@@ -35,6 +37,10 @@ struct Victim {
   std::vector<std::string> addresses;  // v4 and v6 that reach its network namespace, filled when it is looked for; of use as peers
   Selector selector;                   // what found it; a repeated kill looks for the successor with it
   bool operator==(const Victim&) const = default;
+  static constexpr auto keys =
+      std::tuple(key("kind", &Victim::kind), key("label", &Victim::label), key("pid", &Victim::pid), key("startTime", &Victim::start_time),
+                 key("netns", &Victim::netns), key("netnsPath", &Victim::netns_path), key("cgroup", &Victim::cgroup),
+                 key("cgroupPath", &Victim::cgroup_path), key("addresses", &Victim::addresses), key("selector", &Victim::selector));
 };
 
 // The keys a kind may carry, for `check`, the schema and the docs.

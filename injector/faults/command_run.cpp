@@ -1,11 +1,10 @@
 // A user's own fault: a command that does it, one that takes it back, and one that looks whether it is there.
 #include "injector/core/id.hpp"
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/command.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/worker.hpp"
+#include "injector/make_fault.hpp"
 
 #include <fcntl.h>
 
@@ -60,7 +59,15 @@ constexpr std::array<std::string_view, 5> kinds{"node", "process", "cgroup", "un
 
 std::string undo_name(const std::string& id) { return id + ".undo"; }
 
-Json words(const Json& canonical, std::string_view name) { return list_param(canonical, name); }
+struct Change {
+  std::string id, boot;
+  std::vector<std::string> command, undo, verify;  // verify may be empty
+  Duration timeout{}, undo_timeout{};
+  std::map<std::string, std::string> env;
+  static constexpr auto keys = std::tuple(key("id", &Change::id), key("boot", &Change::boot), key("command", &Change::command),
+                                          key("undo", &Change::undo), key("verify", &Change::verify), key("timeout", &Change::timeout),
+                                          key("undoTimeout", &Change::undo_timeout), key("env", &Change::env));
+};
 
 Result<void> check_command(const Json& canonical, std::string_view name) {
   const auto argv = list_param(canonical, name);
@@ -77,44 +84,45 @@ Result<void> check(const Json& canonical) {
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+std::map<std::string, std::string> environment_of(const Request& request) {
+  const auto& victim = request.victim;
+  return {{"ARASHI_INJECTION", request.id},
+          {"ARASHI_EXPERIMENT", request.experiment},
+          {"ARASHI_VICTIM_KIND", victim.kind},
+          {"ARASHI_VICTIM", victim.label},
+          {"ARASHI_VICTIM_PID", victim.pid == 0 ? "" : std::to_string(victim.pid)},
+          {"ARASHI_VICTIM_NETNS", victim.netns_path},
+          {"ARASHI_VICTIM_CGROUP", victim.cgroup_path}};
+}
+
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
   const auto cgroup = own_cgroup(host, request.id);
-  const auto& victim = request.victim;
   const auto boot = TRY(boot_id());
-  Prepared prepared;
-  prepared.change = {{"id", request.id},
-                     {"boot", boot},
-                     {"command", words(request.params, "command")},
-                     {"undo", words(request.params, "undo")},
-                     {"verify", words(request.params, "verify")},
-                     {"timeout", duration_param(request.params, "timeout").value_or(std::chrono::seconds(10)).count()},
-                     {"undoTimeout", duration_param(request.params, "undoTimeout").value_or(std::chrono::seconds(10)).count()},
-                     {"env",
-                      {{"ARASHI_INJECTION", request.id},
-                       {"ARASHI_EXPERIMENT", request.experiment},
-                       {"ARASHI_VICTIM_KIND", victim.kind},
-                       {"ARASHI_VICTIM", victim.label},
-                       {"ARASHI_VICTIM_PID", victim.pid == 0 ? "" : std::to_string(victim.pid)},
-                       {"ARASHI_VICTIM_NETNS", victim.netns_path},
-                       {"ARASHI_VICTIM_CGROUP", victim.cgroup_path}}}};
+  Prepared<Change> prepared;
+  const auto& given = request.params;
+  prepared.change = {.id = request.id,
+                     .boot = boot,
+                     .command = list_param(given, "command"),
+                     .undo = list_param(given, "undo"),
+                     .verify = list_param(given, "verify"),
+                     .timeout = duration_param(given, "timeout").value_or(std::chrono::seconds(10)),
+                     .undo_timeout = duration_param(given, "undoTimeout").value_or(std::chrono::seconds(10)),
+                     .env = environment_of(request)};
   prepared.claims = {"command:" + request.id};
   prepared.mechanism = "command";
   prepared.because =
       request.params.contains("verify") ? "a user's own fault" : "a user's own fault; without verify nothing shows that it bit";
-  prepared.undo = "run " + to_text(prepared.change.at("undo"));
+  prepared.undo = "run " + to_text(Json(prepared.change.undo));
   if (!cgroup) prepared.because += "; without cgroups what it leaves running is not ended";
   prepared.outlives_reboot = flag_param(request.params, "outlivesReboot");
   return prepared;
 }
 
-Result<Outcome> run(const Json& change, const char* which, std::int64_t timeout, const std::vector<std::filesystem::path>& cgroups) {
-  return run_command({.argv = change.at(which).get<std::vector<std::string>>(),
-                      .env = change.at("env").get<std::map<std::string, std::string>>(),
-                      .directory = "/",
-                      .cgroups = cgroups,
-                      .dies_with_starter = true},
-                     Duration(timeout), output_limit);
+Result<Outcome> run(const Change& change, const std::vector<std::string>& argv, Duration timeout,
+                    const std::vector<std::filesystem::path>& cgroups) {
+  return run_command({.argv = argv, .env = change.env, .directory = "/", .cgroups = cgroups, .dies_with_starter = true}, timeout,
+                     output_limit);
 }
 
 std::string said(const Outcome& outcome) {
@@ -125,8 +133,8 @@ std::string said(const Outcome& outcome) {
   return text.empty() ? "it said nothing" : "it said: " + text;
 }
 
-Result<void> must_succeed(const Outcome& outcome, const std::string& what, std::int64_t timeout) {
-  if (outcome.timed_out) return fail(Blame::system, what, " was killed after ", to_text(Duration(timeout)), "; ", said(outcome));
+Result<void> must_succeed(const Outcome& outcome, const std::string& what, Duration timeout) {
+  if (outcome.timed_out) return fail(Blame::system, what, " was killed after ", to_text(timeout), "; ", said(outcome));
   if (outcome.exit_code > 128) return fail(Blame::system, what, " was ended by signal ", outcome.exit_code - 128, "; ", said(outcome));
   if (outcome.exit_code != 0) return fail(Blame::system, what, " exited with ", outcome.exit_code, "; ", said(outcome));
   return {};
@@ -134,22 +142,21 @@ Result<void> must_succeed(const Outcome& outcome, const std::string& what, std::
 
 // An empty file in the agent's run directory, made before the command and removed after an undo that succeeded: that it is there says that
 // the command may have run. No cgroup could say so, as whoever tidies up removes an empty one.
-std::filesystem::path mark_of(const Host& host, const Json& change) { return host.run / undo_name(change.at("id").get<std::string>()); }
+std::filesystem::path mark_of(const Host& host, const Change& change) { return host.run / undo_name(change.id); }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  const auto timeout = change.at("timeout").get<std::int64_t>();
+Result<Evidence> apply(const Host& host, const Change& change) {
+  const auto timeout = change.timeout;
   std::vector<std::filesystem::path> cgroups;
   TRY(open_file(mark_of(host, change), O_WRONLY | O_CREAT | O_NOFOLLOW));
-  if (own_cgroup(host, id)) {
-    cgroups.push_back(TRY(make_own_cgroup(host, id)));
+  if (own_cgroup(host, change.id)) {
+    cgroups.push_back(TRY(make_own_cgroup(host, change.id)));
   }
-  const auto ran = TRY(run(change, "command", timeout, cgroups));
+  const auto ran = TRY(run(change, change.command, timeout, cgroups));
   TRY(must_succeed(ran, "the command", timeout));
   Evidence evidence{.seen = 1, .affected = 1, .detail = "the command exited with 0 after " + to_text(ran.took) + "; " + said(ran)};
   evidence.values.push_back({.what = "exit", .unit = "count", .requested = 0.0, .achieved = 0.0});
-  if (change.at("verify").empty()) return evidence;
-  const auto looked = TRY(run(change, "verify", timeout, cgroups));
+  if (change.verify.empty()) return evidence;
+  const auto looked = TRY(run(change, change.verify, timeout, cgroups));
   TRY(must_succeed(looked, "verify", timeout));
   evidence.in_place = evidence.bit = true;
   evidence.detail += "; verified";
@@ -157,22 +164,21 @@ Result<Evidence> apply(const Host& host, const Json& change) {
 }
 
 // After a reboot the mark may be gone while what it stood for is not.
-bool may_have_run(const Host& host, const Json& change) {
+bool may_have_run(const Host& host, const Change& change) {
   std::error_code error;
-  return std::filesystem::exists(mark_of(host, change), error) || error || change.at("boot") != Json(boot_id().value_or(""));
+  return std::filesystem::exists(mark_of(host, change), error) || error || change.boot != boot_id().value_or("");
 }
 
-Result<void> revert(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  TRY(stop_processes(host, id));
+Result<void> revert(const Host& host, const Change& change) {
+  TRY(stop_processes(host, change.id));
   if (!may_have_run(host, change)) return {};
-  const auto timeout = change.at("undoTimeout").get<std::int64_t>();
+  const auto timeout = change.undo_timeout;
   std::vector<std::filesystem::path> cgroups;
-  if (own_cgroup(host, id)) {
-    cgroups.push_back(TRY(make_own_cgroup(host, undo_name(id))));
+  if (own_cgroup(host, change.id)) {
+    cgroups.push_back(TRY(make_own_cgroup(host, undo_name(change.id))));
     TRY(kill_cgroup(cgroups.front()));  // an undo that a dead agent had begun
   }
-  const auto ran = TRY(run(change, "undo", timeout, cgroups));
+  const auto ran = TRY(run(change, change.undo, timeout, cgroups));
   TRY(must_succeed(ran, "undo", timeout));
   for (const auto& cgroup : cgroups) {
     TRY(kill_cgroup(cgroup));
@@ -184,19 +190,18 @@ Result<void> revert(const Host& host, const Json& change) {
   return {};
 }
 
-Result<Evidence> observe(const Host&, const Json&) { return fail(Blame::unsupported, "a command's effect is verified once, after it ran"); }
+Result<Evidence> observe(const Host& /*host*/, const Change& /*change*/) {
+  return fail(Blame::unsupported, "a command's effect is verified once, after it ran");
+}
 
 }  // namespace
 
-const Fault command_run_fault{.name = "command.run",
-                              .summary = "runs your own program as a fault, and another to take it back",
-                              .params = params,
-                              .target_kinds = kinds,
-                              .slow_revert = true,
-                              .prepare = prepare,
-                              .apply = apply,
-                              .revert = revert,
-                              .observe = observe,
-                              .check = check};
+const Fault command_run_fault =
+    make_fault<prepare, apply, revert, observe>({.name = "command.run",
+                                                 .summary = "runs your own program as a fault, and another to take it back",
+                                                 .params = params,
+                                                 .target_kinds = kinds,
+                                                 .slow_revert = true,
+                                                 .check = check});
 
 }  // namespace arashi

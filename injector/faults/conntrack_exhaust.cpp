@@ -1,10 +1,10 @@
 // A network namespace's table of tracked connections is full: packets that would open a new connection are dropped.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
+#include "injector/faults/conntrack_exhaust.hpp"
+
+#include "injector/held_by_worker.hpp"
 #include "injector/host/conntrack_table.hpp"
 #include "injector/host/memory.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/worker.hpp"
 #include "injector/network/network_place.hpp"
 #include "injector/network/traffic_params.hpp"
 
@@ -19,7 +19,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration start_patience = 30s;
+using conntrack_exhaust::Change;
+using conntrack_exhaust::Stats;
+
+static_assert(Fillers::lifetime == 30s);
+constexpr WorkerUse worker{
+    .engine = "conntrack", .patience = 30s, .ended = "the worker that fills the table has ended: its entries go within 30s", .grace = {}};
 constexpr double most_entries = 1e9;
 constexpr std::uint64_t most_to_hold = 4'000'000;  // to renew them takes a tenth of a second of a CPU in each
 
@@ -77,7 +82,7 @@ Result<TrackingTable> table_in(const Host& host, const Netns& netns) {
   return table;
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   const auto netns = TRY(netns_of(host, request.victim));
   TRY(spare_runners(host, netns, "an entry for each new connection to the agent"));
   TRY(spare_agent(host, netns));
@@ -85,8 +90,8 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto wanted = TRY(wanted_of(request.params, table));
   const auto bytes = (wanted - table.count) * Fillers::bytes_of_each;
   TRY(check_memory(host, bytes, std::to_string(wanted - table.count) + " entries of tracked connections"));
-  Prepared prepared;
-  prepared.change = {{"id", request.id}, {"netns", netns}, {"wanted", wanted}, {"most", table.most}};
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id, .netns = netns, .wanted = wanted, .most = table.most};
   prepared.claims = {"netns:" + std::to_string(netns.inode) + "/conntrack"};
   prepared.mechanism = "conntrack worker";
   prepared.because = std::to_string(table.count) + " of " + std::to_string(table.most) +
@@ -96,62 +101,43 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   return prepared;
 }
 
-Evidence evidence_of(const Json& change, const Json& stats) {
+Evidence evidence_of(const Change& change, const Stats& stats) {
   constexpr double nearly = 0.99;  // others come and go
-  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
-  const auto wanted = change.at("wanted").get<double>();
-  const bool full = change.at("wanted") == change.at("most");
-  Evidence evidence{.in_place = static_cast<double>(number("count")) >= nearly * wanted,
+  const auto wanted = static_cast<double>(change.wanted);
+  const bool full = change.wanted == change.most;
+  Evidence evidence{.in_place = static_cast<double>(stats.count) >= nearly * wanted,
                     .bit = false,
-                    .seen = number("count"),
-                    .affected = number("refusals"),
+                    .seen = stats.count,
+                    .affected = stats.refusals,
                     .values = {},
                     .detail = {}};
-  evidence.bit = full ? number("refusals") > 0 : evidence.in_place && number("ours") > 0;
+  evidence.bit = full ? stats.refusals > 0 : evidence.in_place && stats.ours > 0;
   evidence.values.push_back({.what = "entries in use",
                              .unit = "count",
                              .requested = wanted,
-                             .achieved = static_cast<double>(number("count")),
-                             .note = std::to_string(number("ours")) + " of them are the fault's"});
-  evidence.detail = std::to_string(number("count")) + " of " + std::to_string(change.at("most").get<std::uint64_t>()) +
-                    " entries are in use; " + std::to_string(number("refusals")) + " times there was no room for a new one";
+                             .achieved = static_cast<double>(stats.count),
+                             .note = std::to_string(stats.ours) + " of them are the fault's"});
+  evidence.detail = std::to_string(stats.count) + " of " + std::to_string(change.most) + " entries are in use; " +
+                    std::to_string(stats.refusals) + " times there was no room for a new one";
   return evidence;
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
-  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "conntrack", change, start_patience)));
-}
-
-Result<void> revert(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  TRY(stop_processes(host, id));
-  const auto netns = open_netns(host, change.at("netns").get<Netns>());
+Result<void> remove_entries(const Host& host, const Change& change) {
+  const auto netns = open_netns(host, change.netns);
   if (!netns && netns.error().blame == Blame::missing) return {};  // it took its table along
   if (!netns) return pass(netns.error());
   if (TRY(tracking_table(host, *netns)).count == 0) return {};
   auto socket = TRY(netlink::Socket::open(*netns, netlink::Socket::Family::netfilter));
-  return Fillers(socket, id).remove(0, change.at("wanted").get<std::size_t>());
-}
-
-Result<Evidence> observe(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  if (host.workers == nullptr || !host.workers->state(id).alive)
-    return fail(Blame::missing, "the worker that fills the table has ended: its entries go within ", to_text(Fillers::lifetime));
-  return evidence_of(change, TRY(host.workers->stats(id)));
+  return Fillers(socket, change.id).remove(0, change.wanted);
 }
 
 }  // namespace
 
-const Fault conntrack_exhaust_fault{.name = "conntrack.exhaust",
-                                    .summary = "the table of tracked connections is full: new connections are dropped",
-                                    .params = params,
-                                    .target_kinds = network_target_kinds,
-                                    .prepare = prepare,
-                                    .apply = apply,
-                                    .revert = revert,
-                                    .observe = observe,
-                                    .check = check};
+const Fault conntrack_exhaust_fault = make_fault_held_by_worker<worker, prepare, evidence_of, remove_entries>(
+    {.name = "conntrack.exhaust",
+     .summary = "the table of tracked connections is full: new connections are dropped",
+     .params = params,
+     .target_kinds = network_target_kinds,
+     .check = check});
 
 }  // namespace arashi

@@ -1,13 +1,13 @@
 // Names that do not resolve, resolve late, or to another address: a worker of ours answers the target's queries that match.
-#include "injector/core/json.hpp"
+#include "injector/faults/dns_answer.hpp"
+
 #include "injector/core/peer.hpp"
-#include "injector/fault.hpp"
+#include "injector/held_by_worker.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/conntrack.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/nft.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/worker.hpp"
 #include "injector/network/dns_message.hpp"
 #include "injector/network/dns_redirect.hpp"
 #include "injector/network/network_place.hpp"
@@ -26,8 +26,13 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr Duration start_patience = 5s;
-constexpr Duration end_grace = 200ms;              // for what the worker does at its end
+using dns_answer::Change;
+using dns_answer::Rules;
+using dns_answer::Scope;
+using dns_answer::Stats;
+
+constexpr WorkerUse worker{
+    .engine = "dns", .patience = 5s, .ended = "the worker that answers queries has ended: names resolve as before", .grace = 200ms};
 constexpr double longest_delay = 60e9;             // ns
 constexpr double largest_seed = 9007199254740991;  // what JSON carries exactly
 constexpr std::array<std::string_view, 5> answers{"pass", "nxdomain", "servfail", "timeout", "address"};
@@ -68,20 +73,20 @@ constexpr std::array params{
           .most = largest_seed},
 };
 
-Result<Json> addresses_of(const Json& given, const std::string& answer) {
-  Json addresses = Json::array();
+Result<std::vector<Cidr>> addresses_of(const Json& given, const std::string& answer) {
+  std::vector<Cidr> addresses;
   for (const auto& text : list_param(given, "addresses")) {
     const auto address = TRY(parse_cidr(text));
     if (address.prefix != 128) return fail(Blame::input, "addresses: '", text, "' is a block, and a name resolves to single addresses");
-    addresses.push_back(to_text(address));
+    addresses.push_back(address);
   }
   if (answer == "address" && addresses.empty()) return fail(Blame::input, "answer: address needs addresses");
   if (answer != "address" && !addresses.empty()) return fail(Blame::input, "addresses are for answer: address, not for answer: ", answer);
   return addresses;
 }
 
-Result<Json> types_of(const Json& given) {
-  Json types = Json::array();
+Result<std::vector<std::uint16_t>> types_of(const Json& given) {
+  std::vector<std::uint16_t> types;
   for (const auto& text : list_param(given, "types")) {
     const auto type = dns::type_of(text);
     if (!type) return fail(Blame::input, "types: '", text, "' is no type of DNS record, such as A, AAAA or SRV");
@@ -90,19 +95,22 @@ Result<Json> types_of(const Json& given) {
   return types;
 }
 
-Result<Json> rules_of(const Json& given) {
-  const auto answer = text_param(given, "answer").value_or("pass");
-  const auto delay = duration_param(given, "delay").value_or(Duration{});
-  if (answer == "pass" && delay == Duration{}) return fail(Blame::input, "nothing is asked for: give an answer or a delay");
-  if (answer == "timeout" && delay > Duration{}) return fail(Blame::input, "answer: timeout gives no answer that a delay could hold back");
-  if (number_param(given, "share").value_or(1) <= 0) return fail(Blame::input, "share: nothing of it would be hit");
-  for (const auto& name : list_param(given, "names")) TRY(dns::check_pattern(name));
-  const auto addresses = TRY(addresses_of(given, answer));
-  const auto types = TRY(types_of(given));
-  Json rules{{"answer", answer},       {"delay", delay.count()},
-             {"addresses", addresses}, {"names", list_param(given, "names")},
-             {"types", types},         {"share", number_param(given, "share").value_or(1)}};
-  if (const auto seed = number_param(given, "seed")) rules["seed"] = static_cast<std::uint64_t>(*seed);
+Result<Rules> rules_of(const Json& given) {
+  Rules rules{.answer = text_param(given, "answer").value_or("pass"),
+              .delay = duration_param(given, "delay").value_or(Duration{}),
+              .addresses = {},
+              .names = list_param(given, "names"),
+              .types = {},
+              .share = number_param(given, "share").value_or(1),
+              .seed = {}};
+  if (rules.answer == "pass" && rules.delay == Duration{}) return fail(Blame::input, "nothing is asked for: give an answer or a delay");
+  if (rules.answer == "timeout" && rules.delay > Duration{})
+    return fail(Blame::input, "answer: timeout gives no answer that a delay could hold back");
+  if (rules.share <= 0) return fail(Blame::input, "share: nothing of it would be hit");
+  for (const auto& name : rules.names) TRY(dns::check_pattern(name));
+  rules.addresses = TRY(addresses_of(given, rules.answer));
+  rules.types = TRY(types_of(given));
+  if (const auto seed = number_param(given, "seed")) rules.seed = static_cast<std::uint64_t>(*seed);
   return rules;
 }
 
@@ -145,77 +153,55 @@ Result<void> check(const Json& given) {
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   auto rules = TRY(rules_of(request.params));
   TRY(must_be_addresses(request.params));
-  const auto scope = TRY(scope_of(host, request.victim));
+  const auto cgroup = TRY(scope_of(host, request.victim));
   auto place_of = request.victim;
-  if (scope && place_of.netns != 0) place_of.kind = "netns";
+  if (cgroup && place_of.netns != 0) place_of.kind = "netns";
   const auto place = TRY(place_traffic(host, request.id, place_of, request.params, Names::refused));
   TRY(must_have_loopback(host, place.netns));
   TRY(probe_nft());
   TRY(probe_conntrack());
-  Prepared prepared;
-  prepared.change = std::move(rules);
-  prepared.change.update(
-      Json{{"id", request.id}, {"netns", place.netns}, {"traffic", place.traffic}, {"ports", redirect_ports(request.id)}});
-  if (scope) {
-    prepared.change["cgroup"] = TRY(path_for_nft(host, *scope));
-    prepared.change["level"] = scope->level;
-    prepared.change["scope"] = *scope;
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id,
+                     .netns = place.netns,
+                     .traffic = place.traffic,
+                     .rules = std::move(rules),
+                     .ports = redirect_ports(request.id),
+                     .scope = {}};
+  if (cgroup) {
+    auto nft_path = TRY(path_for_nft(host, *cgroup));
+    prepared.change.scope = Scope{.cgroup = *cgroup, .nft_path = std::move(nft_path)};
   }
-  prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (scope ? "/" + scope->path : "")};
+  prepared.claims = {"netns:" + std::to_string(place.netns.inode) + "/dns" + (cgroup ? "/" + cgroup->path : "")};
   prepared.mechanism = "nft, dns worker";
   prepared.because = "queries to port 53 are redirected to a worker, which passes on all that do not match";
   prepared.undo = "end the worker, whose redirecting rule goes with it, and forget which queries were redirected";
   return prepared;
 }
 
-Evidence evidence_of(const Json& change, const Json& stats) {
-  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
-  Evidence evidence{.in_place = true,
-                    .bit = number("affected") > 0,
-                    .seen = number("queries"),
-                    .affected = number("affected"),
-                    .values = {},
-                    .detail = {}};
-  Achieved share{.what = "queries hit", .unit = "fraction", .requested = change.at("share").get<double>(), .achieved = {}, .note = {}};
-  if (number("matched") > 0) share.achieved = static_cast<double>(number("affected")) / static_cast<double>(number("matched"));
-  share.note = std::to_string(number("affected")) + " of " + std::to_string(number("matched")) + " matching queries";
+Evidence evidence_of(const Change& change, const Stats& stats) {
+  Evidence evidence{
+      .in_place = true, .bit = stats.affected > 0, .seen = stats.queries, .affected = stats.affected, .values = {}, .detail = {}};
+  Achieved share{.what = "queries hit", .unit = "fraction", .requested = change.rules.share, .achieved = {}, .note = {}};
+  if (stats.matched > 0) share.achieved = static_cast<double>(stats.affected) / static_cast<double>(stats.matched);
+  share.note = std::to_string(stats.affected) + " of " + std::to_string(stats.matched) + " matching queries";
   evidence.values.push_back(std::move(share));
-  evidence.detail = std::to_string(number("queries")) + " queries, of which " + std::to_string(number("affected")) +
-                    " were hit (answer: " + change.at("answer").get<std::string>() + ")";
+  evidence.detail = std::to_string(stats.queries) + " queries, of which " + std::to_string(stats.affected) +
+                    " were hit (answer: " + change.rules.answer + ")";
   return evidence;
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
-  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "dns", change, start_patience)));
-}
-
-Result<void> revert(const Host& host, const Json& change) {
-  TRY(stop_processes(host, change.at("id").get<std::string>(), end_grace));
-  return forget_redirected(host, change.at("netns").get<Netns>(), change.at("ports").get<std::vector<std::uint16_t>>());
-}
-
-Result<Evidence> observe(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  if (host.workers == nullptr || !host.workers->state(id).alive)
-    return fail(Blame::missing, "the worker that answers queries has ended: names resolve as before");
-  return evidence_of(change, TRY(host.workers->stats(id)));
-}
+Result<void> forget_queries(const Host& host, const Change& change) { return forget_redirected(host, change.netns, change.ports); }
 
 }  // namespace
 
-const Fault dns_answer_fault{.name = "dns.answer",
-                             .summary = "names do not resolve, resolve late, or to another address",
-                             .params = params,
-                             .target_kinds = network_target_kinds,
-                             .prepare = prepare,
-                             .apply = apply,
-                             .revert = revert,
-                             .observe = observe,
-                             .check = check};
+const Fault dns_answer_fault = make_fault_held_by_worker<worker, prepare, evidence_of, forget_queries>(
+    {.name = "dns.answer",
+     .summary = "names do not resolve, resolve late, or to another address",
+     .params = params,
+     .target_kinds = network_target_kinds,
+     .check = check});
 
 }  // namespace arashi

@@ -1,10 +1,10 @@
 // A network device goes down, once or again and again, and comes back with all that the kernel drops meanwhile: IPv6 addresses, routes,
 // permanent neighbours.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
+#include "injector/faults/network_down.hpp"
+
+#include "injector/held_by_worker.hpp"
 #include "injector/host/device_state.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/worker.hpp"
 #include "injector/network/network_place.hpp"
 #include "injector/network/traffic_params.hpp"
 
@@ -18,7 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration start_patience = 5s;
+using network_down::Change;
+using network_down::Stats;
+
+constexpr WorkerUse worker{.engine = "down", .patience = 5s, .ended = "the worker that takes the device down has ended", .grace = {}};
 
 constexpr std::array params{
     Param{.name = "device",
@@ -73,16 +76,15 @@ Result<void> check(const Json& canonical) {
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   const auto rhythm = TRY(rhythm_of(request.params));
   const auto netns = TRY(netns_of(host, request.victim));
   auto socket = TRY(socket_in(host, netns));
   const auto device = TRY(named(socket, text_param(request.params, "device").value_or("")));
   TRY(spare_control_path(host, netns, socket, device));
-  const auto state = TRY(device_state(socket, device));
-  Prepared prepared;
-  prepared.change = {
-      {"id", request.id}, {"netns", netns}, {"state", state}, {"every", rhythm.every.count()}, {"downFor", rhythm.down.count()}};
+  auto state = TRY(device_state(socket, device));
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id, .netns = netns, .state = std::move(state), .every = rhythm.every, .down_for = rhythm.down};
   prepared.claims = {"netns:" + std::to_string(netns.inode) + "/" + device.name + "/state"};
   prepared.mechanism = "rtnetlink";
   prepared.because = rhythm.every > Duration{} ? "down for " + to_text(rhythm.down) + " every " + to_text(rhythm.every) + " by a worker"
@@ -100,71 +102,58 @@ Evidence evidence_of(bool is_down, const Remains& remains, const std::string& na
   return evidence;
 }
 
-Evidence evidence_of_falls(const Json& change, const Json& stats) {
-  const auto falls = stats.is_object() ? stats.value("falls", std::uint64_t{0}) : 0;
-  const auto missed = stats.is_object() ? stats.value("missed", std::uint64_t{0}) : 0;
-  const auto down = Duration(stats.is_object() ? stats.value("meanDownNs", std::int64_t{0}) : 0);
-  Evidence evidence{.in_place = true, .bit = falls > 0, .seen = falls + missed, .affected = falls, .values = {}, .detail = {}};
+Evidence evidence_of_falls(const Change& change, const Stats& stats) {
+  Evidence evidence{
+      .in_place = true, .bit = stats.falls > 0, .seen = stats.falls + stats.missed, .affected = stats.falls, .values = {}, .detail = {}};
+  const bool is_known = stats.mean_down > Duration{};
   evidence.values.push_back({.what = "down for",
                              .unit = "ns",
-                             .requested = change.at("downFor").get<double>(),
-                             .achieved = down > Duration{} ? std::optional(static_cast<double>(down.count())) : std::nullopt,
+                             .requested = static_cast<double>(change.down_for.count()),
+                             .achieved = is_known ? std::optional(static_cast<double>(stats.mean_down.count())) : std::nullopt,
                              .note = "mean of the falls that are over"});
-  evidence.detail = device_of(change.at("state")).name + " went down " + std::to_string(falls) + " times";
-  if (missed > 0) evidence.detail += "; " + std::to_string(missed) + " times it could not be taken down or up";
+  evidence.detail = change.state.device.name + " went down " + std::to_string(stats.falls) + " times";
+  if (stats.missed > 0) evidence.detail += "; " + std::to_string(stats.missed) + " times it could not be taken down or up";
   return evidence;
 }
 
-bool flaps(const Json& change) { return change.at("every").get<std::int64_t>() > 0; }
+bool flaps(const Change& change) { return change.every > Duration{}; }
 
-Result<Evidence> look(netlink::Socket& socket, const Json& state) {
-  const auto device = device_of(state);
-  const auto up = TRY(is_up(socket, device));
-  if (!up) return fail(Blame::missing, "device '", device.name, "' is gone");
-  return evidence_of(!*up, TRY(remains_of(socket, state)), device.name);
+Result<Evidence> look(netlink::Socket& socket, const DeviceState& state) {
+  const auto up = TRY(is_up(socket, state.device));
+  if (!up) return fail(Blame::missing, "device '", state.device.name, "' is gone");
+  return evidence_of(!*up, TRY(remains_of(socket, state)), state.device.name);
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  const auto& state = change.at("state");
-  auto socket = TRY(socket_in(host, change.at("netns").get<Netns>()));
-  if (!TRY(is_up(socket, device_of(state)))) return fail(Blame::missing, "device '", device_of(state).name, "' is gone");
-  if (!flaps(change)) {
-    TRY(set_link(socket, device_of(state), LinkState::down));
-    return look(socket, state);
-  }
-  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  return evidence_of_falls(change, TRY(host.workers->start(change.at("id").get<std::string>(), "down", change, start_patience)));
+Result<Evidence> apply(const Host& host, const Change& change) {
+  auto socket = TRY(socket_in(host, change.netns));
+  const auto& device = change.state.device;
+  if (!TRY(is_up(socket, device))) return fail(Blame::missing, "device '", device.name, "' is gone");
+  if (flaps(change)) return apply_by_worker<worker, evidence_of_falls>(host, change);
+  TRY(set_link(socket, device, LinkState::down));
+  return look(socket, change.state);
 }
 
-Result<void> revert(const Host& host, const Json& change) {
-  if (flaps(change)) TRY(stop_processes(host, change.at("id").get<std::string>()));
-  auto socket = socket_in(host, change.at("netns").get<Netns>());
+Result<void> revert(const Host& host, const Change& change) {
+  if (flaps(change)) TRY(revert_by_worker<worker>(host, change));
+  auto socket = socket_in(host, change.netns);
   if (!socket && socket.error().blame == Blame::missing) return {};  // it took the device along
   if (!socket) return pass(socket.error());
-  return restore_device(*socket, change.at("state"));
+  return restore_device(*socket, change.state);
 }
 
-Result<Evidence> observe(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  if (!flaps(change)) {
-    auto socket = TRY(socket_in(host, change.at("netns").get<Netns>()));
-    return look(socket, change.at("state"));
-  }
-  if (host.workers == nullptr || !host.workers->state(id).alive)
-    return fail(Blame::missing, "the worker that takes the device down has ended");
-  return evidence_of_falls(change, TRY(host.workers->stats(id)));
+Result<Evidence> observe(const Host& host, const Change& change) {
+  if (flaps(change)) return observe_by_worker<worker, evidence_of_falls>(host, change);
+  auto socket = TRY(socket_in(host, change.netns));
+  return look(socket, change.state);
 }
 
 }  // namespace
 
-const Fault network_down_fault{.name = "network.down",
-                               .summary = "a network device goes down, once or flapping, and comes back as it was",
-                               .params = params,
-                               .target_kinds = network_target_kinds,
-                               .prepare = prepare,
-                               .apply = apply,
-                               .revert = revert,
-                               .observe = observe,
-                               .check = check};
+const Fault network_down_fault =
+    make_fault<prepare, apply, revert, observe>({.name = "network.down",
+                                                 .summary = "a network device goes down, once or flapping, and comes back as it was",
+                                                 .params = params,
+                                                 .target_kinds = network_target_kinds,
+                                                 .check = check});
 
 }  // namespace arashi

@@ -1,5 +1,5 @@
 // Everything that netem can do to packets, on chosen traffic of a network namespace.
-#include "injector/fault.hpp"
+#include "injector/make_fault.hpp"
 #include "injector/network/effects_params.hpp"
 #include "injector/network/impairment.hpp"
 #include "injector/network/network_place.hpp"
@@ -55,7 +55,7 @@ Result<void> check(const Json& canonical) {
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<ImpairmentChange>> prepare(const Host& host, const Request& request) {
   const auto effects = TRY(effects_from_params(request.params));
   if (request.duration > Duration{} && effects.ramp > request.duration)
     return fail(Blame::input, "ramp ", to_text(effects.ramp), " is longer than the fault's ", to_text(request.duration),
@@ -63,23 +63,20 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
   impairment.effects = effects;
   const auto choice = TRY(choose_backend(host, impairment, text_param(request.params, "backend").value_or("auto")));
-  return Prepared{.change = change_of(choice, impairment),
-                  .claims = claims_of(impairment),
-                  .mechanism = std::string(choice.backend->name),
-                  .because = with_scope(choice.because, impairment),
-                  .undo = choice.backend->undo(impairment)};
+  return Prepared<ImpairmentChange>{.change = {.backend = choice.backend, .impairment = impairment, .notes = choice.notes},
+                                    .claims = claims_of(impairment),
+                                    .mechanism = std::string(choice.backend->name),
+                                    .because = with_scope(choice.because, impairment),
+                                    .undo = choice.backend->undo(impairment)};
 }
 
 }  // namespace
 
-const Fault network_impair_fault{.name = "network.impair",
-                                 .summary = "delay, loss, reordering, rate and all else that netem knows, on chosen traffic",
-                                 .params = params,
-                                 .target_kinds = network_target_kinds,
-                                 .prepare = prepare,
-                                 .apply = apply_impairment,
-                                 .revert = revert_impairment,
-                                 .observe = observe_impairment,
-                                 .check = check};
+const Fault network_impair_fault = make_fault<prepare, apply_impairment, revert_impairment, observe_impairment>(
+    {.name = "network.impair",
+     .summary = "delay, loss, reordering, rate and all else that netem knows, on chosen traffic",
+     .params = params,
+     .target_kinds = network_target_kinds,
+     .check = check});
 
 }  // namespace arashi

@@ -1,8 +1,7 @@
 // Cuts a network namespace off from some peers, or from everyone but the control path.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/qdisc.hpp"
+#include "injector/make_fault.hpp"
 #include "injector/network/bpf.hpp"
 #include "injector/network/connections.hpp"
 #include "injector/network/impairment.hpp"
@@ -44,6 +43,11 @@ constexpr std::array params{
           .choices = fates_of_established},
 };
 
+struct Change : ImpairmentChange {
+  std::string established;  // one of fates_of_established
+  static constexpr auto keys = std::tuple_cat(ImpairmentChange::keys, std::tuple(key("established", &Change::established)));
+};
+
 std::string established_of(const Json& canonical) { return text_param(canonical, "established").value_or("stall"); }
 
 Result<void> check_established(const std::string& established, const Traffic& traffic) {
@@ -60,7 +64,7 @@ Result<void> check_established(const std::string& established, const Traffic& tr
 
 Result<void> check(const Json& canonical) { return check_established(established_of(canonical), TRY(traffic_but_peers(canonical))); }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   auto impairment = TRY(place_impairment(host, request.id, request.victim, request.params));
   const auto established = established_of(request.params);
   TRY(check_established(established, impairment.traffic));
@@ -71,12 +75,11 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   impairment.effects.loss = 1;
   impairment.traffic.spare_open = established != "stall";  // with reset, until they are
   const auto choice = TRY(choose_backend(host, impairment, "bpf"));
-  Prepared prepared{.change = change_of(choice, impairment),
-                    .claims = claims_of(impairment),
-                    .mechanism = std::string(choice.backend->name),
-                    .because = with_scope("dropping needs no more than a filter", impairment),
-                    .undo = choice.backend->undo(impairment)};
-  prepared.change["established"] = established;
+  Prepared<Change> prepared{.change = {{.backend = choice.backend, .impairment = impairment, .notes = choice.notes}, established},
+                            .claims = claims_of(impairment),
+                            .mechanism = std::string(choice.backend->name),
+                            .because = with_scope("dropping needs no more than a filter", impairment),
+                            .undo = choice.backend->undo(impairment)};
   if (established != "reset") return prepared;
   prepared.mechanism += ", sock_destroy";
   prepared.undo += "; a connection that was reset is not opened again: that is its owner's affair";
@@ -110,13 +113,11 @@ Result<Resets> reset_open(const Host& host, const Impairment& impairment) {
 }
 
 // New connections fail from the first moment on, so none that is reset is opened again; the resets themselves still get through.
-Result<Evidence> apply(const Host& host, const Json& change) {
+Result<Evidence> apply(const Host& host, const Change& change) {
   auto evidence = TRY(apply_impairment(host, change));
-  if (change.value("established", "stall") != "reset") return evidence;
-  const auto impairment = change.at("impairment").get<Impairment>();
-  const auto* backend = find_backend(change.at("backend").get<std::string>());
-  const auto resets = TRY(reset_open(host, impairment));
-  for (const auto program : TRY(backend->programs(host, impairment))) TRY(hit_open_connections(program));
+  if (change.established != "reset") return evidence;
+  const auto resets = TRY(reset_open(host, change.impairment));
+  for (const auto program : TRY(change.backend->programs(host, change.impairment))) TRY(hit_open_connections(program));
   const auto note = std::to_string(resets.reset) + " of " + std::to_string(resets.matched) + " connections";
   evidence.values.push_back({.what = "open connections reset",
                              .unit = "count",
@@ -129,14 +130,11 @@ Result<Evidence> apply(const Host& host, const Json& change) {
 
 }  // namespace
 
-const Fault network_partition_fault{.name = "network.partition",
-                                    .summary = "no packet gets to or from chosen peers; open connections stall, go on or are reset",
-                                    .params = params,
-                                    .target_kinds = network_target_kinds,
-                                    .prepare = prepare,
-                                    .apply = apply,
-                                    .revert = revert_impairment,
-                                    .observe = observe_impairment,
-                                    .check = check};
+const Fault network_partition_fault = make_fault<prepare, apply, revert_impairment, observe_impairment>(
+    {.name = "network.partition",
+     .summary = "no packet gets to or from chosen peers; open connections stall, go on or are reset",
+     .params = params,
+     .target_kinds = network_target_kinds,
+     .check = check});
 
 }  // namespace arashi

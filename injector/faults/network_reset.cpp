@@ -1,8 +1,8 @@
 // TCP connections are reset: those that are open by the kernel's SOCK_DESTROY, new ones by an RST in answer to their SYN.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
+#include "injector/faults/network_reset.hpp"
+
+#include "injector/held_by_worker.hpp"
 #include "injector/host/nft.hpp"
-#include "injector/host/worker.hpp"
 #include "injector/network/connections.hpp"
 #include "injector/network/network_place.hpp"
 #include "injector/network/network_scope.hpp"
@@ -20,7 +20,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration start_patience = 5s;
+using network_reset::Change;
+using network_reset::Stats;
+
+constexpr WorkerUse worker{.engine = "reset", .patience = 5s, .ended = "the worker that resets connections has ended", .grace = {}};
 constexpr double largest_seed = 4294967295;  // nft's seeds have 32 bits
 
 constexpr std::array params{
@@ -78,43 +81,43 @@ Result<void> probe(const Json& given) {
 }
 
 // Of one cgroup of a shared namespace: open connections are told by their sockets, new ones by nft.
-Result<void> check_cgroup(const Host& host, const SocketCgroup& cgroup, const Json& given, Json& change) {
-  if (number_param(given, "existing").value_or(1) > 0) TRY(probe_socket_cgroups());
-  if (number_param(given, "new").value_or(0) > 0) change["nftPath"] = TRY(path_for_nft(host, cgroup));
-  change["cgroup"] = cgroup;
+Result<void> limit_to(const Host& host, const SocketCgroup& cgroup, Change& change) {
+  if (change.existing > 0) TRY(probe_socket_cgroups());
+  if (change.fresh > 0) change.nft_path = TRY(path_for_nft(host, cgroup));
+  change.cgroup = cgroup;
   return {};
 }
 
-bool is_lasting(const Json& change) { return change.at("every").get<std::int64_t>() > 0 || change.at("new").get<double>() > 0; }
+bool is_lasting(const Change& change) { return change.every > Duration{} || change.fresh > 0; }
 
-std::vector<std::string> claims_of(const TrafficPlace& place, const Json& change) {
+std::vector<std::string> claims_of(const TrafficPlace& place, const Change& change) {
   const auto start = "netns:" + std::to_string(place.netns.inode) + "/connections/";
   std::vector<std::string> claims;
-  if (!is_lasting(change)) return {start + change.at("id").get<std::string>()};  // done in a moment, and in nobody's way
+  if (!is_lasting(change)) return {start + change.id};  // done in a moment, and in nobody's way
   const auto end = place.cgroup ? "/" + place.cgroup->path : std::string();
   if (place.traffic.egress) claims.push_back(start + "egress" + end);
   if (place.traffic.ingress) claims.push_back(start + "ingress" + end);
   return claims;
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
   TRY(probe(request.params));
+  Prepared<Change> prepared;
+  auto& change = prepared.change;
+  change.id = request.id;
+  change.existing = number_param(request.params, "existing").value_or(1);
+  change.fresh = number_param(request.params, "new").value_or(0);
+  change.every = duration_param(request.params, "every").value_or(Duration{});
+  change.seed = static_cast<std::uint32_t>(number_param(request.params, "seed").value_or(0));
+  const bool lasts = is_lasting(change);
   // What lasts would have to follow a name, and does not.
-  const bool once = !duration_param(request.params, "every") && number_param(request.params, "new").value_or(0) <= 0;
-  const auto place = TRY(place_traffic(host, request.id, request.victim, request.params, once ? Names::as_now : Names::refused));
-  Prepared prepared;
-  prepared.change = {{"id", request.id},
-                     {"netns", place.netns},
-                     {"traffic", place.traffic},
-                     {"existing", number_param(request.params, "existing").value_or(1)},
-                     {"new", number_param(request.params, "new").value_or(0)},
-                     {"every", duration_param(request.params, "every").value_or(Duration{}).count()},
-                     {"seed", static_cast<std::uint32_t>(number_param(request.params, "seed").value_or(0))}};
-  if (place.cgroup) TRY(check_cgroup(host, *place.cgroup, request.params, prepared.change));
-  const bool lasts = is_lasting(prepared.change);
-  prepared.claims = claims_of(place, prepared.change);
-  prepared.mechanism = prepared.change["new"].get<double>() > 0 ? "sock_destroy, nft" : "sock_destroy";
+  const auto place = TRY(place_traffic(host, request.id, request.victim, request.params, lasts ? Names::refused : Names::as_now));
+  change.netns = place.netns;
+  change.traffic = place.traffic;
+  if (place.cgroup) TRY(limit_to(host, *place.cgroup, change));
+  prepared.claims = claims_of(place, change);
+  prepared.mechanism = change.fresh > 0 ? "sock_destroy, nft" : "sock_destroy";
   prepared.because = lasts ? "a worker holds it" : "once, at the beginning";
   if (place.cgroup)
     prepared.because =
@@ -131,65 +134,51 @@ Achieved share_of(const char* what, double requested, std::uint64_t hit, std::ui
   return share;
 }
 
-Evidence evidence_of(const Json& change, const Json& stats) {
-  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
+Evidence evidence_of(const Change& change, const Stats& stats) {
   Evidence evidence{.in_place = true, .bit = false, .seen = 0, .affected = 0, .values = {}, .detail = {}};
-  evidence.seen = number("matched") + number("opened");
-  evidence.affected = number("reset") + number("refused");
+  evidence.seen = stats.matched + stats.opened;
+  evidence.affected = stats.reset + stats.refused;
   evidence.bit = evidence.affected > 0;
-  const auto existing = change.at("existing").get<double>();
-  const auto fresh = change.at("new").get<double>();
-  if (existing > 0) evidence.values.push_back(share_of("existing connections reset", existing, number("reset"), number("matched")));
-  if (fresh > 0) evidence.values.push_back(share_of("new connections reset", fresh, number("refused"), number("opened")));
-  evidence.detail = std::to_string(number("reset")) + " open connections reset in " + std::to_string(number("rounds")) + " rounds, " +
-                    std::to_string(number("refused")) + " of " + std::to_string(number("opened")) + " new ones refused";
+  if (change.existing > 0) evidence.values.push_back(share_of("existing connections reset", change.existing, stats.reset, stats.matched));
+  if (change.fresh > 0) evidence.values.push_back(share_of("new connections reset", change.fresh, stats.refused, stats.opened));
+  evidence.detail = std::to_string(stats.reset) + " open connections reset in " + std::to_string(stats.rounds) + " rounds, " +
+                    std::to_string(stats.refused) + " of " + std::to_string(stats.opened) + " new ones refused";
   return evidence;
 }
 
-Result<Evidence> once(const Host& host, const Json& change) {
-  const auto netns = TRY(open_netns(host, change.at("netns").get<Netns>()));
+Result<Evidence> once(const Host& host, const Change& change) {
+  const auto netns = TRY(open_netns(host, change.netns));
   auto socket = TRY(netlink::Socket::open(netns, netlink::Socket::Family::sock_diag));
-  const auto traffic = change.at("traffic").get<Traffic>();
-  std::optional<SocketCgroup> cgroup;
-  if (change.contains("cgroup")) cgroup = change.at("cgroup").get<SocketCgroup>();
-  const auto all = TRY(connections_of(host, socket, cgroup));
-  std::uint64_t reset = 0;
-  for (const auto& one : picked(all, traffic, change.at("existing").get<double>(), change.at("seed").get<std::uint64_t>()))
-    if (TRY(destroy(socket, one))) ++reset;
-  const auto matched = std::ranges::count_if(all, [&](const Connection& each) { return matches(traffic, each); });
-  return evidence_of(change, Json{{"matched", matched}, {"reset", reset}, {"rounds", 1}});
+  const auto all = TRY(connections_of(host, socket, change.cgroup));
+  Stats stats{.rounds = 1};
+  for (const auto& one : picked(all, change.traffic, change.existing, change.seed))
+    if (TRY(destroy(socket, one))) ++stats.reset;
+  stats.matched =
+      static_cast<std::uint64_t>(std::ranges::count_if(all, [&](const Connection& each) { return matches(change.traffic, each); }));
+  return evidence_of(change, stats);
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  if (!is_lasting(change)) return once(host, change);
-  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
-  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "reset", change, start_patience)));
+Result<Evidence> apply(const Host& host, const Change& change) {
+  return is_lasting(change) ? apply_by_worker<worker, evidence_of>(host, change) : once(host, change);
 }
 
-Result<void> revert(const Host& host, const Json& change) {
-  return is_lasting(change) ? stop_processes(host, change.at("id").get<std::string>()) : Result<void>{};
+Result<void> revert(const Host& host, const Change& change) {
+  return is_lasting(change) ? revert_by_worker<worker>(host, change) : Result<void>{};
 }
 
-Result<Evidence> observe(const Host& host, const Json& change) {
-  if (!is_lasting(change)) return fail(Blame::unsupported, "what was done once is not read again");
-  const auto id = change.at("id").get<std::string>();
-  if (host.workers == nullptr || !host.workers->state(id).alive)
-    return fail(Blame::missing, "the worker that resets connections has ended");
-  return evidence_of(change, TRY(host.workers->stats(id)));
+Result<Evidence> observe(const Host& host, const Change& change) {
+  if (is_lasting(change)) return observe_by_worker<worker, evidence_of>(host, change);
+  return fail(Blame::unsupported, "what was done once is not read again");
 }
 
 }  // namespace
 
-const Fault network_reset_fault{.name = "network.reset",
-                                .summary = "TCP connections are reset: open ones, new ones, or a share of them",
-                                .params = params,
-                                .target_kinds = network_target_kinds,
-                                .reversible = false,
-                                .prepare = prepare,
-                                .apply = apply,
-                                .revert = revert,
-                                .observe = observe,
-                                .check = check};
+const Fault network_reset_fault =
+    make_fault<prepare, apply, revert, observe>({.name = "network.reset",
+                                                 .summary = "TCP connections are reset: open ones, new ones, or a share of them",
+                                                 .params = params,
+                                                 .target_kinds = network_target_kinds,
+                                                 .reversible = false,
+                                                 .check = check});
 
 }  // namespace arashi

@@ -1,10 +1,10 @@
 // A network namespace runs out of ephemeral ports: who opens a connection there is told EADDRNOTAVAIL, as on a machine that opens and
 // closes too many.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
+#include "injector/faults/ports_exhaust.hpp"
+
+#include "injector/held_by_worker.hpp"
 #include "injector/host/ephemeral_ports.hpp"
 #include "injector/host/netns.hpp"
-#include "injector/host/worker.hpp"
 #include "injector/network/network_place.hpp"
 #include "injector/network/traffic_params.hpp"
 
@@ -18,8 +18,11 @@ extern const Fault ports_exhaust_fault;
 namespace {
 
 using namespace std::chrono_literals;
+using ports_exhaust::Change;
+using ports_exhaust::Stats;
 
-constexpr Duration start_patience = 15s;
+constexpr WorkerUse worker{
+    .engine = "ports", .patience = 15s, .ended = "the worker that holds ports has ended: they are free again", .grace = {}};
 constexpr double most_ports = 65535;
 constexpr std::size_t most_processes = 64;
 constexpr std::array<std::string_view, 3> protocols{"tcp", "udp", "both"};
@@ -68,7 +71,7 @@ Result<std::size_t> processes_for(std::size_t sockets) {
               " descriptors here: raise the agent's hard limit (LimitNOFILE), or leave more ports free");
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   const auto netns = TRY(netns_of(host, request.victim));
   TRY(spare_runners(host, netns, "ports for its connections to the agent"));
   const auto there = TRY(open_netns(host, netns));
@@ -78,8 +81,8 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto sockets = (total - left) * (protocol == "both" ? 2 : 1);
   TRY(check_room_for_sockets(host, sockets));
   const auto processes = TRY(processes_for(sockets));
-  Prepared prepared;
-  prepared.change = {{"id", request.id}, {"netns", netns}, {"protocol", protocol}, {"free", left}, {"sockets", sockets}, {"total", total}};
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id, .netns = netns, .protocol = protocol, .free = left, .sockets = sockets, .total = total};
   for (const std::string one : {"tcp", "udp"})
     if (protocol == one || protocol == "both") prepared.claims.push_back("netns:" + std::to_string(netns.inode) + "/ports/" + one);
   prepared.mechanism = "ports worker";
@@ -90,53 +93,32 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   return prepared;
 }
 
-Evidence evidence_of(const Json& change, const Json& stats) {
-  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
-  const auto wanted = change.at("sockets").get<std::uint64_t>();
-  const bool all = change.at("free").get<std::uint64_t>() == 0;
-  const bool refused = stats.is_object() && stats.value("refused", false);
-  const auto taken = number("held") + number("busy");
-  Evidence evidence{.in_place = taken >= wanted && (refused || !all),
-                    .bit = number("held") > 0 && (refused || !all),
-                    .seen = wanted,
-                    .affected = number("held"),
+Evidence evidence_of(const Change& change, const Stats& stats) {
+  const bool all = change.free == 0;
+  const auto taken = stats.held + stats.busy;
+  Evidence evidence{.in_place = taken >= change.sockets && (stats.refused || !all),
+                    .bit = stats.held > 0 && (stats.refused || !all),
+                    .seen = change.sockets,
+                    .affected = stats.held,
                     .values = {},
                     .detail = {}};
   evidence.values.push_back({.what = "ports taken",
                              .unit = "count",
-                             .requested = static_cast<double>(wanted),
+                             .requested = static_cast<double>(change.sockets),
                              .achieved = static_cast<double>(taken),
-                             .note = std::to_string(number("busy")) + " of them were held by others"});
-  evidence.detail = std::to_string(number("held")) + " ephemeral ports held by us, " + std::to_string(number("busy")) + " by others; " +
-                    (refused ? "who wants one gets none" : std::to_string(change.at("free").get<std::uint64_t>()) + " are left");
+                             .note = std::to_string(stats.busy) + " of them were held by others"});
+  evidence.detail = std::to_string(stats.held) + " ephemeral ports held by us, " + std::to_string(stats.busy) + " by others; " +
+                    (stats.refused ? "who wants one gets none" : std::to_string(change.free) + " are left");
   return evidence;
-}
-
-Result<Evidence> apply(const Host& host, const Json& change) {
-  if (host.workers == nullptr) return fail(Blame::system, "no worker processes can be started here");
-  TRY(open_netns(host, change.at("netns").get<Netns>()));  // so that one that has gone is told as such, and not as a worker that failed
-  return evidence_of(change, TRY(host.workers->start(change.at("id").get<std::string>(), "ports", change, start_patience)));
-}
-
-Result<void> revert(const Host& host, const Json& change) { return stop_processes(host, change.at("id").get<std::string>()); }
-
-Result<Evidence> observe(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  if (host.workers == nullptr || !host.workers->state(id).alive)
-    return fail(Blame::missing, "the worker that holds ports has ended: they are free again");
-  return evidence_of(change, TRY(host.workers->stats(id)));
 }
 
 }  // namespace
 
-const Fault ports_exhaust_fault{.name = "ports.exhaust",
-                                .summary = "no ephemeral port is left: new connections fail with EADDRNOTAVAIL",
-                                .params = params,
-                                .target_kinds = network_target_kinds,
-                                .prepare = prepare,
-                                .apply = apply,
-                                .revert = revert,
-                                .observe = observe,
-                                .check = check};
+const Fault ports_exhaust_fault = make_fault_held_by_worker<worker, prepare, evidence_of>(
+    {.name = "ports.exhaust",
+     .summary = "no ephemeral port is left: new connections fail with EADDRNOTAVAIL",
+     .params = params,
+     .target_kinds = network_target_kinds,
+     .check = check});
 
 }  // namespace arashi

@@ -1,9 +1,9 @@
 // Ends processes, or sends them another signal: once, or again and again whatever takes their place.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
+#include "injector/faults/process_kill.hpp"
+
+#include "injector/held_by_worker.hpp"
 #include "injector/host/proc.hpp"
 #include "injector/host/strike.hpp"
-#include "injector/host/worker.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,20 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration death_patience = 5s;  // SIGKILL is not answered sooner by a process in an uninterruptible wait
-constexpr Duration start_patience = 5s;
+constexpr WorkerUse worker{.engine = "kill", .patience = 5s, .ended = "the worker that repeats the kill has ended", .grace = {}};
+
+using process_kill::Stats;
+
+struct Change {
+  std::string id;
+  Victim victim;
+  std::vector<Identity> processes;
+  std::int32_t signal = SIGKILL;
+  Duration every{};         // zero: once
+  std::uint64_t count = 0;  // rounds; 0: until it is stopped
+  static constexpr auto keys = std::tuple(key("id", &Change::id), key("victim", &Change::victim), key("processes", &Change::processes),
+                                          key("signal", &Change::signal), key("every", &Change::every), key("count", &Change::count));
+};
 
 struct Signal {
   std::string_view name;
@@ -82,7 +95,7 @@ Result<void> check(const Json& given) {
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   TRY(check(request.params));
   const auto victims = TRY(victims_of(host, request.victim));
   const auto signal = text_param(request.params, "signal").value_or("KILL");
@@ -90,13 +103,13 @@ Result<Prepared> prepare(const Host& host, const Request& request) {
   const auto count = number_param(request.params, "count");
   if (every && request.victim.selector.match.contains("pid"))
     return fail(Blame::input, "a repeated kill by pid finds no successor: choose the process by name, port, cgroup or user");
-  Prepared prepared;
-  prepared.change = {{"id", request.id},
-                     {"victim", request.victim},
-                     {"processes", victims},
-                     {"signal", number_of(signal)},
-                     {"every", every ? every->count() : 0},
-                     {"count", count ? static_cast<std::int64_t>(*count) : 0}};
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id,
+                     .victim = request.victim,
+                     .processes = victims,
+                     .signal = number_of(signal),
+                     .every = every.value_or(Duration{}),
+                     .count = count ? static_cast<std::uint64_t>(*count) : 0};
   prepared.claims = {claim_of(request.victim)};
   prepared.mechanism = "signal";
   prepared.because = every ? "SIG" + signal + " by pidfd every " + to_text(*every) + " from a worker" : "SIG" + signal + " by pidfd, once";
@@ -114,63 +127,56 @@ Evidence evidence_of(int signal, std::uint64_t seen, std::uint64_t affected, con
   return evidence;
 }
 
-Evidence evidence_of_rounds(const Json& change, const Json& stats) {
-  const auto number = [&](const char* name) { return stats.is_object() ? stats.value(name, std::uint64_t{0}) : 0; };
-  const auto detail = std::to_string(number("rounds")) + " rounds, " + std::to_string(number("missed")) + " without a victim";
-  return evidence_of(change.at("signal").get<int>(), number("rounds"), number("kills"), detail);
+Evidence evidence_of_rounds(const Change& change, const Stats& stats) {
+  const auto detail = std::to_string(stats.rounds) + " rounds, " + std::to_string(stats.missed) + " without a victim";
+  return evidence_of(change.signal, stats.rounds, stats.kills, detail);
 }
 
-Result<Evidence> repeat(const Host& host, const Json& change) {
-  if (host.workers == nullptr) return fail(Blame::unsupported, "no workers can be started here");
-  if (look_at(host, change.at("processes").get<std::vector<Identity>>()).alive == 0)
-    return fail(Blame::missing, "nothing to kill: it has ended since it was chosen");
-  Json config = change;
-  config["protected"] = host.protected_pids;
-  config["roots"] = {{"proc", host.proc.string()}, {"cgroup", host.cgroup.string()}, {"netns", host.netns.string()}};
-  const auto ready = TRY(host.workers->start(change.at("id").get<std::string>(), "kill", config, start_patience));
-  return evidence_of_rounds(change, ready);
+bool repeats(const Change& change) { return change.every > Duration{}; }
+
+Result<Evidence> repeat(const Host& host, const Change& change) {
+  if (look_at(host, change.processes).alive == 0) return fail(Blame::missing, "nothing to kill: it has ended since it was chosen");
+  const process_kill::Config config{.victim = change.victim,
+                                    .signal = change.signal,
+                                    .every = change.every,
+                                    .count = change.count,
+                                    .protected_pids = host.protected_pids,
+                                    .proc = host.proc,
+                                    .cgroup = host.cgroup,
+                                    .netns = host.netns};
+  return evidence_of_rounds(change, TRY(start_worker<Stats>(host, worker, change.id, config)));
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  if (change.at("every").get<std::int64_t>() > 0) return repeat(host, change);
-  const auto victims = change.at("processes").get<std::vector<Identity>>();
-  const int signal = change.at("signal").get<int>();
-  const bool is_fatal = signal == SIGKILL;
-  const auto struck = TRY(strike(host, victims, signal, is_fatal ? death_patience : Duration::zero()));
+Result<Evidence> apply(const Host& host, const Change& change) {
+  if (repeats(change)) return repeat(host, change);
+  const bool is_fatal = change.signal == SIGKILL;
+  const auto struck = TRY(strike(host, change.processes, change.signal, is_fatal ? death_patience : Duration::zero()));
   if (struck.sent == 0)
-    return fail(Blame::missing, "nothing to kill: all ", victims.size(), " processes have ended since they were chosen");
+    return fail(Blame::missing, "nothing to kill: all ", change.processes.size(), " processes have ended since they were chosen");
   if (is_fatal && struck.ended < struck.sent)
     return fail(Blame::system, struck.sent - struck.ended, " of ", struck.sent, " killed processes did not end within ",
                 to_text(death_patience));
-  return evidence_of(signal, victims.size(), is_fatal ? struck.ended : struck.sent,
+  return evidence_of(change.signal, change.processes.size(), is_fatal ? struck.ended : struck.sent,
                      std::to_string(struck.sent) + (is_fatal ? " processes ended" : " signals delivered"));
 }
 
-Result<void> revert(const Host& host, const Json& change) {
-  if (change.at("every").get<std::int64_t>() == 0) return {};
-  return stop_processes(host, change.at("id").get<std::string>());
+Result<void> revert(const Host& host, const Change& change) {
+  return repeats(change) ? revert_by_worker<worker>(host, change) : Result<void>{};
 }
 
-Result<Evidence> observe(const Host& host, const Json& change) {
-  const auto id = change.at("id").get<std::string>();
-  if (change.at("every").get<std::int64_t>() == 0) return fail(Blame::unsupported, "what was done once is not read again");
-  if (host.workers == nullptr || !host.workers->state(id).alive) return fail(Blame::missing, "the worker that repeats the kill has ended");
-  const auto stats = TRY(host.workers->stats(id));
-  if (stats.is_null()) return fail(Blame::unsupported, "nothing new");
-  return evidence_of_rounds(change, stats);
+Result<Evidence> observe(const Host& host, const Change& change) {
+  if (repeats(change)) return observe_by_worker<worker, evidence_of_rounds>(host, change);
+  return fail(Blame::unsupported, "what was done once is not read again");
 }
 
 }  // namespace
 
-const Fault process_kill_fault{.name = "process.kill",
-                               .summary = "ends processes, or sends another signal, once or again and again",
-                               .params = params,
-                               .target_kinds = kinds,
-                               .reversible = false,
-                               .prepare = prepare,
-                               .apply = apply,
-                               .revert = revert,
-                               .observe = observe,
-                               .check = check};
+const Fault process_kill_fault =
+    make_fault<prepare, apply, revert, observe>({.name = "process.kill",
+                                                 .summary = "ends processes, or sends another signal, once or again and again",
+                                                 .params = params,
+                                                 .target_kinds = kinds,
+                                                 .reversible = false,
+                                                 .check = check});
 
 }  // namespace arashi

@@ -1,10 +1,9 @@
 // Makes processes stand still: the cgroup freezer for a whole cgroup, SIGSTOP for a process.
-#include "injector/core/json.hpp"
-#include "injector/fault.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/proc.hpp"
 #include "injector/host/strike.hpp"
+#include "injector/make_fault.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,21 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr Duration patience = 2s;
+
+// What is frozen: exactly this cgroup, not another that has taken its name.
+struct Freezer {
+  fs::path directory;
+  std::uint64_t inode = 0;
+  static constexpr auto keys = std::tuple(key("directory", &Freezer::directory), key("inode", &Freezer::inode));
+};
+
+struct Change {
+  std::string id, label;
+  std::vector<Identity> processes;
+  std::optional<Freezer> freezer;  // none: SIGSTOP
+  static constexpr auto keys = std::tuple(key("id", &Change::id), key("label", &Change::label), key("processes", &Change::processes),
+                                          key("freezer", &Change::freezer));
+};
 
 constexpr std::array<std::string_view, 3> mechanisms{"auto", "freezer", "sigstop"};
 constexpr std::array params{
@@ -97,15 +111,15 @@ Result<void> must_run(const Host& host, const Choice& choice, const std::vector<
   return {};
 }
 
-Result<Prepared> prepare(const Host& host, const Request& request) {
+Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   const auto processes = TRY(victims_of(host, request.victim));
   const auto choice = TRY(choose(host, request, processes));
   TRY(must_run(host, choice, processes, request.victim.label));
-  Prepared prepared;
-  prepared.change = {{"id", request.id}, {"label", request.victim.label}, {"processes", processes}};
+  Prepared<Change> prepared;
+  prepared.change = {.id = request.id, .label = request.victim.label, .processes = processes, .freezer = {}};
   if (choice.directory) {
-    prepared.change["directory"] = choice.directory->string();
-    prepared.change["inode"] = TRY(inode_of(*choice.directory));
+    const auto inode = TRY(inode_of(*choice.directory));
+    prepared.change.freezer = Freezer{.directory = *choice.directory, .inode = inode};
   }
   prepared.claims = {claim_of(request.victim)};
   prepared.mechanism = mechanism_name(choice);
@@ -124,45 +138,43 @@ Evidence evidence_of(std::uint64_t processes, std::uint64_t paused, bool in_plac
   return evidence;
 }
 
-// Nothing when it is gone, or another has taken its name.
-std::optional<fs::path> same_cgroup(const Json& change) {
-  const fs::path directory = change.at("directory").get<std::string>();
-  const auto inode = inode_of(directory);
-  return inode && *inode == change.at("inode").get<std::uint64_t>() ? std::optional(directory) : std::nullopt;
+// Whether it is still the one that was chosen.
+bool is_there(const Freezer& freezer) {
+  const auto inode = inode_of(freezer.directory);
+  return inode && *inode == freezer.inode;
 }
 
-Result<Evidence> observe_frozen(const Host& host, const Json& change) {
-  const auto directory = same_cgroup(change);
-  if (!directory) return fail(Blame::missing, "cgroup '", change.at("directory").get<std::string>(), "' is gone");
-  const auto state = TRY(freezer_state(*directory));
-  const auto held = TRY(processes_below(host, *directory));
+Result<Evidence> observe_frozen(const Host& host, const Freezer& freezer) {
+  const auto& directory = freezer.directory;
+  if (!is_there(freezer)) return fail(Blame::missing, "cgroup '", directory.string(), "' is gone");
+  const auto state = TRY(freezer_state(directory));
+  const auto held = TRY(processes_below(host, directory));
   const bool in_place = state.asked && state.frozen;
-  return evidence_of(held.size(), held.size(), in_place, in_place ? "frozen: " + directory->string() : "thawed by someone else");
+  return evidence_of(held.size(), held.size(), in_place, in_place ? "frozen: " + directory.string() : "thawed by someone else");
 }
 
-Result<Evidence> observe_stopped(const Host& host, const Json& change) {
-  const auto processes = change.at("processes").get<std::vector<Identity>>();
-  const auto standing = look_at(host, processes);
-  if (standing.alive == 0) return fail(Blame::missing, change.at("label").get<std::string>(), " has ended");
-  const auto detail = std::to_string(standing.stopped) + " of " + std::to_string(processes.size()) + " processes stand stopped";
-  return evidence_of(processes.size(), standing.stopped, standing.stopped > 0, detail);
+Result<Evidence> observe_stopped(const Host& host, const Change& change) {
+  const auto standing = look_at(host, change.processes);
+  if (standing.alive == 0) return fail(Blame::missing, change.label, " has ended");
+  const auto count = change.processes.size();
+  const auto detail = std::to_string(standing.stopped) + " of " + std::to_string(count) + " processes stand stopped";
+  return evidence_of(count, standing.stopped, standing.stopped > 0, detail);
 }
 
-Result<Evidence> observe(const Host& host, const Json& change) {
-  return change.contains("directory") ? observe_frozen(host, change) : observe_stopped(host, change);
+Result<Evidence> observe(const Host& host, const Change& change) {
+  return change.freezer ? observe_frozen(host, *change.freezer) : observe_stopped(host, change);
 }
 
-Result<Evidence> apply_freezer(const Host& host, const Json& change) {
-  const auto directory = same_cgroup(change);
-  if (!directory) return fail(Blame::missing, "cgroup '", change.at("directory").get<std::string>(), "' is gone since it was chosen");
-  TRY(freeze(*directory, patience));
-  return observe_frozen(host, change);
+Result<Evidence> apply_freezer(const Host& host, const Freezer& freezer) {
+  if (!is_there(freezer)) return fail(Blame::missing, "cgroup '", freezer.directory.string(), "' is gone since it was chosen");
+  TRY(freeze(freezer.directory, patience));
+  return observe_frozen(host, freezer);
 }
 
-Result<Evidence> apply_stop(const Host& host, const Json& change) {
-  const auto processes = change.at("processes").get<std::vector<Identity>>();
+Result<Evidence> apply_stop(const Host& host, const Change& change) {
+  const auto& processes = change.processes;
   const auto struck = TRY(strike(host, processes, SIGSTOP, Duration::zero()));
-  if (struck.sent == 0) return fail(Blame::missing, change.at("label").get<std::string>(), " has ended since it was chosen");
+  if (struck.sent == 0) return fail(Blame::missing, change.label, " has ended since it was chosen");
   const auto deadline = boot_now() + patience;
   auto standing = look_at(host, processes);
   for (; standing.alive > 0 && standing.stopped < standing.alive && boot_now() < deadline; standing = look_at(host, processes)) breathe();
@@ -172,36 +184,31 @@ Result<Evidence> apply_stop(const Host& host, const Json& change) {
   return observe_stopped(host, change);
 }
 
-Result<Evidence> apply(const Host& host, const Json& change) {
-  return change.contains("directory") ? apply_freezer(host, change) : apply_stop(host, change);
+Result<Evidence> apply(const Host& host, const Change& change) {
+  return change.freezer ? apply_freezer(host, *change.freezer) : apply_stop(host, change);
 }
 
-Result<void> revert_freezer(const Json& change) {
-  const auto directory = same_cgroup(change);
-  if (!directory) return {};
-  const auto state = freezer_state(*directory);
-  auto thawed = !state ? Result<void>(pass(state.error())) : state->asked ? thaw(*directory) : Result<void>{};
+Result<void> revert_freezer(const Freezer& freezer) {
+  if (!is_there(freezer)) return {};
+  const auto state = freezer_state(freezer.directory);
+  auto thawed = !state ? Result<void>(pass(state.error())) : state->asked ? thaw(freezer.directory) : Result<void>{};
   if (!thawed && thawed.error().blame == Blame::missing) return {};
   return thawed;
 }
 
-Result<void> revert(const Host& host, const Json& change) {
-  if (change.contains("directory")) return revert_freezer(change);
-  const auto processes = change.at("processes").get<std::vector<Identity>>();
+Result<void> revert(const Host& host, const Change& change) {
+  if (change.freezer) return revert_freezer(*change.freezer);
   // To all of them: a stop may still be on its way to one that is seen running, and SIGCONT takes that away too.
-  TRY(strike(host, processes, SIGCONT, Duration::zero()));
+  TRY(strike(host, change.processes, SIGCONT, Duration::zero()));
   return {};
 }
 
 }  // namespace
 
-const Fault process_pause_fault{.name = "process.pause",
-                                .summary = "makes processes stand still, as a long garbage collection or a stalled host does",
-                                .params = params,
-                                .target_kinds = kinds,
-                                .prepare = prepare,
-                                .apply = apply,
-                                .revert = revert,
-                                .observe = observe};
+const Fault process_pause_fault = make_fault<prepare, apply, revert, observe>(
+    {.name = "process.pause",
+     .summary = "makes processes stand still, as a long garbage collection or a stalled host does",
+     .params = params,
+     .target_kinds = kinds});
 
 }  // namespace arashi

@@ -1,6 +1,8 @@
 // A network device of one namespace.
 #pragma once
 
+#include "injector/core/keys.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -11,6 +13,7 @@ struct Device {
   std::int32_t index = 0;
   bool loopback = false;  // each packet of it leaves and arrives here: hit in both directions it is still hit once
   bool operator==(const Device&) const = default;
+  static constexpr auto keys = std::tuple(key("name", &Device::name), key("index", &Device::index), key("loopback", &Device::loopback));
 };
 
 }  // namespace arashi

@@ -1,7 +1,6 @@
 #include "injector/host/device_state.hpp"
 
 #include "injector/core/evidence.hpp"
-#include "injector/core/json.hpp"
 #include "injector/host/device_routes.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/host/rtnetlink_raw.hpp"
@@ -151,39 +150,22 @@ Result<void> must_stand_alone(Socket& socket, const Device& device) {
   return {};
 }
 
-Json texts(const std::vector<Raw>& all) {
-  Json list = Json::array();
-  for (const auto& each : all) list.push_back(hex_of(each));
-  return list;
-}
-
-std::vector<Raw> raws(const Json& list) {
-  std::vector<Raw> all;
-  for (const auto& each : list) all.push_back(raw_of(each.get<std::string>()));
-  return all;
-}
-
 }  // namespace
 
-Device device_of(const Json& state) { return {state.at("name").get<std::string>(), state.at("index").get<std::int32_t>()}; }
-
-Result<Json> device_state(Socket& socket, const Device& device) {
+Result<DeviceState> device_state(Socket& socket, const Device& device) {
   TRY(must_stand_alone(socket, device));
-  const auto all_addresses = TRY(addresses(socket, device.index));
-  const auto all_routes = TRY(routes(socket, device.index));
-  const auto all_neighbours = TRY(neighbours(socket, device.index));
-  if (all_addresses.size() + all_routes.size() + all_neighbours.size() > most_entries)
+  DeviceState state{.device = device, .addresses = {}, .routes = {}, .neighbours = {}};
+  state.addresses = TRY(addresses(socket, device.index));
+  state.routes = TRY(routes(socket, device.index));
+  state.neighbours = TRY(neighbours(socket, device.index));
+  if (state.addresses.size() + state.routes.size() + state.neighbours.size() > most_entries)
     return fail(Blame::unsupported, "device '", device.name, "' has more than ", most_entries,
                 " addresses, routes and neighbours to put back");
-  for (const auto& route : all_routes)
+  for (const auto& route : state.routes)
     if (rtnetlink::uses_nexthop_object(route))
       return fail(Blame::unsupported, "a route by device '", device.name,
                   "' uses a nexthop object, which the kernel drops with the device");
-  return Json{{"name", device.name},
-              {"index", device.index},
-              {"addresses", texts(all_addresses)},
-              {"routes", texts(all_routes)},
-              {"neighbours", texts(all_neighbours)}};
+  return state;
 }
 
 Result<std::optional<bool>> is_up(Socket& socket, const Device& device) {
@@ -205,34 +187,34 @@ Result<void> set_link(Socket& socket, const Device& device, LinkState wanted) {
   return netlink::ack_fail(ack, (wanted == LinkState::up ? "bring up device '" : "take down device '") + device.name + "'");
 }
 
-Result<void> restore_device(Socket& socket, const Json& state) {
-  const auto device = device_of(state);
+Result<void> restore_device(Socket& socket, const DeviceState& state) {
+  const auto& device = state.device;
   if (!TRY(is_up(socket, device))) return {};
-  const auto wanted = raws(state.at("addresses"));
+  const auto& wanted = state.addresses;
   const auto taken = TRY(taken_away(socket, device.index, wanted));
   TRY(restore_addresses(socket, device.index, wanted));
   TRY(set_link(socket, device, LinkState::up));
   TRY(restore_addresses(socket, device.index, wanted));
-  TRY(restore_neighbours(socket, device.index, raws(state.at("neighbours"))));
-  auto routed = restore_routes(socket, device.index, raws(state.at("routes")));
+  TRY(restore_neighbours(socket, device.index, state.neighbours));
+  auto routed = restore_routes(socket, device.index, state.routes);
   TRY(finish_addresses(socket, device.index, wanted));
   if (taken.empty()) return routed;
   return fail(Blame::refused, drift_mark, "someone else has taken ", taken, " from ", device.name, " meanwhile; it is left so",
               routed ? "" : ", and with it what needs it: " + routed.error().message);
 }
 
-Result<Remains> remains_of(Socket& socket, const Json& state) {
-  const auto device = device_of(state);
+Result<Remains> remains_of(Socket& socket, const DeviceState& state) {
+  const auto& device = state.device;
   Remains remains;
-  const auto count = [&](const Json& list, const std::vector<Raw>& present, bool (*same)(const Raw&, const Raw&)) {
-    for (const auto& each : raws(list)) {
+  const auto count = [&](const std::vector<Raw>& list, const std::vector<Raw>& present, bool (*same)(const Raw&, const Raw&)) {
+    for (const auto& each : list) {
       ++remains.had;
       if (contains(present, each, same)) ++remains.has;
     }
   };
-  count(state.at("addresses"), TRY(addresses(socket, device.index)), same_address);
-  count(state.at("routes"), TRY(routes(socket, device.index)), same_raw);
-  count(state.at("neighbours"), TRY(neighbours(socket, device.index)), same_raw);
+  count(state.addresses, TRY(addresses(socket, device.index)), same_address);
+  count(state.routes, TRY(routes(socket, device.index)), same_raw);
+  count(state.neighbours, TRY(neighbours(socket, device.index)), same_raw);
   return remains;
 }
 

@@ -1,7 +1,5 @@
 #include "injector/host/netns.hpp"
 
-#include "injector/core/json.hpp"
-
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -106,13 +104,6 @@ Result<void> in_new_netns(const std::function<Result<void>()>& act) {
     if (unshare(CLONE_NEWNET) != 0) return sys_fail("make a scratch network namespace");
     return act();
   });
-}
-
-void to_json(Json& json, const Netns& netns) { json = Json{{"path", netns.path}, {"inode", netns.inode}}; }
-
-void from_json(const Json& json, Netns& netns) {
-  netns.path = json.at("path").get<std::string>();
-  netns.inode = json.at("inode").get<std::uint64_t>();
 }
 
 }  // namespace arashi

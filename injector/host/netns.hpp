@@ -2,7 +2,7 @@
 #pragma once
 
 #include "injector/core/fd.hpp"
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/host.hpp"
 
@@ -16,6 +16,7 @@ struct Netns {
   std::string path;         // what it was found by: /proc/PID/ns/net or /run/netns/NAME; may be gone while the namespace lives on
   std::uint64_t inode = 0;  // which one it is
   bool operator==(const Netns&) const = default;
+  static constexpr auto keys = std::tuple(key("path", &Netns::path), key("inode", &Netns::inode));
 };
 
 // The namespace of the calling process.
@@ -31,8 +32,5 @@ Result<void> inside(const Fd& netns, const std::function<Result<void>()>& act);
 
 // The same in a namespace made for the purpose, which is gone afterwards: for trying what the kernel can do.
 Result<void> in_new_netns(const std::function<Result<void>()>& act);
-
-void to_json(Json& json, const Netns& netns);
-void from_json(const Json& json, Netns& netns);
 
 }  // namespace arashi

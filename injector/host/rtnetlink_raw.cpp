@@ -18,11 +18,13 @@ std::string hex_of(const Raw& raw) {
   return text;
 }
 
-Raw raw_of(std::string_view hex) {
+Result<Raw> raw_of(std::string_view hex) {
+  if (hex.size() % 2 != 0) return fail(Blame::input, "hexadecimal bytes have two digits each");
   Raw raw;
-  for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
+  for (std::size_t at = 0; at < hex.size(); at += 2) {
     std::uint8_t value = 0;
-    std::from_chars(hex.data() + at, hex.data() + at + 2, value, 16);
+    const auto* const end = hex.data() + at + 2;
+    if (std::from_chars(hex.data() + at, end, value, 16).ptr != end) return fail(Blame::input, "'", hex.substr(at, 2), "' is no byte");
     raw.push_back(std::byte{value});
   }
   return raw;

@@ -1,6 +1,7 @@
 // Addresses, routes and neighbours as the kernel told them, kept to ask for the same again. For device_state and device_routes.
 #pragma once
 
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/netlink.hpp"
 
@@ -22,7 +23,7 @@ namespace arashi::rtnetlink {
 using Raw = std::vector<std::byte>;  // family header and attributes, as NEWADDR, NEWROUTE and NEWNEIGH take them
 
 std::string hex_of(const Raw& raw);
-Raw raw_of(std::string_view hex);
+Result<Raw> raw_of(std::string_view hex);
 bool contains(const std::vector<Raw>& all, const Raw& one, bool (*same)(const Raw&, const Raw&));
 bool same_raw(const Raw& left, const Raw& right);
 // Makes a change; right if it is made already. `what`: for the error.
@@ -71,3 +72,9 @@ Raw rebuilt(const Header& header, netlink::Bytes attributes, std::initializer_li
 }
 
 }  // namespace arashi::rtnetlink
+
+template <>
+struct arashi::AsText<arashi::rtnetlink::Raw> {
+  static std::string print(const rtnetlink::Raw& raw) { return rtnetlink::hex_of(raw); }
+  static Result<rtnetlink::Raw> parse(std::string_view text) { return rtnetlink::raw_of(text); }
+};

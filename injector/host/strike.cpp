@@ -1,19 +1,11 @@
 #include "injector/host/strike.hpp"
 
-#include "injector/core/json.hpp"
 #include "injector/host/cgroup.hpp"
 #include "injector/host/proc.hpp"
 
 #include <algorithm>
 
 namespace arashi {
-
-void to_json(Json& json, const Identity& identity) { json = {{"pid", identity.pid}, {"startTime", identity.start_time}}; }
-
-void from_json(const Json& json, Identity& identity) {
-  json.at("pid").get_to(identity.pid);
-  json.at("startTime").get_to(identity.start_time);
-}
 
 Result<std::vector<Identity>> processes_below(const Host& host, const std::filesystem::path& cgroup) {
   std::vector<Identity> found;

@@ -1,7 +1,7 @@
 // Signals to processes given by identity, and what became of them.
 #pragma once
 
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 #include "injector/host/host.hpp"
@@ -17,9 +17,8 @@ struct Identity {
   std::int32_t pid = 0;
   std::uint64_t start_time = 0;
   bool operator==(const Identity&) const = default;
+  static constexpr auto keys = std::tuple(key("pid", &Identity::pid), key("startTime", &Identity::start_time));
 };
-void to_json(Json& json, const Identity& identity);
-void from_json(const Json& json, Identity& identity);
 
 struct Struck {
   std::uint64_t sent = 0;   // signals delivered to the identity

@@ -1,10 +1,9 @@
 // Loss, partition, duplicates and wrong bits by a direct-action filter of clsact.
-#include "injector/core/json.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/network/bpf.hpp"
 #include "injector/network/classifier_stock.hpp"
 #include "injector/network/clsact.hpp"
-#include "injector/network/impairment.hpp"
+#include "injector/network/make_backend.hpp"
 #include "injector/network/network_scope.hpp"
 
 #include <algorithm>
@@ -19,7 +18,10 @@ namespace {
 
 using netlink::Socket;
 
-constexpr const char* missing_note = "clsact missing on";
+struct Notes {
+  clsact::Missing missing;
+  static constexpr auto keys = std::tuple(key("clsactMissingOn", &Notes::missing));
+};
 
 std::vector<Hook> hooks_of(const Traffic& traffic) {
   std::vector<Hook> hooks;
@@ -28,16 +30,14 @@ std::vector<Hook> hooks_of(const Traffic& traffic) {
   return hooks;
 }
 
-Result<Json> prepare(const Host& host, const Impairment& impairment) {
+Result<Notes> prepare(const Host& host, const Impairment& impairment) {
   if (impairment.effects.holds()) return fail(Blame::unsupported, "a filter can drop, copy and change packets but not hold them");
   TRY(probe_bpf());
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
-  const auto missing = TRY(clsact::missing_on(socket, impairment));
-  return Json{{missing_note, missing}};
+  auto missing = TRY(clsact::missing_on(socket, impairment));
+  return Notes{std::move(missing)};
 }
-
-bool was_missing(const Json& notes, std::int32_t device) { return clsact::was_missing(notes.value(missing_note, Json::array()), device); }
 
 struct Found {
   std::set<std::uint32_t> programs;
@@ -79,20 +79,20 @@ Evidence evidence_of(const Impairment& impairment, const Found& found, const Cou
   return evidence;
 }
 
-Result<void> attach_everywhere(Socket& socket, const Impairment& impairment, Hook hook, const Classifier& classifier, const Json& notes) {
+Result<void> attach_everywhere(Socket& socket, const Impairment& impairment, Hook hook, const Classifier& classifier, const Notes& notes) {
   for (const auto& device : impairment.devices) {
     const clsact::Attach main{.id = impairment.id,
                               .device = device.index,
                               .hook = hook,
                               .program = classifier.program(),
-                              .made = was_missing(notes, device.index)};
+                              .made = clsact::was_missing(notes.missing, device.index)};
     TRY(clsact::attach(socket, main));
     TRY(clsact::attach_learner(socket, main, classifier));
   }
   return {};
 }
 
-Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
+Result<Evidence> apply(const Host& host, const Impairment& impairment, const Notes& notes) {
   auto socket = TRY(socket_in(host, impairment.netns));
   Counters sum;
   std::vector<Classifier> attached;
@@ -112,15 +112,16 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   return evidence;
 }
 
-Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
+Result<void> revert(const Host& host, const Impairment& impairment, const Notes& notes) {
   auto socket = socket_in(host, impairment.netns);
   if (!socket && socket.error().blame == Blame::missing) return {};  // it took everything in it along
   if (!socket) return pass(socket.error());
-  for (const auto& device : impairment.devices) TRY(clsact::clear(*socket, impairment.id, device.index, was_missing(notes, device.index)));
+  for (const auto& device : impairment.devices)
+    TRY(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(notes.missing, device.index)));
   return {};
 }
 
-Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+Result<Evidence> observe(const Host& host, const Impairment& impairment, const Notes& /*notes*/) {
   auto socket = TRY(socket_in(host, impairment.netns));
   const auto found = TRY(find_filters(socket, impairment));
   Counters sum;
@@ -141,7 +142,6 @@ std::string undo(const Impairment& impairment) {
 
 }  // namespace
 
-const Backend bpf_backend{
-    .name = "bpf", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo, .programs = programs};
+const Backend bpf_backend = make_backend<prepare, apply, revert, observe, programs>("bpf", undo);
 
 }  // namespace arashi

@@ -2,17 +2,17 @@
 //
 // An ifb in place of the pair would be one device less, but the kernel marks what it gives back (tc_skip_classify): incoming packets then
 // miss the filters that stand behind ours, and outgoing ones those of the host's end of a container's veth.
-#include "injector/core/json.hpp"
 #include "injector/host/qdisc.hpp"
-#include "injector/host/worker.hpp"
+#include "injector/host/worker_use.hpp"
 #include "injector/network/bpf.hpp"
 #include "injector/network/clsact.hpp"
-#include "injector/network/impairment.hpp"
 #include "injector/network/kernel_features.hpp"
 #include "injector/network/loopback.hpp"
+#include "injector/network/make_backend.hpp"
 #include "injector/network/netem_message.hpp"
 #include "injector/network/netem_ramp.hpp"
 #include "injector/network/network_scope.hpp"
+#include "injector/network/workers.hpp"
 
 #include <linux/rtnetlink.h>
 
@@ -34,9 +34,14 @@ using netlink::Socket;
 
 using namespace std::chrono_literals;
 
-constexpr const char* missing_note = "clsact missing on";
-constexpr Duration start_patience = 5s;
+constexpr WorkerUse ramp_worker{.engine = "netem-ramp", .patience = 5s, .ended = "the worker that lets netem grow has ended"};
 constexpr Duration longest_lag = 1s;  // of a ramp behind its time
+
+struct Notes {
+  clsact::Missing missing;
+  loopback::Note loopback;
+  static constexpr auto keys = std::tuple(key("clsactMissingOn", &Notes::missing), key("loopbackBefore", &Notes::loopback));
+};
 
 // One direction of one device.
 struct Lane {
@@ -96,16 +101,16 @@ Result<void> check_devices(Socket& socket, const Impairment& impairment) {
   return {};
 }
 
-Result<Json> prepare(const Host& host, const Impairment& impairment) {
+Result<Notes> prepare(const Host& host, const Impairment& impairment) {
   TRY(netem::can_hold(impairment.effects));
   TRY(netem_works());
   if (impairment.effects.rate.burst > 0) TRY(tbf_works());
   TRY(clsact::is_reached(host, impairment));
   auto socket = TRY(socket_in(host, impairment.netns));
   TRY(check_devices(socket, impairment));
-  const auto missing = TRY(clsact::missing_on(socket, impairment));
-  Json notes{{missing_note, missing}};
-  TRY(loopback::note(socket, impairment, notes));
+  Notes notes;
+  notes.missing = TRY(clsact::missing_on(socket, impairment));
+  notes.loopback = TRY(loopback::note(socket, impairment));
   return notes;
 }
 
@@ -127,7 +132,7 @@ Result<Pair> make_pair(Socket& socket, const Lane& lane) {
 }
 
 // From the far end to the near one, and the filter that sends packets there last: whatever comes finds its way.
-Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impairment, const Lane& lane, const Json& notes) {
+Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impairment, const Lane& lane, const Notes& notes) {
   const auto pair = TRY(make_pair(socket, lane));
   Impairment one = impairment;
   one.devices = {lane.device};
@@ -145,7 +150,7 @@ Result<void> open_lane(const Host& host, Socket& socket, const Impairment& impai
                             .device = lane.device.index,
                             .hook = lane.hook,
                             .program = classifier.program(),
-                            .made = clsact::was_missing(notes.value(missing_note, Json::array()), lane.device.index)};
+                            .made = clsact::was_missing(notes.missing, lane.device.index)};
   TRY(clsact::attach(socket, main));
   return clsact::attach_learner(socket, main, classifier);
 }
@@ -156,11 +161,9 @@ bool grows(const Impairment& impairment) { return impairment.effects.ramp > Dura
 
 Result<void> start_ramp(const Host& host, const Impairment& impairment) {
   if (!grows(impairment)) return {};
-  if (host.workers == nullptr) return fail(Blame::system, "no worker process can be started here, and one is needed for a ramp");
-  Json config(impairment);
-  config["ends"] = Json::array();
-  for (const auto& lane : lanes_of(impairment)) config["ends"].push_back(lane.near);
-  TRY(host.workers->start(impairment.id, "netem-ramp", config, start_patience));
+  RampConfig config{.impairment = impairment, .ends = {}};
+  for (const auto& lane : lanes_of(impairment)) config.ends.push_back(lane.near);
+  TRY(start_worker<RampStats>(host, ramp_worker, impairment.id, config));
   return {};
 }
 
@@ -170,9 +173,8 @@ Duration step_length(const Impairment& impairment) {
 
 // Since its worker began; none: there is no worker that could tell.
 std::optional<Duration> time_in_ramp(const Host& host, const Impairment& impairment) {
-  const auto said = host.workers == nullptr ? Result<Json>(Json()) : host.workers->stats(impairment.id);
-  if (!said || !said->is_object() || !said->contains("beginNs")) return std::nullopt;
-  return boot_now() - Duration(said->at("beginNs").get<std::int64_t>());
+  const auto said = last_stats<RampStats>(host, ramp_worker, impairment.id);
+  return said ? std::optional(boot_now() - said->begin) : std::nullopt;
 }
 
 // What hinders it from going on; empty: nothing. Once it has arrived it needs no worker.
@@ -321,9 +323,9 @@ Result<Evidence> read_back(const Host& host, Socket& socket, const Impairment& i
   return evidence_from(impairment, readings);
 }
 
-Result<Evidence> apply(const Host& host, const Impairment& impairment, const Json& notes) {
+Result<Evidence> apply(const Host& host, const Impairment& impairment, const Notes& notes) {
   auto socket = TRY(socket_in(host, impairment.netns));
-  TRY(loopback::open_up(socket, impairment, notes));
+  TRY(loopback::open_up(socket, impairment, notes.loopback));
   for (const auto& lane : lanes_of(impairment)) TRY(open_lane(host, socket, impairment, lane, notes));
   TRY(start_ramp(host, impairment));
   auto evidence = TRY(read_back(host, socket, impairment));
@@ -331,7 +333,7 @@ Result<Evidence> apply(const Host& host, const Impairment& impairment, const Jso
   return evidence;
 }
 
-Result<Evidence> observe(const Host& host, const Impairment& impairment, const Json& /*notes*/) {
+Result<Evidence> observe(const Host& host, const Impairment& impairment, const Notes& /*notes*/) {
   auto socket = TRY(socket_in(host, impairment.netns));
   return read_back(host, socket, impairment);
 }
@@ -347,7 +349,7 @@ Result<void> delete_pair(Socket& socket, const std::vector<Link>& present, const
 }
 
 // First the filters, so that nothing is sent into a pair that is going; the other devices are cleared also when one can't be.
-Result<void> revert(const Host& host, const Impairment& impairment, const Json& notes) {
+Result<void> revert(const Host& host, const Impairment& impairment, const Notes& notes) {
   Result<void> outcome;
   if (grows(impairment)) outcome = stop_processes(host, impairment.id);
   auto socket = socket_in(host, impairment.netns);
@@ -357,10 +359,10 @@ Result<void> revert(const Host& host, const Impairment& impairment, const Json& 
     if (outcome && !step) outcome = std::move(step);
   };
   for (const auto& device : impairment.devices)
-    keep(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(notes.value(missing_note, Json::array()), device.index)));
+    keep(clsact::clear(*socket, impairment.id, device.index, clsact::was_missing(notes.missing, device.index)));
   const auto present = TRY(links(*socket));
   for (const auto& lane : lanes_of(impairment)) keep(delete_pair(*socket, present, lane));
-  keep(loopback::settle(*socket, impairment, notes));
+  keep(loopback::settle(*socket, impairment, notes.loopback));
   return outcome;
 }
 
@@ -383,7 +385,6 @@ std::string undo(const Impairment& impairment) {
 
 }  // namespace
 
-const Backend netem_backend{
-    .name = "netem", .prepare = prepare, .apply = apply, .revert = revert, .observe = observe, .undo = undo, .programs = programs};
+const Backend netem_backend = make_backend<prepare, apply, revert, observe, programs>("netem", undo);
 
 }  // namespace arashi

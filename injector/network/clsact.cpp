@@ -1,6 +1,5 @@
 #include "injector/network/clsact.hpp"
 
-#include "injector/core/json.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/tcx.hpp"
 
@@ -75,8 +74,8 @@ bool is_ours(const Filter& filter, std::string_view id) {
   return filter.kind == "bpf" && (filter.name == filter_name(id) || filter.name == made_name(id));
 }
 
-Result<Json> missing_on(Socket& socket, const Impairment& impairment) {
-  Json missing = Json::array();
+Result<Missing> missing_on(Socket& socket, const Impairment& impairment) {
+  Missing missing;
   for (const auto& device : impairment.devices) {
     const auto present = TRY(qdiscs(socket, device.index));
     const bool has_ingress = has_kind(present, "ingress");
@@ -87,9 +86,7 @@ Result<Json> missing_on(Socket& socket, const Impairment& impairment) {
   return missing;
 }
 
-bool was_missing(const Json& missing, std::int32_t device) {
-  return std::find(missing.begin(), missing.end(), Json(device)) != missing.end();
-}
+bool was_missing(const Missing& missing, std::int32_t device) { return std::ranges::find(missing, device) != missing.end(); }
 
 // Another fault's revert may take clsact away between our making sure of it and our filter.
 Result<void> attach(Socket& socket, const Attach& wanted) {

@@ -2,7 +2,6 @@
 // was made by a fault, so that the last one out takes it away.
 #pragma once
 
-#include "injector/core/json_fwd.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/network/bpf.hpp"
 #include "injector/network/impairment.hpp"
@@ -19,8 +18,9 @@ bool is_ours(const Filter& filter, std::string_view id);  // but not a learner
 
 // The devices that have no clsact now. prepare keeps it in its notes; attach and clear want to know. Blame::unsupported where egress is to
 // be hit and an 'ingress' qdisc is in the place of clsact.
-Result<Json> missing_on(netlink::Socket& socket, const Impairment& impairment);
-bool was_missing(const Json& missing, std::int32_t device);
+using Missing = std::vector<std::int32_t>;  // by index
+Result<Missing> missing_on(netlink::Socket& socket, const Impairment& impairment);
+bool was_missing(const Missing& missing, std::int32_t device);
 
 // Blame::unsupported where a TCX program of someone else stands at a hook that is to be hit: those come before clsact, and may end the
 // walk.

@@ -35,24 +35,6 @@ std::vector<const Backend*> in_order(const Effects& effects) {
   return order;
 }
 
-struct Change {
-  const Backend* backend = nullptr;
-  Impairment impairment;
-  Json notes;
-};
-
-// Out of a journal, so it may be anything.
-Result<Change> read_change(const Json& json) {
-  try {
-    Change change{.backend = find_backend(json.at("backend").get<std::string>()), .impairment = {}, .notes = json.at("notes")};
-    if (change.backend == nullptr) return fail(Blame::input, "there is no backend '", json.at("backend").get<std::string>(), "'");
-    change.impairment = json.at("impairment").get<Impairment>();
-    return change;
-  } catch (const Json::exception& error) {
-    return fail(Blame::input, "not the change of a network fault: ", error.what());
-  }
-}
-
 // The ports at which one cgroup is served now: what only receives does not tell of itself, nor does what has been closed. What is known is
 // asked for first: a port that is learned meanwhile stays.
 Result<void> follow_sockets(const Host& host, const Backend* backend, const Impairment& impairment) {
@@ -66,32 +48,33 @@ Result<void> follow_sockets(const Host& host, const Backend* backend, const Impa
 
 }  // namespace
 
-Json change_of(const Choice& choice, const Impairment& impairment) {
-  return Json{{"backend", choice.backend->name}, {"impairment", impairment}, {"notes", choice.notes}};
+Result<const Backend*> AsText<const Backend*>::parse(std::string_view name) {
+  const auto* found = find_backend(name);
+  if (found != nullptr) return found;
+  return fail(Blame::input, "there is no backend '", name, "'");
 }
 
-Result<Evidence> apply_impairment(const Host& host, const Json& change) {
-  const auto read = TRY(read_change(change));
-  auto evidence = TRY(read.backend->apply(host, read.impairment, read.notes));
-  if (!read.impairment.traffic.has_names()) return evidence;
-  const auto programs = TRY(read.backend->programs(host, read.impairment));
-  TRY(follow_names(host, read.impairment, programs));
-  add_names(host, read.impairment, evidence);
+Result<void> ImpairmentChange::check() const { return backend->readable(notes); }
+
+Result<Evidence> apply_impairment(const Host& host, const ImpairmentChange& change) {
+  auto evidence = TRY(change.backend->apply(host, change.impairment, change.notes));
+  if (!change.impairment.traffic.has_names()) return evidence;
+  const auto programs = TRY(change.backend->programs(host, change.impairment));
+  TRY(follow_names(host, change.impairment, programs));
+  add_names(host, change.impairment, evidence);
   return evidence;
 }
 
-Result<void> revert_impairment(const Host& host, const Json& change) {
-  const auto read = TRY(read_change(change));
-  auto stopped = stop_following(host, read.impairment);
-  TRY(read.backend->revert(host, read.impairment, read.notes));
+Result<void> revert_impairment(const Host& host, const ImpairmentChange& change) {
+  auto stopped = stop_following(host, change.impairment);
+  TRY(change.backend->revert(host, change.impairment, change.notes));
   return stopped;
 }
 
-Result<Evidence> observe_impairment(const Host& host, const Json& change) {
-  const auto read = TRY(read_change(change));
-  auto evidence = TRY(read.backend->observe(host, read.impairment, read.notes));
-  TRY(follow_sockets(host, read.backend, read.impairment));
-  add_names(host, read.impairment, evidence);
+Result<Evidence> observe_impairment(const Host& host, const ImpairmentChange& change) {
+  auto evidence = TRY(change.backend->observe(host, change.impairment, change.notes));
+  TRY(follow_sockets(host, change.backend, change.impairment));
+  add_names(host, change.impairment, evidence);
   return evidence;
 }
 
@@ -170,40 +153,6 @@ std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates) {
   const double overtaking = reorder.share / (1 + reorder.share * (effects.gap > 0 ? effects.gap - 1 : 0));
   add("reorder", {overtaking, reorder.correlation}, fates.reordered);
   return values;
-}
-
-void to_json(Json& json, const SocketCgroup& cgroup) { json = Json{{"path", cgroup.path}, {"id", cgroup.id}, {"level", cgroup.level}}; }
-
-void from_json(const Json& json, SocketCgroup& cgroup) {
-  cgroup = {
-      .path = json.at("path").get<std::string>(), .id = json.at("id").get<std::uint64_t>(), .level = json.at("level").get<std::uint32_t>()};
-}
-
-void to_json(Json& json, const Impairment& impairment) {
-  json = Json{{"id", impairment.id},
-              {"netns", impairment.netns},
-              {"devices", Json::array()},
-              {"traffic", impairment.traffic},
-              {"effects", impairment.effects}};
-  for (const auto& device : impairment.devices)
-    json["devices"].push_back({{"name", device.name}, {"index", device.index}, {"loopback", device.loopback}});
-  if (impairment.cgroup) json["cgroup"] = *impairment.cgroup;
-  if (impairment.seed) json["seed"] = *impairment.seed;
-}
-
-void from_json(const Json& json, Impairment& impairment) {
-  impairment.id = json.at("id").get<std::string>();
-  impairment.netns = json.at("netns").get<Netns>();
-  impairment.devices.clear();
-  for (const auto& device : json.at("devices"))
-    impairment.devices.push_back(
-        {device.at("name").get<std::string>(), device.at("index").get<std::int32_t>(), device.value("loopback", false)});
-  impairment.cgroup.reset();
-  if (json.contains("cgroup")) impairment.cgroup = json.at("cgroup").get<SocketCgroup>();
-  impairment.traffic = json.at("traffic").get<Traffic>();
-  impairment.effects = json.at("effects").get<Effects>();
-  impairment.seed.reset();
-  if (json.contains("seed")) impairment.seed = json.at("seed").get<std::uint64_t>();
 }
 
 }  // namespace arashi

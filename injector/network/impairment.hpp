@@ -3,6 +3,7 @@
 
 #include "injector/core/evidence.hpp"
 #include "injector/core/json.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/core/units.hpp"
 #include "injector/host/device.hpp"
@@ -26,6 +27,8 @@ struct SocketCgroup {
   std::uint64_t id = 0;
   std::uint32_t level = 0;  // the root has 0
   bool operator==(const SocketCgroup&) const = default;
+  static constexpr auto keys =
+      std::tuple(key("path", &SocketCgroup::path), key("id", &SocketCgroup::id), key("level", &SocketCgroup::level));
 };
 
 struct Impairment {
@@ -37,13 +40,18 @@ struct Impairment {
   Effects effects;
   std::optional<std::uint64_t> seed;  // for all that is left to chance; none: not replayable
   bool operator==(const Impairment&) const = default;
+  static constexpr auto keys = std::tuple(key("id", &Impairment::id), key("netns", &Impairment::netns), key("cgroup", &Impairment::cgroup),
+                                          key("devices", &Impairment::devices), key("traffic", &Impairment::traffic),
+                                          key("effects", &Impairment::effects), key("seed", &Impairment::seed));
 };
 
-// Stateless, like a fault. `notes` is what the backend's own prepare wanted to remember (it is in the journal).
+// Stateless, like a fault; made by make_backend (make_backend.hpp). `notes` is what the backend's own prepare wanted to remember (it is in
+// the journal): a struct of its own, which meets JSON in make_backend alone.
 struct Backend {
   std::string_view name;
   // Reads only. Blame::unsupported with the reason where it can't do this here; any other blame ends the search for a backend.
   Result<Json> (*prepare)(const Host&, const Impairment&);
+  Result<void> (*readable)(const Json& notes);
   Result<Evidence> (*apply)(const Host&, const Impairment&, const Json& notes);
   Result<void> (*revert)(const Host&, const Impairment&, const Json& notes);  // twice, late, half-applied, never applied: still right
   Result<Evidence> (*observe)(const Host&, const Impairment&, const Json& notes);
@@ -61,14 +69,28 @@ struct Choice {
   Json notes;
   std::string because;
 };
+
 // wanted: "auto" or a backend's name. Blame::unsupported with every backend's reason when none can.
 Result<Choice> choose_backend(const Host& host, const Impairment& impairment, std::string_view wanted);
 
-// The change of a network fault, as it is in the journal: backend, impairment, notes. A fault's apply, revert and observe pass it on.
-Json change_of(const Choice& choice, const Impairment& impairment);
-Result<Evidence> apply_impairment(const Host& host, const Json& change);
-Result<void> revert_impairment(const Host& host, const Json& change);
-Result<Evidence> observe_impairment(const Host& host, const Json& change);
+template <>
+struct AsText<const Backend*> {
+  static std::string print(const Backend* backend) { return backend == nullptr ? "" : std::string(backend->name); }
+  static Result<const Backend*> parse(std::string_view name);
+};
+
+// The change of a fault that impairs traffic.
+struct ImpairmentChange {
+  const Backend* backend = nullptr;
+  Impairment impairment;
+  Json notes;
+  [[nodiscard]] Result<void> check() const;  // that the backend can read its notes
+  static constexpr auto keys = std::tuple(key("backend", &ImpairmentChange::backend), key("impairment", &ImpairmentChange::impairment),
+                                          key("notes", &ImpairmentChange::notes));
+};
+Result<Evidence> apply_impairment(const Host& host, const ImpairmentChange& change);
+Result<void> revert_impairment(const Host& host, const ImpairmentChange& change);
+Result<Evidence> observe_impairment(const Host& host, const ImpairmentChange& change);
 
 // "netns:4026531840/eth0/egress", one for each device and direction, with "/system.slice/nginx.service" behind it where that is all that
 // is hit. Loopback is claimed whole.
@@ -87,10 +109,5 @@ struct Fates {
 };
 // Loss, duplicate, corrupt and reorder as the evidence shows them, each that is asked for: requested beside achieved.
 std::vector<Achieved> fate_values(const Effects& effects, const Fates& fates);
-
-void to_json(Json& json, const SocketCgroup& cgroup);
-void from_json(const Json& json, SocketCgroup& cgroup);
-void to_json(Json& json, const Impairment& impairment);
-void from_json(const Json& json, Impairment& impairment);
 
 }  // namespace arashi

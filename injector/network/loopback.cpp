@@ -1,7 +1,5 @@
 #include "injector/network/loopback.hpp"
 
-#include "injector/core/json.hpp"
-
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -20,9 +18,10 @@ namespace {
 struct Setting {
   const char* name;
   std::uint16_t number;  // in IFLA_INET_CONF
+  std::uint32_t Before::*before;
 };
-constexpr std::array settings_needed{Setting{"route_localnet", IPV4_DEVCONF_ROUTE_LOCALNET},
-                                     Setting{"accept_local", IPV4_DEVCONF_ACCEPT_LOCAL}};
+constexpr std::array settings_needed{Setting{"route_localnet", IPV4_DEVCONF_ROUTE_LOCALNET, &Before::route_localnet},
+                                     Setting{"accept_local", IPV4_DEVCONF_ACCEPT_LOCAL, &Before::accept_local}};
 
 Result<void> set(Socket& socket, std::int32_t device, const Setting& setting, std::uint32_t value) {
   ifinfomsg header{};
@@ -55,8 +54,6 @@ Result<std::uint32_t> get(Socket& socket, std::int32_t device, const Setting& se
   return *netlink::u32(conf->subspan(at, sizeof(std::uint32_t)));
 }
 
-constexpr const char* before_note = "loopback before";
-
 const Device* loopback_of(const Impairment& impairment) {
   const auto found = std::ranges::find_if(impairment.devices, &Device::loopback);
   return found == impairment.devices.end() ? nullptr : &*found;
@@ -64,30 +61,26 @@ const Device* loopback_of(const Impairment& impairment) {
 
 }  // namespace
 
-Result<void> note(Socket& socket, const Impairment& impairment, Json& notes) {
+Result<Note> note(Socket& socket, const Impairment& impairment) {
   const auto* device = loopback_of(impairment);
-  if (device == nullptr || !impairment.traffic.hits_v4()) return {};
-  Json values = Json::object();
-  for (const auto& each : settings_needed) values[each.name] = TRY(get(socket, device->index, each));
-  notes[before_note] = std::move(values);
-  return {};
+  if (device == nullptr || !impairment.traffic.hits_v4()) return Note{};
+  Before before;
+  for (const auto& each : settings_needed) before.*(each.before) = TRY(get(socket, device->index, each));
+  return Note(before);
 }
 
-bool is_noted(const Json& notes) { return notes.contains(before_note); }
-
-Result<void> open_up(Socket& socket, const Impairment& impairment, const Json& notes) {
+Result<void> open_up(Socket& socket, const Impairment& impairment, const Note& note) {
   const auto* device = loopback_of(impairment);
-  if (device == nullptr || !is_noted(notes)) return {};
+  if (device == nullptr || !note) return {};
   for (const auto& each : settings_needed) TRY(set(socket, device->index, each, 1));
   return {};
 }
 
-Result<void> settle(Socket& socket, const Impairment& impairment, const Json& notes) {
+Result<void> settle(Socket& socket, const Impairment& impairment, const Note& note) {
   const auto* device = loopback_of(impairment);
-  if (device == nullptr || !is_noted(notes)) return {};
-  const auto& before = notes.at(before_note);
+  if (device == nullptr || !note) return {};
   for (const auto& each : settings_needed)
-    if (before.value(each.name, 1U) == 0 && TRY(get(socket, device->index, each)) == 1) TRY(set(socket, device->index, each, 0));
+    if ((*note).*(each.before) == 0 && TRY(get(socket, device->index, each)) == 1) TRY(set(socket, device->index, each, 0));
   return {};
 }
 

@@ -3,21 +3,28 @@
 // it. They open nothing: what comes by loopback was made on this machine.
 #pragma once
 
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
 #include "injector/host/netlink.hpp"
 #include "injector/network/impairment.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace arashi::loopback {
 
-// Notes in `notes` how route_localnet and accept_local are now, where IPv4 packets of loopback will be away.
-Result<void> note(netlink::Socket& socket, const Impairment& impairment, Json& notes);
+// How the settings were.
+struct Before {
+  std::uint32_t route_localnet = 0, accept_local = 0;
+  static constexpr auto keys = std::tuple(key("route_localnet", &Before::route_localnet), key("accept_local", &Before::accept_local));
+};
+using Note = std::optional<Before>;
+
+// Notes how they are now, where IPv4 packets of loopback will be away.
+Result<Note> note(netlink::Socket& socket, const Impairment& impairment);
 // Does nothing without such a note.
-Result<void> open_up(netlink::Socket& socket, const Impairment& impairment, const Json& notes);
+Result<void> open_up(netlink::Socket& socket, const Impairment& impairment, const Note& note);
 // Puts back what was 0 and is still 1. Right twice, and when the namespace has another value by now.
-Result<void> settle(netlink::Socket& socket, const Impairment& impairment, const Json& notes);
-bool is_noted(const Json& notes);
+Result<void> settle(netlink::Socket& socket, const Impairment& impairment, const Note& note);
 
 }  // namespace arashi::loopback

@@ -1,7 +1,7 @@
 #include "injector/network/names.hpp"
 
-#include "injector/core/json.hpp"
-#include "injector/host/worker.hpp"
+#include "injector/host/worker_use.hpp"
+#include "injector/network/workers.hpp"
 
 #include <chrono>
 
@@ -15,17 +15,13 @@ constexpr Duration patience = 10s;
 
 std::string worker_name(const Impairment& impairment) { return impairment.id + ".names"; }
 
-Json config_of(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
-  return Json{{"netns", impairment.netns},
-              {"traffic", impairment.traffic},
-              {"programs", programs},
-              {"proc", host.proc.string()},
-              {"named", host.netns.string()}};
-}
+constexpr WorkerUse worker{.engine = "names", .patience = patience, .ended = "the worker that asks for host names has ended"};
 
-Result<Json> start(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
+Result<NamesStats> start(const Host& host, const Impairment& impairment, const std::vector<std::uint32_t>& programs) {
   if (host.workers == nullptr) return fail(Blame::system, "no worker process can be started here, and one is needed to ask for host names");
-  return host.workers->start(worker_name(impairment), "names", config_of(host, impairment, programs), patience);
+  const NamesConfig config{
+      .netns = impairment.netns, .traffic = impairment.traffic, .programs = programs, .proc = host.proc, .named = host.netns};
+  return start_worker<NamesStats>(host, worker, worker_name(impairment), config);
 }
 
 std::string words(const NamedPeer& one) {
@@ -48,17 +44,15 @@ Resolver resolver_of(const Host& host, const Victim& victim) {
 
 Result<void> resolve_names(const Host& host, Impairment& impairment) {
   if (!impairment.traffic.has_names()) return {};
-  const auto answer = start(host, impairment, {});
+  auto answer = start(host, impairment, {});
   TRY(stop_following(host, impairment));
   if (!answer) return pass(answer.error());
-  const auto traffic = answer->value("traffic", Json());
-  if (!traffic.is_object()) return fail(Blame::system, "the worker that asks for host names answered ", to_text(*answer));
-  impairment.traffic = traffic.get<Traffic>();
+  impairment.traffic = std::move(answer->traffic);
   for (const auto* names : {&impairment.traffic.peer_names, &impairment.traffic.except_names})
     for (const auto& one : *names)
       if (one.addresses.empty())
         return fail(Blame::missing, "host name '", one.name, "' stands for no address, asked with the target's own resolver: ",
-                    answer->value("problems", Json::object()).value(one.name, "no answer"));
+                    answer->problems.contains(one.name) ? answer->problems.at(one.name) : "no answer");
   return {};
 }
 
@@ -75,12 +69,11 @@ Result<void> stop_following(const Host& host, const Impairment& impairment) {
 
 void add_names(const Host& host, const Impairment& impairment, Evidence& evidence) {
   if (!impairment.traffic.has_names() || host.workers == nullptr) return;
-  const auto said = host.workers->stats(worker_name(impairment)).value_or(Json());
-  auto traffic = impairment.traffic;
-  if (said.is_object() && said.contains("traffic")) traffic = said.at("traffic").get<Traffic>();
+  const auto said = last_stats<NamesStats>(host, worker, worker_name(impairment));
+  const auto& traffic = said ? said->traffic : impairment.traffic;
   for (const auto* names : {&traffic.peer_names, &traffic.except_names})
     for (const auto& one : *names) evidence.detail += "; " + words(one);
-  const auto changes = said.is_object() ? said.value("changes", 0U) : 0U;
+  const auto changes = said ? said->changes : 0;
   if (changes > 0) evidence.detail += " (changed " + std::to_string(changes) + (changes == 1 ? " time)" : " times)");
   if (!host.workers->state(worker_name(impairment)).alive) evidence.detail += "; names are not followed any more: their worker is gone";
 }

@@ -1,5 +1,5 @@
 // netem's values as they grow over a ramp. The kernel's netem stands still, so someone has to change it, step by step: a worker
-// (agent/workers/netem_ramp.cpp). Pure.
+// (agent/workers/netem_ramp_worker.cpp). Pure.
 #pragma once
 
 #include "injector/network/netem_message.hpp"

@@ -77,13 +77,6 @@ std::string joined(const Items& items) {
   return text;
 }
 
-template <class Items>
-Json texts(const Items& items) {
-  Json list = Json::array();
-  for (const auto& item : items) list.push_back(to_text(item));
-  return list;
-}
-
 }  // namespace
 
 namespace {
@@ -130,13 +123,13 @@ std::string_view name_of(Protocol protocol) {
   return "any";
 }
 
-namespace {
-
-Result<Protocol> protocol_from(std::string_view name) {
+Result<Protocol> protocol_named(std::string_view name) {
   for (const auto protocol : {Protocol::any, Protocol::tcp, Protocol::udp, Protocol::icmp, Protocol::sctp})
     if (name_of(protocol) == name) return protocol;
   return fail(Blame::input, "protocol '", name, "' is not one of any, tcp, udp, icmp, sctp");
 }
+
+namespace {
 
 // An empty list would mean everyone, which is rarely what someone means who writes one.
 Result<void> check_not_empty(const Json& canonical, std::string_view list) {
@@ -173,7 +166,7 @@ Result<Traffic> traffic_from_params(const Json& canonical) {
   traffic.ingress = direction != "egress";
   TRY(read_peers(canonical, "peers", traffic.peers, traffic.peer_names));
   TRY(read_peers(canonical, "except", traffic.except, traffic.except_names));
-  traffic.protocol = TRY(protocol_from(text_param(canonical, "protocol").value_or("any")));
+  traffic.protocol = TRY(protocol_named(text_param(canonical, "protocol").value_or("any")));
   traffic.ports = TRY(ranges_of(canonical, "ports"));
   traffic.local_ports = TRY(ranges_of(canonical, "localPorts"));
   for (const auto& text : list_param(canonical, "dscp")) traffic.dscp.push_back(TRY(parse_dscp(text)));
@@ -243,74 +236,6 @@ std::vector<PeerRule> peer_rules(const Traffic& traffic) {
   if (!traffic.meets_everyone() && std::ranges::any_of(rules, wide) && std::ranges::none_of(rules, says_v4))
     rules.insert({all_v4, Verdict::pass});
   return {rules.begin(), rules.end()};
-}
-
-namespace {
-
-Json names_json(const std::vector<NamedPeer>& names) {
-  Json list = Json::array();
-  for (const auto& one : names) list.push_back({{"name", one.name}, {"addresses", texts(one.addresses)}});
-  return list;
-}
-
-}  // namespace
-
-void to_json(Json& json, const Traffic& traffic) {
-  json = Json{{"egress", traffic.egress},
-              {"ingress", traffic.ingress},
-              {"peers", texts(traffic.peers)},
-              {"except", texts(traffic.except)},
-              {"protocol", name_of(traffic.protocol)},
-              {"ports", texts(traffic.ports)},
-              {"localPorts", texts(traffic.local_ports)},
-              {"dscp", traffic.dscp},
-              {"controlPort", traffic.control_port},
-              {"atHome", traffic.at_home}};
-  if (traffic.spare_open) json["spareOpen"] = true;
-  if (traffic.has_names()) json["resolver"] = {{"root", traffic.resolver.root}, {"overlay", traffic.resolver.overlay}};
-  if (!traffic.peer_names.empty()) json["peerNames"] = names_json(traffic.peer_names);
-  if (!traffic.except_names.empty()) json["exceptNames"] = names_json(traffic.except_names);
-}
-
-namespace {
-
-template <class Item>
-std::vector<Item> items(const Json& json, const char* name, Result<Item> (*parse)(std::string_view)) {
-  std::vector<Item> found;
-  for (const auto& text : json.at(name))
-    if (auto item = parse(text.get<std::string>())) found.push_back(*item);
-  return found;
-}
-
-}  // namespace
-
-namespace {
-
-std::vector<NamedPeer> names_from(const Json& json, const char* list) {
-  std::vector<NamedPeer> names;
-  for (const auto& one : json.value(list, Json::array()))
-    names.push_back({.name = one.at("name").get<std::string>(), .addresses = items(one, "addresses", parse_cidr)});
-  return names;
-}
-
-}  // namespace
-
-void from_json(const Json& json, Traffic& traffic) {
-  traffic.egress = json.at("egress").get<bool>();
-  traffic.ingress = json.at("ingress").get<bool>();
-  traffic.peers = items(json, "peers", parse_cidr);
-  traffic.except = items(json, "except", parse_cidr);
-  traffic.protocol = protocol_from(json.at("protocol").get<std::string>()).value_or(Protocol::any);
-  traffic.ports = items(json, "ports", parse_ports);
-  traffic.local_ports = items(json, "localPorts", parse_ports);
-  traffic.peer_names = names_from(json, "peerNames");
-  traffic.except_names = names_from(json, "exceptNames");
-  const auto resolver = json.value("resolver", Json::object());
-  traffic.resolver = {.root = resolver.value("root", "/"), .overlay = resolver.value("overlay", "")};
-  traffic.dscp = json.value("dscp", std::vector<std::uint8_t>{});
-  traffic.control_port = json.at("controlPort").get<std::uint16_t>();
-  traffic.at_home = json.value("atHome", false);
-  traffic.spare_open = json.value("spareOpen", false);
 }
 
 }  // namespace arashi

@@ -3,6 +3,7 @@
 
 #include "injector/core/cidr.hpp"
 #include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 #include "injector/core/ports.hpp"
 #include "injector/core/result.hpp"
 
@@ -15,6 +16,13 @@ namespace arashi {
 
 enum class Protocol { any, tcp, udp, icmp, sctp };  // icmp is ICMPv6 for v6
 std::string_view name_of(Protocol protocol);
+Result<Protocol> protocol_named(std::string_view name);
+
+template <>
+struct AsText<Protocol> {
+  static std::string print(Protocol protocol) { return std::string(name_of(protocol)); }
+  static Result<Protocol> parse(std::string_view text) { return protocol_named(text); }
+};
 
 // A DSCP by its name or number: "ef", "af41", "cs3", "46" (RFC 2474, 2597, 3246, 5865, 8622).
 Result<std::uint8_t> parse_dscp(std::string_view text);
@@ -25,12 +33,14 @@ struct NamedPeer {
   std::string name;
   std::vector<Cidr> addresses;
   bool operator==(const NamedPeer&) const = default;
+  static constexpr auto keys = std::tuple(key("name", &NamedPeer::name), key("addresses", &NamedPeer::addresses));
 };
 
 // Whose /etc/hosts and /etc/resolv.conf tell what a host name stands for.
 struct Resolver {
   std::string root = "/", overlay;  // a directory whose files come before root's /etc; empty: none
   bool operator==(const Resolver&) const = default;
+  static constexpr auto keys = std::tuple(key("root", &Resolver::root), key("overlay", &Resolver::overlay));
 };
 
 struct Traffic {
@@ -55,6 +65,12 @@ struct Traffic {
   [[nodiscard]] bool has_names() const;               // something has to be asked again
   [[nodiscard]] std::vector<Cidr> all_peers() const;  // with what the names stand for now
   bool operator==(const Traffic&) const = default;
+  static constexpr auto keys =
+      std::tuple(key("egress", &Traffic::egress), key("ingress", &Traffic::ingress), key("peers", &Traffic::peers),
+                 key("except", &Traffic::except), key("peerNames", &Traffic::peer_names), key("exceptNames", &Traffic::except_names),
+                 key("resolver", &Traffic::resolver), key("protocol", &Traffic::protocol), key("ports", &Traffic::ports),
+                 key("localPorts", &Traffic::local_ports), key("dscp", &Traffic::dscp), key("spareOpen", &Traffic::spare_open),
+                 key("controlPort", &Traffic::control_port), key("atHome", &Traffic::at_home));
 };
 
 // The same with the addresses that its names stand for now in their place.
@@ -76,8 +92,5 @@ struct PeerRule {
   auto operator<=>(const PeerRule&) const = default;
 };
 std::vector<PeerRule> peer_rules(const Traffic& traffic);  // sorted, one per block
-
-void to_json(Json& json, const Traffic& traffic);
-void from_json(const Json& json, Traffic& traffic);
 
 }  // namespace arashi

@@ -1,7 +1,7 @@
 // Every impairment on every backend that this kernel has: what was asked beside what a sender and a receiver measured, as a table for the
 // page injector/faults/impairments.md, and the pictures of that page. `bench_impair [table|pictures] [BACKEND…]`; for netem in a guest:
 // tests/uml/uml-run.sh build/…/bin/bench_impair table netem
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/fault.hpp"
 #include "injector/network/delay_distribution.hpp"
 #include "tests/bench/network.hpp"

@@ -1,6 +1,6 @@
 // The tap backend: how exactly it delays (one way, kernel receive time against send time, the path without a fault taken off), and what it
 // costs TCP, with and without a match. The worker is a fork of this program.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/core/fd.hpp"
 #include "injector/fault.hpp"
 #include "injector/host/netns.hpp"

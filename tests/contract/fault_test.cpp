@@ -24,7 +24,7 @@ void for_each_way(Visit visit) {
   }
 }
 
-Prepared must_prepare(const Host& host, const Fault& fault, const Request& request) {
+PreparedRecord must_prepare(const Host& host, const Fault& fault, const Request& request) {
   auto prepared = fault.prepare(host, request);
   if (!prepared) FAIL(fault.name << ": " << prepared.error().message);
   return std::move(prepared).value();

@@ -268,7 +268,10 @@ TEST_CASE("what another boot left is only noted, unless it outlives reboots") {
     Injection record{.id = new_id(), .experiment = "old", .fault = "command.run", .boot = "another boot", .step = Step::active};
     record.change = {{"id", record.id},
                      {"boot", "another boot"},
+                     {"command", {"true"}},
                      {"undo", {"bash", "-c", "echo undone >> " + log}},
+                     {"verify", Json::array()},
+                     {"timeout", 5'000'000'000},
                      {"undoTimeout", 5'000'000'000},
                      {"env", Json::object()}};
     REQUIRE(journal->append(record));

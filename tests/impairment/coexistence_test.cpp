@@ -1,7 +1,7 @@
 // What others have set up on a device stays, and works, while a fault is on it, and is the same afterwards: their qdiscs, their filters and
 // programs, their address translation. One suite for all backends: bpf and tap on this kernel, and all three in the guest of tests/uml,
 // whose kernel also has the qdiscs that this one may lack.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/core/json.hpp"
 #include "injector/network/bpf.hpp"
 #include "tests/impairment/backends.hpp"

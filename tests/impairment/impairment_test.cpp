@@ -1,8 +1,8 @@
 // What every backend does to packets, measured by a sender and a receiver with the kernel's timestamps. One suite for all backends; each
 // case runs on those that can do it, and the others must refuse it. Bounds are five standard deviations, or once in a million runs.
-#include "agent/workers/netem_ramp.hpp"
-#include "agent/workers/tap.hpp"
-#include "injector/core/json.hpp"
+#include "agent/workers/netem_ramp_worker.hpp"
+#include "agent/workers/tap_worker.hpp"
+#include "injector/core/record.hpp"
 #include "injector/network/delay_distribution.hpp"
 #include "tests/impairment/backends.hpp"
 #include "tests/support/forked_workers.hpp"
@@ -38,7 +38,8 @@ const Achieved* value_of(const Evidence& evidence, const std::string& what) {
 }
 
 Result<void> engine(const Json& config, int input, int output) {
-  return config.contains("ends") ? workers::let_netem_grow(config, input, output) : workers::hold_packets(config, input, output);
+  if (config.contains("ends")) return workers::let_netem_grow(TRY(read_record<RampConfig>(config)), input, output);
+  return workers::hold_packets(TRY(read_record<TapConfig>(config)), input, output);
 }
 
 class Case {

@@ -1,5 +1,5 @@
 // One cgroup of a network namespace that others share: its own traffic is hit, a sibling's is not.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/injection.hpp"
 #include "injector/network/impairment.hpp"
@@ -185,7 +185,7 @@ TEST_CASE("a cgroup that has a namespace for itself is hit whole") {
   site.other.signal(9);
   (void)site.other.wait(boot_now() + std::chrono::seconds(5));
   const Injected fault(site.host, "network.partition", site.victim(), Json{{"peers", {"10.77.0.2"}}});
-  CHECK_FALSE(fault.prepared.change["impairment"].contains("cgroup"));
+  CHECK(fault.prepared.change["impairment"]["cgroup"].is_null());
 }
 
 TEST_CASE("two cgroups of one namespace are claimed apart, but not one of them beside the whole device") {

@@ -1,5 +1,5 @@
 // Beside what only newer kernels have: TCX programs of others, and nftables. The rest is in tests/impairment/coexistence_test.cpp.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/tcx.hpp"
 #include "injector/network/bpf.hpp"

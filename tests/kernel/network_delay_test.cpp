@@ -1,5 +1,5 @@
 // Delay and jitter by the tap backend, seen by ping, nc and iperf3.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/forked_workers.hpp"
 #include "tests/support/network.hpp"

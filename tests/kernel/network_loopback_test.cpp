@@ -1,5 +1,5 @@
 // Loopback: each packet of it leaves and arrives in the same namespace, and is hit once.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/network/impairment.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/forked_workers.hpp"

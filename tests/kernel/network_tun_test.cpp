@@ -1,5 +1,5 @@
 // A device whose packets have no Ethernet header, as a VPN's has: its other end is this test, which answers pings.
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 #include "injector/core/fd.hpp"
 #include "injector/host/netns.hpp"
 #include "tests/support/forked_workers.hpp"

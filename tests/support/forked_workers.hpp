@@ -2,9 +2,10 @@
 #pragma once
 
 #include "injector/core/fd.hpp"
-#include "injector/core/json.hpp"
+#include "injector/core/record.hpp"
 #include "injector/host/worker.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -12,8 +13,11 @@ namespace arashi::test {
 
 class ForkedWorkers : public Workers {
  public:
-  using Engine = Result<void> (*)(const Json& config, int input, int output);
-  explicit ForkedWorkers(Engine engine) : engine_(engine) {}
+  template <class Config>
+  explicit ForkedWorkers(Result<void> (*engine)(const Config& config, int input, int output))
+      : engine_([engine](const Json& json, int input, int output) -> Result<void> {
+          return engine(TRY(read_record<Config>(json)), input, output);
+        }) {}
   ~ForkedWorkers() override;
   Result<Json> start(std::string_view id, std::string_view engine, const Json& config, Duration patience) override;
   Result<Json> stats(std::string_view id) override;
@@ -31,7 +35,7 @@ class ForkedWorkers : public Workers {
     int status = 0;
   };
   static bool next_line(Child& child, int timeout_ms);
-  Engine engine_;
+  std::function<Result<void>(const Json& config, int input, int output)> engine_;
   std::map<std::string, Child, std::less<>> children_;
 };
 

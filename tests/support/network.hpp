@@ -65,7 +65,7 @@ class Injected {
   Injected& operator=(const Injected&) = delete;
   [[nodiscard]] Evidence observe() const;
   void revert() const;
-  Prepared prepared;
+  PreparedRecord prepared;
   Evidence applied;
 
  private:

@@ -1,5 +1,5 @@
 // A ramp of netem, seen by ping and by tc; and what becomes of it when the worker that moves it on dies or stands still.
-#include "agent/workers/netem_ramp.hpp"
+#include "agent/workers/netem_ramp_worker.hpp"
 #include "injector/core/json.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/forked_workers.hpp"

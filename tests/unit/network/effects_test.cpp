@@ -1,7 +1,7 @@
 #include "injector/network/effects.hpp"
 
-#include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
+#include "injector/core/record.hpp"
 #include "injector/network/effects_params.hpp"
 
 #include <doctest/doctest.h>
@@ -77,7 +77,7 @@ TEST_CASE("all effects together are read as they are written, and survive the jo
   CHECK(effects->limit == 777);
   CHECK(effects->slot == Slot{.shape = Shape::normal, .delay = 5ms, .jitter = 1ms, .packets = 16, .bytes = 65536});
   CHECK(effects->ramp == 30s);
-  CHECK(parse_json(to_text(Json(*effects)))->get<Effects>() == *effects);
+  CHECK(read_record<Effects>(parse_json(to_text(print_record(*effects))).value()).value() == *effects);
 }
 
 TEST_CASE("every single effect survives the journal") {
@@ -90,7 +90,7 @@ TEST_CASE("every single effect survives the journal") {
                                                        {{"rate", "64kbit"}}}) {
     const auto effects = read(given);
     REQUIRE_MESSAGE(effects.has_value(), effects.error().message);
-    CHECK(parse_json(to_text(Json(*effects)))->get<Effects>() == *effects);
+    CHECK(read_record<Effects>(parse_json(to_text(print_record(*effects))).value()).value() == *effects);
   }
 }
 

@@ -1,6 +1,6 @@
 #include "injector/network/traffic.hpp"
 
-#include "injector/core/json.hpp"
+#include "injector/core/record.hpp"
 
 #include <doctest/doctest.h>
 
@@ -87,7 +87,7 @@ TEST_CASE("what a host name stands for now is a peer, or an exception, like any 
   CHECK(look_up(rules, "fd77::7") == Verdict::hit);
   CHECK(look_up(rules, "10.0.0.8") == Verdict::pass);
   CHECK(to_text(traffic) == "egress with ledger.pay, 10.0.0.1 except probe.pay");
-  CHECK(Json(traffic).get<Traffic>() == traffic);
+  CHECK(read_record<Traffic>(print_record(traffic)).value() == traffic);
 }
 
 TEST_CASE("a peer that is only a name meets nobody until the name stands for something") {
@@ -143,7 +143,7 @@ TEST_CASE("traffic survives the journal") {
                                    {"direction", "both"}});
   traffic.control_port = 7443;
   traffic.at_home = true;
-  CHECK(Json(traffic).get<Traffic>() == traffic);
+  CHECK(read_record<Traffic>(print_record(traffic)).value() == traffic);
   CHECK(to_text(traffic) ==
         "both directions tcp with 10.0.0.0/8, 2001:db8::/32 except 10.1.2.3, remote port 6379, 8000-8100, local port 99, DSCP ef");
 }

@@ -2,7 +2,7 @@
 // themselves soon after nobody renews them.
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
+#include "injector/faults/conntrack_exhaust.hpp"
 #include "injector/host/conntrack_table.hpp"
 #include "injector/host/netns.hpp"
 
@@ -13,17 +13,20 @@
 
 namespace arashi::workers {
 
+extern const Worker conntrack_worker;
+
 namespace {
 
 using namespace std::chrono_literals;
+using conntrack_exhaust::Change;
+using conntrack_exhaust::Stats;
 
 constexpr Duration look_every = 200ms;
 constexpr std::int64_t looks_for_all = Fillers::lifetime / 3 / look_every;  // until each entry was renewed once
 
 class Table {
  public:
-  Table(netlink::Socket& socket, const Json& config)
-      : socket_(socket), fillers_(socket, config.at("id").get<std::string>()), wanted_(config.at("wanted").get<std::size_t>()) {}
+  Table(netlink::Socket& socket, const Change& config) : socket_(socket), fillers_(socket, config.id), wanted_(config.wanted) {}
 
   Result<void> begin() {
     refusals_before_ = TRY(tracking_refusals(socket_));
@@ -52,9 +55,9 @@ class Table {
     return {};
   }
 
-  Result<Json> stats() {
+  Result<Stats> stats() {
     const auto refusals = TRY(tracking_refusals(socket_));
-    return Json{{"count", table_.count}, {"most", table_.most}, {"ours", ours_}, {"refusals", refusals - refusals_before_}};
+    return Stats{.count = table_.count, .most = table_.most, .ours = ours_, .refusals = refusals - refusals_before_};
   }
 
  private:
@@ -79,10 +82,8 @@ class Table {
   std::uint64_t refusals_before_ = 0;
 };
 
-}  // namespace
-
-Result<void> run_conntrack(const Json& config) {
-  const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
+Result<void> run(const Change& config) {
+  const auto netns = TRY(open_netns(Host{}, config.netns));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
   auto socket = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
   Table table(socket, config);
@@ -96,5 +97,9 @@ Result<void> run_conntrack(const Json& config) {
   }
   return {};
 }
+
+}  // namespace
+
+const Worker conntrack_worker = make_worker<run>("conntrack");
 
 }  // namespace arashi::workers

@@ -1,8 +1,7 @@
-#include "agent/workers/netem_ramp.hpp"
+#include "agent/workers/netem_ramp_worker.hpp"
 
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
 #include "injector/host/files.hpp"
 #include "injector/host/qdisc.hpp"
 #include "injector/network/netem_ramp.hpp"
@@ -16,6 +15,8 @@
 #include <vector>
 
 namespace arashi::workers {
+
+extern const Worker netem_ramp_worker;
 
 namespace {
 
@@ -86,15 +87,19 @@ class Growth {
 
 }  // namespace
 
-Result<void> let_netem_grow(const Json& config, int input, int output) {
-  const auto impairment = config.get<Impairment>();
+Result<void> let_netem_grow(const RampConfig& config, int input, int output) {
+  const auto& impairment = config.impairment;
   auto socket = TRY(socket_in(Host{}, impairment.netns));
-  auto devices = TRY(devices_of(socket, config.at("ends").get<std::vector<std::string>>()));
-  const auto begin = boot_now();
-  TRY(write_all(output, to_text(Json{{"ready", {{"beginNs", begin.count()}}}}) + "\n"));
-  return Growth(std::move(socket), impairment, std::move(devices)).run(input, begin);
+  auto devices = TRY(devices_of(socket, config.ends));
+  const RampStats stats{.begin = boot_now()};
+  TRY(write_all(output, to_text(Json{{"ready", print_record(stats)}}) + "\n"));
+  return Growth(std::move(socket), impairment, std::move(devices)).run(input, stats.begin);
 }
 
-Result<void> run_netem_ramp(const Json& config) { return let_netem_grow(config, Channel::input(), STDOUT_FILENO); }
+namespace {
+Result<void> run(const RampConfig& config) { return let_netem_grow(config, Channel::input(), STDOUT_FILENO); }
+}  // namespace
+
+const Worker netem_ramp_worker = make_worker<run>("netem-ramp");
 
 }  // namespace arashi::workers

@@ -1,7 +1,7 @@
 // The engine behind a repeated process.kill: every so often it ends the victim, or what has taken its place since.
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
+#include "injector/faults/process_kill.hpp"
 #include "injector/host/strike.hpp"
 #include "injector/target.hpp"
 
@@ -10,7 +10,12 @@
 
 namespace arashi::workers {
 
+extern const Worker kill_worker;
+
 namespace {
+
+using process_kill::Config;
+using process_kill::Stats;
 
 constexpr Duration death_patience = std::chrono::seconds(1);
 
@@ -25,17 +30,12 @@ struct Plan {
 
 Identity identity_of(const Victim& victim) { return {victim.pid, victim.start_time}; }
 
-Plan plan_from(const Json& config) {
-  Plan plan;
-  const auto& roots = config.at("roots");
-  plan.host.proc = roots.at("proc").get<std::string>();
-  plan.host.cgroup = roots.at("cgroup").get<std::string>();
-  plan.host.netns = roots.at("netns").get<std::string>();
-  config.at("protected").get_to(plan.host.protected_pids);
-  config.at("victim").get_to(plan.victim);
-  config.at("signal").get_to(plan.signal);
-  plan.every = Duration(config.at("every").get<std::int64_t>());
-  config.at("count").get_to(plan.most);
+Plan plan_from(const Config& config) {
+  Plan plan{.host = {}, .victim = config.victim, .signal = config.signal, .every = config.every, .most = config.count, .bystanders = {}};
+  plan.host.proc = config.proc;
+  plan.host.cgroup = config.cgroup;
+  plan.host.netns = config.netns;
+  plan.host.protected_pids = config.protected_pids;
   return plan;
 }
 
@@ -56,11 +56,7 @@ Result<std::vector<Identity>> present_victims(const Plan& plan) {
   return std::vector{*std::ranges::min_element(found, {}, &Identity::start_time)};
 }
 
-struct Tally {
-  std::uint64_t rounds = 0, kills = 0, missed = 0;
-};
-
-Result<void> round(const Plan& plan, Tally& tally) {
+Result<void> round(const Plan& plan, Stats& tally) {
   const auto victims = TRY(present_victims(plan));
   const bool is_fatal = plan.signal == SIGKILL;
   const auto struck = TRY(strike(plan.host, victims, plan.signal, is_fatal ? death_patience : Duration::zero()));
@@ -71,19 +67,15 @@ Result<void> round(const Plan& plan, Tally& tally) {
   return {};
 }
 
-Json to_stats(const Tally& tally) { return {{"rounds", tally.rounds}, {"kills", tally.kills}, {"missed", tally.missed}}; }
-
-}  // namespace
-
-Result<void> run_kill(const Json& config) {
+Result<void> run(const Config& config) {
   auto plan = plan_from(config);
   TRY(note_bystanders(plan));
-  Tally tally;
+  Stats tally;
   auto next = boot_now();
   TRY(round(plan, tally));
   if (tally.kills == 0) return fail(Blame::missing, plan.victim.label, " has ended since it was chosen");
   Channel channel;
-  Channel::ready(to_stats(tally));
+  Channel::ready(tally);
   while (true) {
     const bool is_done = plan.most != 0 && tally.rounds >= plan.most;
     next += plan.every;
@@ -93,8 +85,12 @@ Result<void> run_kill(const Json& config) {
       ++tally.rounds;
       ++tally.missed;
     }
-    channel.stats(to_stats(tally), boot_now());
+    channel.stats(tally, boot_now());
   }
 }
+
+}  // namespace
+
+const Worker kill_worker = make_worker<run>("kill");
 
 }  // namespace arashi::workers

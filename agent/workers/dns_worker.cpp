@@ -4,7 +4,7 @@
 #include "agent/workers/dns_resend.hpp"
 #include "agent/workers/dns_streams.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
+#include "injector/faults/dns_answer.hpp"
 #include "injector/host/conntrack.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/nft.hpp"
@@ -26,6 +26,8 @@
 #include <utility>
 
 namespace arashi::workers {
+
+extern const Worker dns_worker;
 
 namespace {
 
@@ -241,11 +243,11 @@ Result<Listeners> listen_on_one_of(const std::vector<std::uint16_t>& ports) {
 }
 
 // In front of other translations of destinations, such as a container engine's own resolver.
-std::string rules_text(const Json& config, std::uint16_t port) {
-  const auto cgroup = config.value("cgroup", std::string());
+std::string rules_text(const dns_answer::Change& config, std::uint16_t port) {
+  const auto& scope = config.scope;
   const auto of_target =
-      cgroup.empty() ? std::string() : "socket cgroupv2 level " + std::to_string(config.at("level").get<int>()) + " \"" + cgroup + "\" ";
-  std::string text = "  counter queries { }\n  chain others {\n" + pass_others(config.at("traffic").get<Traffic>(), Remote::destination) +
+      scope ? "socket cgroupv2 level " + std::to_string(scope->cgroup.level) + " \"" + scope->nft_path + "\" " : std::string();
+  std::string text = "  counter queries { }\n  chain others {\n" + pass_others(config.traffic, Remote::destination) +
                      "  }\n  chain out {\n    type nat hook output priority -110; policy accept;\n    meta mark " +
                      std::to_string(dns::mark) + " accept\n";
   for (const std::string protocol : {"udp", "tcp"}) {
@@ -255,29 +257,28 @@ std::string rules_text(const Json& config, std::uint16_t port) {
   return text + "  }\n";
 }
 
-}  // namespace
-
-Result<void> run_dns(const Json& config) {
-  const auto place = config.at("netns").get<Netns>();
+Result<void> run(const dns_answer::Change& config) {
+  const auto& place = config.netns;
   const auto netns = TRY(open_netns(Host{}, place));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
   auto conntrack = TRY(netlink::Socket::open(netlink::Socket::Family::netfilter));
-  const auto ports = config.at("ports").get<std::vector<std::uint16_t>>();
-  auto listeners = TRY(listen_on_one_of(ports));
-  dns::Rules rules(config);
+  auto listeners = TRY(listen_on_one_of(config.ports));
+  dns::Rules rules(config.rules);
   for (auto& stream : listeners.streams) dns::serve_streams(std::move(stream), rules);
-  const auto table = TRY(NftTable::make(config.at("id").get<std::string>(), rules_text(config, listeners.port)));
-  const auto scope = config.contains("scope") ? std::optional(config.at("scope").get<SocketCgroup>()) : std::nullopt;
-  const auto forget_earlier = [&, traffic = config.at("traffic").get<Traffic>()] {
-    return forget_earlier_queries(Host{}, place, traffic, scope, {listeners.port});
-  };
+  const auto table = TRY(NftTable::make(config.id, rules_text(config, listeners.port)));
+  const auto cgroup = config.scope ? std::optional(config.scope->cgroup) : std::nullopt;
+  const auto forget_earlier = [&] { return forget_earlier_queries(Host{}, place, config.traffic, cgroup, {listeners.port}); };
   TRY(forget_earlier());
   Channel::ready(rules.stats());
   Loop loop(rules, std::move(listeners.packets), std::move(conntrack), table, forget_earlier);
   auto outcome = loop.run();
-  if (outcome) outcome = loop.finish(ports);
+  if (outcome) outcome = loop.finish(config.ports);
   if (!outcome) Channel::problem(outcome.error().message);
   ::_exit(outcome ? 0 : 1);  // the streams' threads still run, and use what a return would destroy
 }
+
+}  // namespace
+
+const Worker dns_worker = make_worker<run>("dns");
 
 }  // namespace arashi::workers

@@ -1,9 +1,8 @@
-#include "agent/workers/tap.hpp"
+#include "agent/workers/tap_worker.hpp"
 
 #include "agent/workers/channel.hpp"
 #include "agent/workers/delay_line.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/host/tap.hpp"
 #include "injector/host/tcx.hpp"
@@ -24,6 +23,8 @@
 #include <string>
 
 namespace arashi::workers {
+
+extern const Worker tap_worker;
 
 namespace {
 
@@ -71,14 +72,8 @@ Effects bounded(Effects effects) {
   return effects;
 }
 
-// How the programs are put on the devices.
-struct Site {
-  Impairment impairment;
-  std::optional<Json> clsact_missing_on;  // set: by clsact, for a kernel without TCX
-};
-
-Result<bool> is_there(netlink::Socket& socket, const Site& site, std::int32_t device, Hook hook, std::uint32_t program) {
-  if (site.clsact_missing_on) {
+Result<bool> is_there(netlink::Socket& socket, const TapConfig& site, std::int32_t device, Hook hook, std::uint32_t program) {
+  if (site.missing) {
     const auto present = TRY(filters(socket, device, hook));
     return std::ranges::any_of(present, [program](const Filter& filter) { return filter.program == program; });
   }
@@ -86,16 +81,16 @@ Result<bool> is_there(netlink::Socket& socket, const Site& site, std::int32_t de
   return std::ranges::find(present, program) != present.end();
 }
 
-Result<void> attach(netlink::Socket& socket, const Site& site, Lane& lane, std::int32_t device, Hook hook) {
+Result<void> attach(netlink::Socket& socket, const TapConfig& site, Lane& lane, std::int32_t device, Hook hook) {
   // The way back first: a packet that is taken must find it.
-  if (site.clsact_missing_on) {
+  if (site.missing) {
     TRY(ensure_clsact(socket, lane.tap.device.index));
     TRY(add_filter(socket, lane.tap.device.index, Hook::ingress, lane.classifier.back_program(), "arashi-back", {}));
     const clsact::Attach main{.id = site.impairment.id,
                               .device = device,
                               .hook = hook,
                               .program = lane.classifier.program(),
-                              .made = clsact::was_missing(*site.clsact_missing_on, device)};
+                              .made = clsact::was_missing(*site.missing, device)};
     TRY(clsact::attach(socket, main));
     return clsact::attach_learner(socket, main, lane.classifier);
   }
@@ -111,7 +106,7 @@ Result<Framing> framing_of(netlink::Socket& socket, const Device& device) {
   return fail(Blame::missing, "device ", device.name, " is gone");
 }
 
-Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& device, Hook hook, std::size_t number) {
+Result<Lane> open_lane(netlink::Socket& socket, const TapConfig& site, const Device& device, Hook hook, std::size_t number) {
   const auto framing = TRY(framing_of(socket, device));
   auto tap = TRY(open_tap(tap_name(site.impairment, number), segments_for(site.impairment.effects), framing));
   Impairment one = site.impairment;
@@ -128,7 +123,7 @@ Result<Lane> open_lane(netlink::Socket& socket, const Site& site, const Device& 
   return lane;
 }
 
-Result<std::vector<Lane>> open_lanes(const Site& site) {
+Result<std::vector<Lane>> open_lanes(const TapConfig& site) {
   auto socket = TRY(netlink::Socket::open());
   std::vector<Lane> lanes;
   for (const auto& device : site.impairment.devices)
@@ -138,17 +133,19 @@ Result<std::vector<Lane>> open_lanes(const Site& site) {
   return lanes;
 }
 
-void say(int output, const Json& line) {
-  const auto text = to_text(line) + "\n";
+void say(int output, const char* kind, const TapStats& stats) {
+  const auto text = to_text(Json{{kind, print_record(stats)}}) + "\n";
   // Whoever reads may be slow or gone; the packets matter more.
   [[maybe_unused]] const auto written = ::write(output, text.data(), text.size());
 }
 
-Json stats_of(const std::vector<Lane>& lanes) {
-  DelayCounts sum;
-  std::uint64_t refused = 0;
+TapStats stats_of(const std::vector<Lane>& lanes) {
+  TapStats sum;
+  Duration held{}, most{};
   for (const auto& lane : lanes) {
     const auto& counts = lane.line.counts();
+    sum.programs.push_back(lane.program);
+    sum.taps.push_back(lane.tap.device.name);
     sum.taken += counts.taken;
     sum.lost += counts.lost;
     sum.overflow += counts.overflow;
@@ -158,21 +155,14 @@ Json stats_of(const std::vector<Lane>& lanes) {
     sum.overtaking += counts.overtaking;
     sum.busiest_second = std::max(sum.busiest_second, counts.busiest_second);
     sum.delivered += counts.delivered;
-    sum.held_sum += counts.held_sum;
-    sum.held_most = std::max(sum.held_most, counts.held_most);
-    sum.held_now += counts.held_now;
-    refused += lane.refused;
+    sum.holding += counts.held_now;
+    sum.refused += lane.refused;
+    held += counts.held_sum;
+    most = std::max(most, counts.held_most);
   }
-  Json stats{{"taken", sum.taken},           {"lost", sum.lost},
-             {"overflow", sum.overflow},     {"overLimit", sum.over_limit},
-             {"duplicated", sum.duplicated}, {"corrupted", sum.corrupted},
-             {"overtaking", sum.overtaking}, {"busiestSecond", sum.busiest_second},
-             {"refused", refused},           {"delivered", sum.delivered},
-             {"holding", sum.held_now},      {"mostNs", (sum.held_most + path_time).count()}};
-  stats["meanNs"] = sum.delivered == 0 ? Json() : Json(sum.held_sum.count() / static_cast<std::int64_t>(sum.delivered) + path_time.count());
-  stats["programs"] = Json::array();
-  for (const auto& lane : lanes) stats["programs"].push_back(lane.program);
-  return stats;
+  sum.most = most + path_time;
+  if (sum.delivered > 0) sum.mean = held / static_cast<std::int64_t>(sum.delivered) + path_time;
+  return sum;
 }
 
 class Loop {
@@ -203,7 +193,7 @@ class Loop {
     next_stats_ = now + stats_every;
     auto stats = stats_of(lanes_);
     if (stats == said_) return;
-    say(output_, Json{{"stats", stats}});
+    say(output_, "stats", stats);
     said_ = std::move(stats);
   }
 
@@ -253,22 +243,11 @@ class Loop {
   int input_, output_;
   std::vector<pollfd> waits_;
   Duration next_beat_{}, next_stats_{};
-  Json said_;
+  TapStats said_;
   bool ended_ = false;
 };
 
-Result<Site> read_config(const Json& config) {
-  try {
-    Site site{.impairment = config.get<Impairment>(), .clsact_missing_on = {}};
-    if (config.contains("clsactMissingOn")) site.clsact_missing_on = config["clsactMissingOn"];
-    return site;
-  } catch (const Json::exception& error) {
-    return fail(Blame::input, "not the tap engine's configuration: ", error.what());
-  }
-}
-
-Result<std::vector<Lane>> set_up(const Json& config) {
-  const auto site = TRY(read_config(config));
+Result<std::vector<Lane>> set_up(const TapConfig& site) {
   const auto netns = TRY(open_netns(Host{}, site.impairment.netns));
   if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace '", site.impairment.netns.path, "'");
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
@@ -279,18 +258,18 @@ Result<std::vector<Lane>> set_up(const Json& config) {
 
 }  // namespace
 
-Result<void> hold_packets(const Json& config, int input, int output) {
+Result<void> hold_packets(const TapConfig& config, int input, int output) {
   auto lanes = TRY(set_up(config));
-  Json taps = Json::array();
-  for (const auto& lane : lanes) {
-    lane.classifier.beat(monotonic());  // making the lanes may have taken longer than a beat is good for
-    taps.push_back(lane.tap.device.name);
-  }
-  say(output, Json{{"ready", {{"programs", stats_of(lanes)["programs"]}, {"taps", taps}}}});
+  for (const auto& lane : lanes) lane.classifier.beat(monotonic());  // making the lanes may have taken longer than a beat is good for
+  say(output, "ready", stats_of(lanes));
   Loop(std::move(lanes), input, output).run();
   return {};
 }
 
-Result<void> run_tap(const Json& config) { return hold_packets(config, Channel::input(), STDOUT_FILENO); }
+namespace {
+Result<void> run(const TapConfig& config) { return hold_packets(config, Channel::input(), STDOUT_FILENO); }
+}  // namespace
+
+const Worker tap_worker = make_worker<run>("tap");
 
 }  // namespace arashi::workers

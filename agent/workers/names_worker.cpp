@@ -3,10 +3,10 @@
 // machine's: so glibc's resolver does the rest, with everything that these files may say, and no library of the target's is ever loaded.
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
-#include "injector/core/json.hpp"
 #include "injector/host/netns.hpp"
 #include "injector/network/bpf.hpp"
 #include "injector/network/traffic.hpp"
+#include "injector/network/workers.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -27,6 +27,8 @@
 #include <tuple>
 
 namespace arashi::workers {
+
+extern const Worker names_worker;
 
 namespace {
 
@@ -119,8 +121,8 @@ Asked ask(const std::string& name) {
 }
 
 // What each name stands for goes into the traffic; one that is not answered keeps what it had.
-Json ask_all(Traffic& traffic) {
-  Json problems = Json::object();
+std::map<std::string, std::string> ask_all(Traffic& traffic) {
+  std::map<std::string, std::string> problems;
   for (auto* names : {&traffic.peer_names, &traffic.except_names})
     for (auto& one : *names) {
       auto asked = ask(one.name);
@@ -137,7 +139,7 @@ Result<void> change_all(const std::vector<std::uint32_t>& programs, const Traffi
 
 // Until the holder lets go, or the programs are gone.
 Result<void> follow(Files& sources, Traffic traffic, const std::vector<std::uint32_t>& programs) {
-  unsigned changes = 0;
+  std::uint64_t changes = 0;
   Channel channel;
   for (;;) {
     const auto in_place = traffic;
@@ -147,33 +149,34 @@ Result<void> follow(Files& sources, Traffic traffic, const std::vector<std::uint
       TRY(change_all(programs, in_place, traffic));
       ++changes;
     }
-    while (!channel.stats(Json{{"traffic", traffic}, {"changes", changes}}, boot_now()))
+    while (!channel.stats(NamesStats{.traffic = traffic, .problems = {}, .changes = changes}, boot_now()))
       if (!Channel::wait_until(boot_now() + 200ms)) return {};
     if (!Channel::wait_until(boot_now() + ask_every)) return {};
   }
 }
 
-}  // namespace
-
-Result<void> run_names(const Json& config) {
+Result<void> run(const NamesConfig& config) {
   Host host;
-  host.proc = config.at("proc").get<std::string>();
-  host.netns = config.at("named").get<std::string>();
-  const auto in_place = config.at("traffic").get<Traffic>();
-  const auto programs = config.at("programs").get<std::vector<std::uint32_t>>();
+  host.proc = config.proc;
+  host.netns = config.named;
+  const auto& in_place = config.traffic;
   auto sources = TRY(Files::open(in_place.resolver));
-  const auto netns = TRY(open_netns(host, config.at("netns").get<Netns>()));
+  const auto netns = TRY(open_netns(host, config.netns));
   if (setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the target's network namespace");
   __nss_configure_lookup("hosts", "files dns");  // not what this machine would ask besides: the target would not
   auto traffic = in_place;
-  if (!programs.empty()) {  // an injection does not wait for a slow server: what was answered when it was prepared holds so far
-    Channel::ready(Json{{"traffic", traffic}});
-    return follow(sources, std::move(traffic), programs);
+  if (!config.programs.empty()) {  // an injection does not wait for a slow server: what was answered when it was prepared holds so far
+    Channel::ready(NamesStats{.traffic = traffic, .problems = {}});
+    return follow(sources, std::move(traffic), config.programs);
   }
   sources.lay();
-  const auto problems = ask_all(traffic);
-  Channel::ready(Json{{"traffic", traffic}, {"problems", problems}});
+  auto problems = ask_all(traffic);
+  Channel::ready(NamesStats{.traffic = std::move(traffic), .problems = std::move(problems)});
   return {};
 }
+
+}  // namespace
+
+const Worker names_worker = make_worker<run>("names");
 
 }  // namespace arashi::workers

@@ -4,7 +4,7 @@
 #include "agent/workers/channel.hpp"
 #include "agent/workers/worker_main.hpp"
 #include "injector/core/crc.hpp"
-#include "injector/core/json.hpp"
+#include "injector/faults/ports_exhaust.hpp"
 #include "injector/host/ephemeral_ports.hpp"
 #include "injector/host/netns.hpp"
 
@@ -29,9 +29,13 @@
 
 namespace arashi::workers {
 
+extern const Worker ports_worker;
+
 namespace {
 
 using namespace std::chrono_literals;
+using ports_exhaust::Change;
+using ports_exhaust::Stats;
 
 constexpr Duration look_every = 500ms;
 constexpr Duration patience = 10s;  // for the first round of all processes
@@ -173,22 +177,19 @@ Result<void> allow_all_descriptors() {
   return {};
 }
 
-Json stats_of(const Holders& holders, const std::vector<int>& types) {
-  return {{"held", holders.held()}, {"busy", holders.busy()}, {"refused", std::ranges::all_of(types, is_refused)}};
+Stats stats_of(const Holders& holders, const std::vector<int>& types) {
+  return {.held = holders.held(), .busy = holders.busy(), .refused = std::ranges::all_of(types, is_refused)};
 }
 
-}  // namespace
-
-Result<void> run_ports(const Json& config) {
-  const auto netns = TRY(open_netns(Host{}, config.at("netns").get<Netns>()));
+Result<void> run(const Change& config) {
+  const auto netns = TRY(open_netns(Host{}, config.netns));
   const auto ports = TRY(ephemeral_ports(Host{}, netns));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return sys_fail("enter the network namespace");
   TRY(allow_all_descriptors());
-  const auto address = address_of(config.at("id").get<std::string>());
-  const auto types = types_of(config.at("protocol").get<std::string>());
+  const auto address = address_of(config.id);
+  const auto types = types_of(config.protocol);
   std::vector<Slot> slots;
-  for (const int type : types)
-    std::ranges::copy(slots_of(type, ports, config.at("free").get<std::size_t>(), address), std::back_inserter(slots));
+  for (const int type : types) std::ranges::copy(slots_of(type, ports, config.free, address), std::back_inserter(slots));
   Holders holders;
   TRY(holders.start(slots, address));
   const auto deadline = boot_now() + patience;
@@ -205,5 +206,9 @@ Result<void> run_ports(const Json& config) {
   }
   return {};
 }
+
+}  // namespace
+
+const Worker ports_worker = make_worker<run>("ports");
 
 }  // namespace arashi::workers
