@@ -153,11 +153,21 @@ void add_facts(CLI::App& app, Command& command) {
   status->callback([&command] { command.exit_code = ask_status(command.options, command.json); });
 }
 
+// Whatever a library throws: that nobody knows what is left is told by the exit code too.
+int recover_or_tell(const Options& options) {
+  try {
+    return run_recovery(options);
+  } catch (const std::exception& error) {
+    std::cerr << "arashi-agent: recover: unexpected: " << error.what() << '\n';
+    return 6;
+  }
+}
+
 void add_recover(CLI::App& app, Command& command) {
   auto* recover = app.add_subcommand("recover", "Take back whatever the journals hold, print each; exit 6 if something is left");
   add_directories(*recover, command.options);
   recover->footer("Example: arashi-agent recover --run-dir /run/arashi");
-  recover->callback([&command] { command.exit_code = run_recovery(command.options); });
+  recover->callback([&command] { command.exit_code = recover_or_tell(command.options); });
 }
 
 // The agent's own processes, and what a runner asks: not for people, so not in --help.

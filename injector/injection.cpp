@@ -1,10 +1,9 @@
 #include "injector/injection.hpp"
 
-#include "injector/core/whole.hpp"
+#include "injector/core/record.hpp"
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 
 namespace arashi {
 
@@ -19,14 +18,13 @@ constexpr std::array step_names{StepName{Step::intended, "intended"},   StepName
                                 StepName{Step::reverting, "reverting"}, StepName{Step::reverted, "reverted"},
                                 StepName{Step::drifted, "drifted"},     StepName{Step::stuck, "stuck"}};
 
-// Thrown only into the JSON library's own hands: whoever reads a record catches its exceptions and this alike.
-Step step_from(const std::string& name) {
+}  // namespace
+
+Result<Step> step_named(std::string_view name) {
   const auto found = std::ranges::find(step_names, name, &StepName::name);
-  if (found == step_names.end()) throw std::invalid_argument("unknown step '" + name + "'");
+  if (found == step_names.end()) return fail(Blame::input, "unknown step '", name, "'");
   return found->step;
 }
-
-}  // namespace
 
 std::string_view name_of(Step step) {
   const auto found = std::ranges::find(step_names, step, &StepName::step);
@@ -40,44 +38,44 @@ bool claims_overlap(std::string_view one, std::string_view other) {
   return other.starts_with(one) && (one.size() == other.size() || other[one.size()] == '/');
 }
 
-void to_json(Json& json, const Injection& injection) {
-  json = {{"id", injection.id},
-          {"experiment", injection.experiment},
-          {"fault", injection.fault},
-          {"victim", injection.victim},
-          {"params", injection.params},
-          {"change", injection.change},
-          {"claims", injection.claims},
-          {"mechanism", injection.mechanism},
-          {"because", injection.because},
-          {"undo", injection.undo},
-          {"boot", injection.boot},
-          {"made", injection.made.count()},
-          {"deadline", injection.deadline.count()},
-          {"step", name_of(injection.step)},
-          {"evidence", injection.evidence},
-          {"problem", injection.problem},
-          {"outlivesReboot", injection.outlives_reboot}};
+Json record_of(const Injection& injection) { return injection.unread ? *injection.unread : print_record(injection); }
+
+namespace {
+
+template <class Value>
+void take(const Json& json, const char* name, Value& into) {
+  const auto found = json.find(name);
+  if (found == json.end()) return;
+  if (auto read = read_record<Value>(*found)) into = std::move(read).value();
 }
 
-void from_json(const Json& json, Injection& injection) {
-  json.at("id").get_to(injection.id);
-  json.at("experiment").get_to(injection.experiment);
-  json.at("fault").get_to(injection.fault);
-  json.at("victim").get_to(injection.victim);
-  injection.params = json.at("params");
-  injection.change = json.at("change");
-  json.at("claims").get_to(injection.claims);
-  json.at("mechanism").get_to(injection.mechanism);
-  json.at("because").get_to(injection.because);
-  json.at("undo").get_to(injection.undo);
-  json.at("boot").get_to(injection.boot);
-  injection.made = Duration(whole<std::int64_t>(json.at("made")));
-  injection.deadline = Duration(whole<std::int64_t>(json.at("deadline")));
-  injection.step = step_from(json.at("step").get<std::string>());
-  json.at("evidence").get_to(injection.evidence);
-  json.at("problem").get_to(injection.problem);
-  json.at("outlivesReboot").get_to(injection.outlives_reboot);
+}  // namespace
+
+Result<void> check_record(const Json& json) {
+  const auto read = read_record<Injection>(json);
+  return read ? Result<void>() : Result<void>(pass(read.error()));
+}
+
+Injection injection_of(const Json& json) {
+  auto whole = read_record<Injection>(json);
+  if (whole) return std::move(whole).value();
+  Injection some{.step = Step::stuck, .problem = whole.error().message, .unread = json};
+  if (!json.is_object()) return some;
+  take(json, "id", some.id);
+  take(json, "experiment", some.experiment);
+  take(json, "fault", some.fault);
+  take(json, "victim", some.victim);
+  if (const auto victim = json.find("victim"); some.victim.label.empty() && victim != json.end() && victim->is_object())
+    take(*victim, "label", some.victim.label);
+  take(json, "claims", some.claims);
+  take(json, "boot", some.boot);
+  take(json, "made", some.made);
+  take(json, "outlivesReboot", some.outlives_reboot);
+  take(json, "release", some.release);
+  auto step = Step::stuck;
+  take(json, "step", step);
+  if (is_over(step)) some.step = step;
+  return some;
 }
 
 }  // namespace arashi

@@ -4,6 +4,7 @@
 #include "injector/core/suggest.hpp"
 #include "injector/entry.hpp"
 #include "injector/host/socket_shelf.hpp"
+#include "injector/host/worker.hpp"
 #include "injector/target.hpp"
 
 #include <algorithm>
@@ -23,6 +24,19 @@ std::string words(const std::vector<ParamProblem>& problems) {
   std::string text;
   for (const auto& problem : problems) text += (text.empty() ? "" : "; ") + problem.message;
   return text;
+}
+
+// One that can't be read is never acted upon; its processes are ended all the same, as their cgroup is named from the id.
+Result<void> must_be_readable(const Host& host, const Fault* fault, const Injection& record) {
+  const auto done = record.unread      ? check_record(*record.unread)
+                    : fault == nullptr ? Result<void>(fail(Blame::input, "this release knows no fault '", record.fault, "'"))
+                                       : fault->readable(record.change);
+  if (done) return {};
+  if (is_id(record.id)) static_cast<void>(stop_processes(host, record.id));
+  return fail(Blame::unsupported, "the record of injection ", record.id, " (", record.fault, " on ", record.victim.label,
+              ") can't be read, so it is left as it is: ", done.error().message, "; arashi-agent ",
+              record.release.empty() ? "of an earlier release" : record.release,
+              " wrote it, this is " ARASHI_VERSION ": revert it by hand, or with `arashi-agent recover` of that release");
 }
 
 Reverted outcome_of(const Injection& record, Duration took) { return {record.id, record.fault, record.step, record.problem, took}; }
@@ -106,7 +120,8 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
                    .boot = std::move(boot),
                    .made = now,
                    .deadline = now + request.duration,
-                   .outlives_reboot = prepared.outlives_reboot};
+                   .outlives_reboot = prepared.outlives_reboot,
+                   .release = ARASHI_VERSION};
   const std::lock_guard lock(mutex_);
   if (entries_.contains(request.id)) return fail(Blame::refused, "injection ", request.id, " exists already");
   TRY(check_claims(entry->record.claims));
@@ -169,6 +184,7 @@ Result<Injection> Injector::bring_about(const Host& host, const EntryPtr& entry,
 Injection Injector::step_to(const EntryPtr& entry, Step step, const std::string& problem) {
   const std::lock_guard lock(mutex_);
   entry->record.step = step;
+  entry->record.applied = entry->record.applied || step == Step::active;
   entry->record.problem = problem;
   return entry->record;
 }
@@ -182,13 +198,16 @@ Result<void> Injector::write_down(const Injection& record) {
 Reverted Injector::take_back(const EntryPtr& entry) {
   const auto started = boot_now();
   auto record = step_to(entry, Step::reverting, "");
-  Result<void> done =
-      entry->fault == nullptr ? fail(Blame::unsupported, "this release knows no fault '", record.fault, "'") : Result<void>{};
-  if (entry->fault != nullptr) done = entry->fault->revert(host_, record.change);
+  auto done = must_be_readable(host_, entry->fault, record);
+  if (done) {
+    auto host = host_;
+    host.applied = record.applied;
+    done = entry->fault->revert(host, record.change);
+  }
   const bool is_drifted = !done && done.error().message.starts_with(drift_mark);
   record = step_to(entry, done ? Step::reverted : is_drifted ? Step::drifted : Step::stuck, done ? "" : done.error().message);
   // A failure to write this down costs a second revert after a crash, which every fault is right about.
-  [[maybe_unused]] const auto written = write_down(record);
+  if (!record.unread) static_cast<void>(write_down(record));
   const std::lock_guard lock(mutex_);
   if (is_over(record.step)) {
     entries_.erase(record.id);
@@ -214,7 +233,17 @@ std::vector<Injector::EntryPtr> Injector::newest_first(std::string_view experime
   return found;
 }
 
+// What stops the revert of one (out of memory, a library that throws) never stops that of the others.
 Reverted Injector::end(const EntryPtr& entry) {
+  try {
+    return end_held(entry);
+  } catch (const std::exception& error) {
+    const auto record = step_to(entry, Step::stuck, std::string("unexpected: ") + error.what());
+    return outcome_of(record, Duration::zero());
+  }
+}
+
+Reverted Injector::end_held(const EntryPtr& entry) {
   const auto started = boot_now();
   const Hold hold(*this, entry);
   {
@@ -264,6 +293,7 @@ std::vector<Reverted> Injector::recover() {
     if (record.boot != boot && !record.outlives_reboot) {
       record.step = Step::reverted;
       record.problem = "the machine has been started again since";
+      record.unread.reset();
       [[maybe_unused]] const auto written = write_down(record);
       ended.push_back(outcome_of(record, Duration::zero()));
       continue;

@@ -74,6 +74,7 @@ class Injector {
   Result<void> write_down(const Injection& record);
   Reverted take_back(const EntryPtr& entry);  // with the entry held
   Reverted end(const EntryPtr& entry);
+  Reverted end_held(const EntryPtr& entry);
   std::vector<Reverted> end_all(const std::vector<EntryPtr>& entries);
   std::vector<EntryPtr> newest_first(std::string_view experiment, std::string_view id);
   void look_at(const EntryPtr& entry);

@@ -35,23 +35,19 @@ std::string crc_text(std::string_view text) {
 }
 
 std::string line_of(const Injection& injection) {
-  const auto json = to_text(Json(injection));
+  const auto json = to_text(record_of(injection));
   return crc_text(json) + " " + json + "\n";
 }
 
 // A line without its newline; nothing when it is not a whole record of ours.
-std::optional<Injection> record_of(std::string_view line) {
+std::optional<Injection> injection_in(std::string_view line) {
   if (line.size() <= crc_digits + 1 || line[crc_digits] != ' ') return std::nullopt;
   const auto json_text = line.substr(crc_digits + 1);
   if (crc_text(json_text) != line.substr(0, crc_digits)) return std::nullopt;
   const auto json = parse_json(json_text, largest_line);
   if (!json) return std::nullopt;
-  try {
-    auto injection = json->get<Injection>();
-    return is_id(injection.id) ? std::optional(std::move(injection)) : std::nullopt;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  auto injection = injection_of(*json);
+  return is_id(injection.id) ? std::optional(std::move(injection)) : std::nullopt;
 }
 
 struct Contents {
@@ -64,7 +60,7 @@ Contents read_records(std::string_view text) {
   Contents contents{.whole = magic.size()};
   std::size_t at = magic.size();
   for (auto end = text.find('\n', at); end != std::string_view::npos; end = text.find('\n', at)) {
-    auto record = record_of(text.substr(at, end - at));
+    auto record = injection_in(text.substr(at, end - at));
     at = end + 1;
     if (!record) continue;
     contents.whole = at;

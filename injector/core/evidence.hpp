@@ -2,6 +2,7 @@
 #pragma once
 
 #include "injector/core/json_fwd.hpp"
+#include "injector/core/keys.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,9 @@ struct Achieved {
   std::optional<double> achieved;   // absent where it could not be read
   std::string note;
   bool operator==(const Achieved&) const = default;
+  static constexpr auto keys =
+      std::tuple(key("what", &Achieved::what), key("unit", &Achieved::unit), key("requested", &Achieved::requested),
+                 key("achieved", &Achieved::achieved), key("note", &Achieved::note));
 };
 
 struct Evidence {
@@ -29,6 +33,9 @@ struct Evidence {
   std::vector<Achieved> values;
   std::string detail;  // one line for people: "clsact on eth0 (ifindex 2), program 4711; 812 of 40211 packets lost"
   bool operator==(const Evidence&) const = default;
+  static constexpr auto keys =
+      std::tuple(key("inPlace", &Evidence::in_place), key("bit", &Evidence::bit), key("seen", &Evidence::seen),
+                 key("affected", &Evidence::affected), key("values", &Evidence::values), key("detail", &Evidence::detail));
 };
 
 // A revert that found our setting replaced by someone else's leaves it and fails with this text in front.

@@ -163,10 +163,11 @@ Result<Evidence> apply(const Host& host, const Change& change) {
   return evidence;
 }
 
-// After a reboot the mark may be gone while what it stood for is not.
+// The mark may be gone while what it stood for is not: after a reboot, and where somebody has deleted it or the run directory. An undo
+// must be right when run twice, so whatever was active is undone.
 bool may_have_run(const Host& host, const Change& change) {
   std::error_code error;
-  return std::filesystem::exists(mark_of(host, change), error) || error || change.boot != boot_id().value_or("");
+  return host.applied || std::filesystem::exists(mark_of(host, change), error) || error || change.boot != boot_id().value_or("");
 }
 
 Result<void> revert(const Host& host, const Change& change) {

@@ -35,6 +35,7 @@ struct Host {
   ControlPath control;
   std::vector<std::int32_t> protected_pids;  // the agent's own processes: never targets
   ClassifierStock* classifiers = nullptr;    // BPF programs loaded ahead; null: each is loaded when it is needed
+  bool applied = false;                      // of the injection that is reverted: the journal says that it was active
   SocketShelf* sockets = nullptr;            // of one injection; null: a namespace is entered for each socket
   Workers* workers = nullptr;                // starts worker processes; null in `recover` and in `plan`
 };

@@ -1,7 +1,7 @@
-// Delay without netem: a BPF program hands the matched packets to a tap device, and a worker (agent/workers/tap_worker.cpp) holds them and sends
-// them on. Device, programs and links belong to the worker alone, so they go with it; a worker that is stopped misses its beat, and the
-// program then passes everything by itself. Revert is the end of the worker. Before Linux 6.6 there is no TCX: then the program is a filter
-// of clsact, which outlives the worker (and passes everything too, after a quarter of a second), and revert takes it away.
+// Delay without netem: a BPF program hands the matched packets to a tap device, and a worker (agent/workers/tap_worker.cpp) holds them and
+// sends them on. Device, programs and links belong to the worker alone, so they go with it; a worker that is stopped misses its beat, and
+// the program then passes everything by itself. Revert is the end of the worker. Before Linux 6.6 there is no TCX: then the program is a
+// filter of clsact, which outlives the worker (and passes everything too, after a quarter of a second), and revert takes it away.
 #include "injector/host/qdisc.hpp"
 #include "injector/host/tap.hpp"
 #include "injector/host/tcx.hpp"

@@ -16,7 +16,7 @@ struct NotesOf<Result<Notes> (*)(const Host&, const Impairment&)> {
 };
 
 // Each adapter is told where the notes are in the journal, so that a wrong key is named by its whole path.
-inline constexpr std::string_view place = "notes";
+inline constexpr std::string_view place = "change.notes";
 
 }  // namespace backend
 

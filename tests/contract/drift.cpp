@@ -168,10 +168,10 @@ std::vector<Drift> drifts_of(const Way& way, const std::string& mechanism) {
   if (name == "network.down") return of_down(way);
   if (name == "network.reset") return uses_nft ? both(of_a_worker(true), of_nft()) : of_nft();
   if (name == "dns.answer") return both(of_a_worker(true), of_nft());
-  if (name == "ports.exhaust" || name == "conntrack.exhaust") return of_a_worker(true);
   if (name == "process.kill") return of_kill(way);
   if (name == "process.pause") return of_pause(mechanism);
   if (name == "command.run") return of_command();
+  if (!way.fault->worker.empty()) return of_a_worker(true);
   return {};
 }
 

@@ -257,6 +257,42 @@ TEST_CASE("an undo that fails is stuck, said so, and tried again until it works"
   CHECK(injector.status().at(0).step == Step::reverted);
 }
 
+TEST_CASE("an undo is run though somebody has deleted its mark, or the run directory") {
+  for (const bool whole_directory : {false, true}) {
+    INFO(whole_directory);
+    const Directory directory;
+    const auto log = (directory.path() / "log").string();
+    Machine machine(directory.path());
+    const auto asked = command(machine, "echo done >> " + log, "echo undone >> " + log);
+    REQUIRE(machine.injector().inject("command.run", asked).has_value());
+    const auto mark = machine.host().run / (asked.id + ".undo");
+    REQUIRE(std::filesystem::exists(mark));
+    REQUIRE(std::filesystem::remove_all(whole_directory ? machine.host().run : mark) > 0);
+    const auto ended = machine.injector().revert("test", "");
+    REQUIRE(ended.size() == 1);
+    CHECK_MESSAGE(ended[0].step == Step::reverted, ended[0].problem);
+    CHECK(text_of(log) == "done\nundone\n");
+  }
+}
+
+TEST_CASE("an undo is run by a recovery though its mark was deleted") {
+  const Directory directory;
+  const auto log = (directory.path() / "log").string();
+  const auto host = host_in(directory.path());
+  {
+    auto journal = Journal::open(host.run, Journal::Durability::until_reboot);
+    REQUIRE(journal);
+    Injector injector(host, std::move(journal).value(), std::nullopt);
+    const auto asked = request("command.run", the_victim(host, {"node", {}}),
+                               {{"command", {"bash", "-c", "echo done >> " + log}}, {"undo", {"bash", "-c", "echo undone >> " + log}}});
+    REQUIRE(injector.inject("command.run", asked).has_value());
+    REQUIRE(std::filesystem::remove(host.run / (asked.id + ".undo")));
+  }
+  Injector recovering(host, Journal::open(host.run, Journal::Durability::until_reboot).value(), std::nullopt);
+  REQUIRE(recovering.recover().size() == 1);
+  CHECK(text_of(log) == "done\nundone\n");
+}
+
 TEST_CASE("what another boot left is only noted, unless it outlives reboots") {
   const Directory directory;
   const auto host = host_in(directory.path());

@@ -20,7 +20,9 @@ class Remembering : public Faults {
   Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) override {
     return Subject{.fault = fault, .duration = duration, .victim = victim, .processes = processes};
   }
-  Result<PreparedRecord> prepare(const std::string&, const Request&) override { return PreparedRecord{.mechanism = "none", .undo = "nothing"}; }
+  Result<PreparedRecord> prepare(const std::string&, const Request&) override {
+    return PreparedRecord{.mechanism = "none", .undo = "nothing"};
+  }
   Result<Injection> inject(const std::string& fault, const Request& request) override {
     if (while_injecting) while_injecting();
     if (failing) return fail(Blame::unsupported, "this machine cannot do it");

@@ -52,7 +52,7 @@ TEST_CASE("a journal gives back what is not over, exactly as it was") {
   REQUIRE(journal);
   const auto left = journal->open_injections();
   REQUIRE(left.size() == 1);
-  CHECK(Json(left[0]) == Json(injection("bbbbbbbb")));
+  CHECK(record_of(left[0]) == record_of(injection("bbbbbbbb")));
   CHECK(journal->cut_bytes() == 0);
 }
 
