@@ -7,6 +7,7 @@ namespace arashi::fleet {
 namespace {
 
 constexpr Duration pause_after_failure = std::chrono::milliseconds(200);
+constexpr Duration patience_to_open = std::chrono::seconds(10);
 
 // Where in its period a lease is renewed first, so that a thousand opened at once are renewed one after the other: between half of the
 // period and all of it, evenly for however many there are (multiples of the golden ratio).
@@ -35,7 +36,8 @@ struct Lease::Inside : std::enable_shared_from_this<Inside> {
     const auto told = [self = shared_from_this(), sent](const Result<protocol::LeaseReply>& reply) {
       if (!self->stop.stop_requested()) self->take(reply, sent);
     };
-    agent->lease(request, told, {.patience = {}, .stop = stop.get_token()});
+    // A thousand that are opened at once take their time; a renewal must be through before the lease ends.
+    agent->lease(request, told, {.patience = opened ? Duration{} : patience_to_open, .stop = stop.get_token()});
   }
 
   void take(const Result<protocol::LeaseReply>& reply, Duration sent) {

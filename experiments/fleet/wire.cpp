@@ -4,12 +4,14 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace arashi::fleet {
 namespace {
 
-constexpr std::size_t most_idle = 32;  // handles kept for the next requests
+constexpr std::size_t most_idle = 16;  // handles kept for the next requests
 constexpr std::size_t events_at_once = 4096;
+constexpr long read_at_once = 4096;           // bytes, for each request under way
 constexpr long most_connections = 1'000'000;  // their number is ours to bound, by agent
 
 void watch(int epoll, int fd, std::uint32_t events) {
@@ -41,20 +43,25 @@ Result<void> Wire::open() {
   watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);  // by its edge: it need not be read
   watch(epoll_.get(), wake_.get(), EPOLLIN);
   ready_.resize(events_at_once);
-  multi_ = start_curl() == CURLE_OK ? curl_multi_init() : nullptr;
-  if (multi_ == nullptr) return fail(Blame::system, "make the loop of the agents: libcurl could not be started");
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Wire::socket_changed);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Wire::timer_changed);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, most_connections);
+  for (auto& line : lines_) TRY(open_line(line));
+  return {};
+}
+
+Result<void> Wire::open_line(Line& line) {
+  line.multi = start_curl() == CURLE_OK ? curl_multi_init() : nullptr;
+  if (line.multi == nullptr) return fail(Blame::system, "make the loop of the agents: libcurl could not be started");
+  curl_multi_setopt(line.multi, CURLMOPT_SOCKETFUNCTION, &Wire::socket_changed);
+  curl_multi_setopt(line.multi, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(line.multi, CURLMOPT_TIMERFUNCTION, &Wire::timer_changed);
+  curl_multi_setopt(line.multi, CURLMOPT_TIMERDATA, &line);
+  curl_multi_setopt(line.multi, CURLMOPT_MAXCONNECTS, most_connections);
   return {};
 }
 
 Wire::~Wire() {
   cancel_all();
   for (CURL* easy : idle_) curl_easy_cleanup(easy);
-  curl_multi_cleanup(multi_);
+  for (auto& line : lines_) curl_multi_cleanup(line.multi);
 }
 
 // ---- a request
@@ -71,12 +78,12 @@ void Wire::start(std::unique_ptr<Transfer> transfer) {
   const auto id = transfer->id;
   Transfer& one = *transfer;
   const bool rest = one.urgency == Urgency::rest;
-  one.stays_warm = one.peer->warm < 2 && (!rest || one.peer->at_rest == 0);
+  one.stays_warm = !std::exchange(one.peer->warm_taken.at(line_of(one)), true);
   one.peer->at_rest += rest ? 1 : 0;
-  one.peer->warm += one.stays_warm ? 1 : 0;
   under_way_.emplace(id, std::move(transfer));
   if (auto ready = set_up_transfer(one); !ready) return end(id, pass(ready.error()));
-  if (curl_multi_add_handle(multi_, one.easy) != CURLM_OK) end(id, fail(Blame::system, one.exchange.what, ": libcurl refused the request"));
+  if (curl_multi_add_handle(lines_.at(line_of(one)).multi, one.easy) != CURLM_OK)
+    end(id, fail(Blame::system, one.exchange.what, ": libcurl refused the request"));
 }
 
 Result<void> Wire::set_up_transfer(Transfer& transfer) {
@@ -87,10 +94,8 @@ Result<void> Wire::set_up_transfer(Transfer& transfer) {
   if (transfer.peer->keys) transfer.peer->keys->use(transfer.easy);
   curl_easy_setopt(transfer.easy, CURLOPT_PRIVATE, &transfer);
   curl_easy_setopt(transfer.easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  if (transfer.stays_warm) return {};
-  curl_easy_setopt(transfer.easy, CURLOPT_FORBID_REUSE, 1L);
-  // The connection that is free now is for what is urgent.
-  if (transfer.urgency == Urgency::rest) curl_easy_setopt(transfer.easy, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(transfer.easy, CURLOPT_BUFFERSIZE, read_at_once);
+  if (!transfer.stays_warm) curl_easy_setopt(transfer.easy, CURLOPT_FORBID_REUSE, 1L);
   return {};
 }
 
@@ -101,7 +106,7 @@ void Wire::end(std::uint64_t id, Result<HttpReply> result) {
   under_way_.erase(found);
   const auto peer = transfer->peer;
   peer->at_rest -= transfer->urgency == Urgency::rest ? 1 : 0;
-  peer->warm -= transfer->stays_warm ? 1 : 0;
+  if (transfer->stays_warm) peer->warm_taken.at(line_of(*transfer)) = false;
   if (transfer->easy != nullptr) put_back(transfer->easy);
   transfer->stopper.reset();
   transfer->then(std::move(result));
@@ -132,7 +137,7 @@ void Wire::cancel(std::uint64_t id) {
   const auto found = under_way_.find(id);
   if (found == under_way_.end()) return;
   Transfer& transfer = *found->second;
-  curl_multi_remove_handle(multi_, transfer.easy);
+  curl_multi_remove_handle(lines_.at(line_of(transfer)).multi, transfer.easy);
   end(id, fail(Blame::system, transfer.exchange.what, ": cancelled"));
 }
 
@@ -155,14 +160,14 @@ void Wire::put_back(CURL* easy) {
   curl_easy_cleanup(easy);
 }
 
-void Wire::take_ended() {
+void Wire::take_ended(Line& line) {
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+  while (const CURLMsg* message = curl_multi_info_read(line.multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL* easy = message->easy_handle;
     const CURLcode code = message->data.result;
     Transfer& transfer = transfer_of(easy);
-    curl_multi_remove_handle(multi_, easy);
+    curl_multi_remove_handle(line.multi, easy);
     end(transfer.id, read_out(easy, code, transfer.exchange));
   }
 }
@@ -192,23 +197,23 @@ int Wire::socket_changed(CURL* easy, curl_socket_t socket, int what, void* self,
   return 0;
 }
 
-int Wire::timer_changed(CURLM*, long milliseconds, void* self) {
-  auto& wire = *static_cast<Wire*>(self);
-  wire.curl_due_ = milliseconds < 0 ? std::nullopt : std::optional(boot_now() + std::chrono::milliseconds(milliseconds));
+int Wire::timer_changed(CURLM*, long milliseconds, void* line) {
+  static_cast<Line*>(line)->due = milliseconds < 0 ? std::nullopt : std::optional(boot_now() + std::chrono::milliseconds(milliseconds));
   return 0;
 }
 
-void Wire::act(int socket, int events) {
+void Wire::act(Line& line, int socket, int events) {
   int running = 0;
-  curl_multi_socket_action(multi_, socket, events, &running);
-  take_ended();
+  curl_multi_socket_action(line.multi, socket, events, &running);
+  take_ended(line);
 }
 
 void Wire::act_on_time(Duration now) {
-  if (curl_due_ && *curl_due_ <= now) {
-    curl_due_.reset();
-    act(CURL_SOCKET_TIMEOUT, 0);
-  }
+  for (auto& line : {&lines_[1], &lines_[0]})
+    if (line->due && *line->due <= now) {
+      line->due.reset();
+      act(*line, CURL_SOCKET_TIMEOUT, 0);
+    }
   while (!overdue_.empty() && overdue_.begin()->first <= now) cancel(overdue_.begin()->second);
 }
 
@@ -217,7 +222,8 @@ void Wire::take_event(int fd, std::uint32_t events) {
   if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
-  act(fd, mask);
+  const auto urgency = sockets_.at(fd).urgency;
+  act(lines_.at(urgency == Urgency::rest ? 0 : 1), fd, mask);
 }
 
 void Wire::sleep(Duration until) {
@@ -235,8 +241,9 @@ void Wire::sleep(Duration until) {
 }
 
 void Wire::carry_on(Duration until, const std::function<bool()>& hurry) {
-  const Duration waiting_until = overdue_.empty() ? Duration::max() : overdue_.begin()->first;
-  sleep(std::min({until, waiting_until, curl_due_.value_or(Duration::max())}));
+  Duration due = overdue_.empty() ? until : std::min(until, overdue_.begin()->first);
+  for (const auto& line : lines_) due = std::min(due, line.due.value_or(due));
+  sleep(due);
   for (const auto level : {Urgency::revert, Urgency::lease, Urgency::rest})
     for (const auto& event : ready_) {
       const auto socket = sockets_.find(event.data.fd);

@@ -25,11 +25,11 @@ enum class Urgency : std::uint8_t { revert, lease, rest };
 
 struct Transfer;
 
-// One agent's end of the wire. Two connections stay warm: one for whatever is asked, and one that only what is urgent may take.
+// One agent's end of the wire. Two connections stay warm: one for what is urgent, and one for the rest.
 struct Peer {
   std::shared_ptr<Keys> keys;                       // null: not over TLS
   std::size_t at_rest = 0;                          // requests under way that are not urgent
-  std::size_t warm = 0;                             // requests under way whose connection stays open
+  std::array<bool, 2> warm_taken{};                 // by a request under way: of the rest, of what is urgent
   std::deque<std::unique_ptr<Transfer>> waiting{};  // beyond `most_at_once`
 };
 
@@ -73,26 +73,33 @@ class Wire {
     Urgency urgency = Urgency::rest;
   };
 
+  // The rest, and what is urgent: each has its own connections, so that neither takes the other's.
+  struct Line {
+    CURLM* multi = nullptr;
+    std::optional<Duration> due;  // when libcurl wants to be called
+  };
+
   Wire() = default;
   Result<void> open();
+  Result<void> open_line(Line& line);
   void start(std::unique_ptr<Transfer> transfer);
   Result<void> set_up_transfer(Transfer& transfer);
   void end(std::uint64_t id, Result<HttpReply> result);
   void let_next_begin(Peer& peer);
-  void act(int socket, int events);
-  void take_ended();
+  void act(Line& line, int socket, int events);
+  void take_ended(Line& line);
   void act_on_time(Duration now);
   void sleep(Duration until);
   void take_event(int fd, std::uint32_t events);
   void tell(CURL* easy, int fd, int what);
   CURL* take_easy();
   void put_back(CURL* easy);
+  static std::size_t line_of(const Transfer& transfer) { return transfer.urgency == Urgency::rest ? 0 : 1; }
   static int socket_changed(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
-  static int timer_changed(CURLM* multi, long milliseconds, void* self);
+  static int timer_changed(CURLM* multi, long milliseconds, void* line);
 
   Fd epoll_, timer_, wake_;
-  CURLM* multi_ = nullptr;
-  std::optional<Duration> curl_due_;
+  std::array<Line, 2> lines_;
   Duration armed_{};
   std::unordered_map<int, Socket> sockets_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Transfer>> under_way_;

@@ -304,7 +304,7 @@ void measure_renewals(const std::filesystem::path& folder, std::size_t count, Du
 }  // namespace
 }  // namespace arashi
 
-int main() {
+int main(int argc, char** argv) {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;  // of the stand-ins; the fleet raises its own
@@ -312,10 +312,11 @@ int main() {
   std::string name = "/tmp/arashi-fleet-XXXXXX";
   const std::filesystem::path top = ::mkdtemp(name.data());
   const auto folder = top / "pki";
-  arashi::make_certificates(folder, 1000);
-  arashi::measure(folder, 100, 10, 100);
-  arashi::measure(folder, 1000, 5, 500);
-  arashi::measure_renewals(folder, 1000, std::chrono::seconds(20));
+  const std::size_t most = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000;  // one size only: bench_fleet 200
+  arashi::make_certificates(folder, most);
+  if (argc == 1) arashi::measure(folder, 100, 10, 100);
+  arashi::measure(folder, most, 3, 500);
+  arashi::measure_renewals(folder, most, std::chrono::seconds(20));
   std::filesystem::remove_all(top);
   return 0;
 }
