@@ -219,7 +219,9 @@ int main(int argc, char** argv) {
   try {
     return arashi::run(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "arashi-agent: " << error.what() << '\n';
-    return 1;
+    std::cerr << "arashi-agent: unexpected failure: " << error.what() << '\n';
+  } catch (...) {
+    std::cerr << "arashi-agent: unexpected failure\n";
   }
+  return 1;
 }

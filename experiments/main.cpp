@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,9 +42,7 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   return "arashi: " + std::string(error.what()) + "\nTry: " + command + " --help\n";
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is seen by the write, not by our death
   CLI::App app{"Breaks a platform on purpose, in a controlled way, and always puts it back.", "arashi"};
   app.set_version_flag("--version", "arashi " ARASHI_VERSION);
@@ -64,4 +63,18 @@ int main(int argc, char** argv) {
     return arashi::commands::exit_usage;
   }
   return exit_code;
+}
+
+}  // namespace
+
+// The last catch. What a run has injected is reverted by its agents, whose leases end with it.
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "arashi: unexpected failure: %s\n", error.what());
+  } catch (...) {
+    std::fputs("arashi: unexpected failure\n", stderr);
+  }
+  return arashi::commands::exit_refused;
 }

@@ -27,8 +27,11 @@ struct Options {
 class Folder {
  public:
   static Result<Folder> make() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "arashi-plan-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) return sys_fail("make a folder '", pattern, "'");
+    const char* named = std::getenv("TMPDIR");
+    const std::filesystem::path place = named == nullptr || *named == '\0' ? "/tmp" : named;
+    std::string pattern = (place / "arashi-plan-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      return sys_fail("make a folder '", pattern, "' for the local agent (TMPDIR names another place)");
     return Folder(pattern);
   }
   ~Folder() {

@@ -4,7 +4,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
+#include <exception>
 
 namespace arashi::engine {
 
@@ -52,6 +54,18 @@ class Loop {
   Duration epoch_;
 };
 
+// Out of memory, say. What can still be done is to revert; the leases end all the same.
+Result<run::RunResult> broken_off(run::RunResult result, const char* why, Hands& hands) {
+  hands.carry_out(run::RevertAll{});
+  const bool touched = std::ranges::any_of(result.faults, [](const auto& fault) { return fault.asked_at && !fault.reverted_at; });
+  if (!touched) return fail(Blame::system, "unexpected failure: ", why, "; nothing is injected");
+  result.outcome = run::Outcome::left_behind;
+  result.reasons.insert(result.reasons.begin(), "unexpected failure: " + std::string(why) +
+                                                    "; every agent was asked to revert, and does so by " + to_text(run::lease_ttl) +
+                                                    " after its last lease at the latest: look with `arashi status`");
+  return result;
+}
+
 }  // namespace
 
 Result<run::RunResult> carry_out(const Job& job, const Agents& agents, const std::vector<Observer*>& observers, Stop& stop) {
@@ -59,7 +73,11 @@ Result<run::RunResult> carry_out(const Job& job, const Agents& agents, const std
   const Duration epoch = boot_now();
   run::Runner runner(job.experiment, job.run);
   Hands hands(job, agents, epoch);
-  Loop(runner, hands, observers, stop, epoch).run();
+  try {
+    Loop(runner, hands, observers, stop, epoch).run();
+  } catch (const std::exception& error) {
+    return broken_off(runner.result(), error.what(), hands);
+  }
   if (const auto& failed = runner.result().not_prepared; failed) return pass(*failed);
   auto result = runner.result();
   result.started = started;

@@ -31,9 +31,14 @@ Result<fs::path> make_folder(const fs::path& wish, const std::string& experiment
     if (error) return fail(Blame::input, "make the run's folder '", wish.string(), "': ", error.message());
     if (!fs::is_empty(wish, error))
       return fail(Blame::input, "the run's folder '", wish.string(), "' is not empty; name another with --out");
-    return fs::absolute(wish);
+    auto whole = fs::absolute(wish, error);
+    if (error) return fail(Blame::system, "find the run's folder '", wish.string(), "': ", error.message());
+    return whole;
   }
-  const fs::path home = fs::absolute("arashi-runs");
+  const fs::path home = fs::absolute("arashi-runs", error);
+  if (error)
+    return fail(Blame::system, "make 'arashi-runs' for the run's folder: the current directory is gone: ", error.message(),
+                "; name another place with --out");
   fs::create_directories(home, error);
   if (error)
     return fail(Blame::system, "make '", home.string(), "' for the run's folder: ", error.message(), "; name another place with --out");

@@ -224,6 +224,54 @@ TEST_CASE("on a full disk a local agent does not start, and the run says why") {
   CHECK(ran.output.find("No space left on device") != std::string::npos);
 }
 
+TEST_CASE("no environment makes it terminate: what is wrong is said, with the exit code for it") {
+  const Directory folder;
+  auto victim = sleeper();
+  const fs::path file = folder.path() / "it.yaml";
+  write(file, experiment("{process: {pid: " + std::to_string(victim.pid()) + "}}", "fault: process.pause", "true"));
+  const Ran plan = run({"env", "TMPDIR=/nonexistent", arashi, "plan", file});
+  INFO(plan.output);
+  CHECK(plan.exit_code == 3);
+  CHECK(plan.output.find("/nonexistent/arashi-plan-") != std::string::npos);
+  const fs::path gone = folder.path() / "gone";
+  fs::create_directory(gone);
+  const Ran nowhere =
+      run({"sh", "-c", R"(cd "$1" && rmdir "$1" && exec "$2" run --run-dir "$3" "$4")", "sh", gone, arashi, folder.path() / "run", file});
+  INFO(nowhere.output);
+  CHECK(nowhere.exit_code == 3);
+  CHECK(nowhere.output.find("arashi run: ") != std::string::npos);
+  for (const char* command : {"run --quiet", "plan", "check", "faults", "status", "backtest"}) {
+    const Ran ran = run(
+        {"sh", "-c",
+         std::string("TMPDIR=/nonexistent HOME= PATH= LC_ALL=xx exec ") + arashi + " " + command + " " + file.string() + " </dev/null"});
+    INFO(command, ": ", ran.output);
+    CHECK(ran.exit_code < 128);
+  }
+}
+
+TEST_CASE("what nobody foresaw ends with a message and does not terminate: here that memory is short") {
+  const Directory folder;
+  const std::string small = experiment("{node: {}}", "fault: command.run, with: {command: [touch, x], undo: [rm, x]}");
+  write(folder.path() / "small.yaml", small);
+  std::string labels;
+  for (int i = 0; i < 20'000; ++i) labels += "    label-" + std::to_string(i) + ": 'x'\n";
+  write(folder.path() / "large.yaml", "metadata:\n  name: large\n  labels:\n" + labels + small);
+  const auto check = [&](const char* file, int megabytes) {
+    return run(
+        {"sh", "-c", "ulimit -v " + std::to_string(megabytes << 10) + "; exec " + arashi + " check " + (folder.path() / file).string()});
+  };
+  int enough = 16;  // for a small spec: below that the loader fails, or what initialises itself before main()
+  while (enough < 512 && check("small.yaml", enough).exit_code != 0) ++enough;
+  int said = 0;
+  for (int megabytes = enough; megabytes < enough + 24; ++megabytes) {
+    const Ran ran = check("large.yaml", megabytes);
+    INFO(megabytes, " MB: ", ran.output);
+    CHECK((ran.exit_code == 2 || ran.exit_code == 3));  // it has two `metadata`
+    said += ran.output.find("arashi: unexpected failure: ") != std::string::npos ? 1 : 0;
+  }
+  CHECK(said > 0);
+}
+
 TEST_CASE("without root it says so, and what to do") {
   const Directory folder;
   const std::string copy = copy_for_everybody(folder.path(), arashi);
