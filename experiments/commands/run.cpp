@@ -87,6 +87,9 @@ Result<int> run_it(const Options& options) {
   TRY(spec::settle_windows(job.experiment, engine::wall_clock_seconds()));
   job.run = engine::new_run_name(job.experiment.name);
   job.budgets = std::filesystem::path(options.fleet.run_directory) / "budget";
+  if (fleet.embedded)
+    job.started[fleet.embedded->address().name] = {.ended = [&own = *fleet.embedded] { return own.ended(); },
+                                                   .recover = fleet.embedded->recovery()};
   return carry_out(options, job, fleet.agents, signals);
 }
 

@@ -98,7 +98,8 @@ void Hands::carry(const run::OpenLeases& command) {
 }
 
 void Hands::carry(const run::RevertAll& /*command*/) {
-  for (const auto& [name, line] : lines_) line->revert_all();
+  for (const auto& [name, line] : lines_)
+    if (!recovered_by_us(name, "")) line->revert_all();
 }
 
 void Hands::carry(const run::Inject& command) {
@@ -116,9 +117,30 @@ void Hands::carry(const run::Inject& command) {
   agent->second->inject(command.request, told, terms());
 }
 
+// Where the agent is ours and dead there is nobody else to ask.
+bool Hands::recovered_by_us(const std::string& agent, const std::string& id) {
+  const auto started = job_.started.find(agent);
+  if (started == job_.started.end() || !started->second.ended()) return false;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->recovering.insert(agent).second) return true;
+  }
+  aside([agent, id, recover = started->second.recover](Shared& shared) {
+    const auto recovered = recover();
+    {
+      const std::lock_guard lock(shared.mutex);
+      shared.recovering.erase(agent);
+    }
+    run::RevertDone done{.agent = agent, .id = id, .ok = recovered.has_value()};
+    if (!recovered) done.problem = recovered.error().message;
+    shared.inbox->put(std::move(done));
+  });
+  return true;
+}
+
 void Hands::carry(const run::RevertOne& command) {
   const auto agent = agents_.find(command.agent);
-  if (agent == agents_.end()) return;
+  if (agent == agents_.end() || recovered_by_us(command.agent, command.id)) return;
   const auto told = [inbox = shared_->inbox, name = command.agent, id = command.id](Result<protocol::RevertReply> reply) {
     run::RevertDone done{.agent = name, .id = id, .ok = reply.has_value()};
     if (reply) done.outcomes = std::move(reply->outcomes);
@@ -156,10 +178,18 @@ void Hands::collect(Duration now) {
   }
   for (const auto& [place, source] : sources_)
     for (const auto& slice : source->drain()) shared_->inbox->put(run::SliceSeen{place.slo, slice, place.source});
+  for (const auto& [name, started] : job_.started)
+    if (!dead_.contains(name) && started.ended()) {
+      dead_.insert(name);
+      shared_->inbox->put(run::AgentDied{name});
+    }
   if (loads_.empty() || now - summed_ < seconds(1)) return;
   summed_ = now;
   run::LoadSeen seen;
-  for (const auto& one : loads_) seen.loads.push_back(one.generator->summary());
+  for (const auto& one : loads_) {
+    seen.loads.push_back(one.generator->summary());
+    seen.loads.back().seconds.clear();  // the whole course of the load, each second anew: once, at the end, is enough
+  }
   shared_->inbox->put(std::move(seen));
 }
 

@@ -40,6 +40,7 @@ class Hands {
     std::mutex mutex;
     std::condition_variable changed;
     std::size_t under_way = 0;
+    std::set<std::string> recovering;    // agents whose `recover` is under way
     std::set<std::string> asked;         // agents whose status is under way
     std::optional<BudgetLedger> ledger;  // the promise stands as long as this
     std::stop_source stop;               // ends what is under way
@@ -68,8 +69,10 @@ class Hands {
   void aside(std::function<void(Shared&)> work);
   [[nodiscard]] fleet::Terms terms() const { return {.patience = {}, .stop = shared_->stop.get_token()}; }
   Result<void> open_sources();
+  bool recovered_by_us(const std::string& agent, const std::string& id);
 
   Job job_;
+  std::set<std::string> dead_;  // of those that this run has started
   Agents agents_;
   Duration epoch_, summed_{};
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();

@@ -20,6 +20,7 @@
 #include <boost/process/search_path.hpp>
 #include <boost/process/start_dir.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>
@@ -183,7 +184,7 @@ struct Embedded::Child {
   std::optional<Started> started;
   Fd lifeline;  // its stdin: the agent ends when this closes, whatever became of us
   Fd output;    // kept open, so that it never writes into a closed pipe
-  std::filesystem::path socket, log;
+  std::filesystem::path socket, log, binary;
 
   // Waits for "ready SOCKET".
   Result<void> wait_until_ready() {
@@ -253,6 +254,7 @@ Result<Embedded> Embedded::start(const std::filesystem::path& binary, const std:
   std::filesystem::create_directories(run_directory, error);
   if (error) return fail(Blame::system, "make the agent's run directory '", run_directory.string(), "': ", error.message());
   auto child = std::make_unique<Child>();
+  child->binary = binary;
   child->socket = run_directory / "agent.sock";
   if (child->socket.string().size() > 107)
     return fail(Blame::input, "run directory '", run_directory.string(), "' is too long for a unix socket in it (107 bytes)");
@@ -268,6 +270,32 @@ Result<Embedded> Embedded::start(const std::filesystem::path& binary, const std:
   output.write.reset();
   TRY(child->wait_until_ready());
   return Embedded(std::move(child));
+}
+
+bool Embedded::ended() const {
+  pollfd wait{child_->started->pid.get(), POLLIN, 0};
+  return ::poll(&wait, 1, 0) == 1;
+}
+
+namespace {
+
+Result<void> recover(const std::filesystem::path& binary, const std::filesystem::path& run_directory) {
+  const StopScope to_its_end{{}};  // whatever else is ended early
+  const auto ended = TRY(run_program({.command = {binary.string(), "recover", "--run-dir", run_directory.string()},
+                                      .directory = {},
+                                      .timeout = std::chrono::seconds(15)}));
+  if (!ended.timed_out && ended.exit == 0) return {};
+  std::string said = ended.errors + ended.output;
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  std::ranges::replace(said, '\n', ';');
+  return fail(Blame::system, "`arashi-agent recover` ", ended.timed_out ? "did not end" : "could not take everything back",
+              said.empty() ? "" : ": ", said);
+}
+
+}  // namespace
+
+std::function<Result<void>()> Embedded::recovery() const {
+  return [binary = child_->binary, directory = child_->socket.parent_path()] { return recover(binary, directory); };
 }
 
 Address Embedded::address() const { return {.name = "local", .unix_socket = child_->socket.string()}; }

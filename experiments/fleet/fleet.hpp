@@ -32,6 +32,9 @@ class Embedded {
   // and socket and says to use --agents.
   static Result<Embedded> start(const std::filesystem::path& binary, const std::filesystem::path& run_directory);
   [[nodiscard]] Address address() const;
+  [[nodiscard]] bool ended() const;  // its supervisor: what was below it has reverted and ended, or was killed too
+  // For when it has ended: runs `arashi-agent recover`, which takes back what its journal holds. Blocks; may outlive this.
+  [[nodiscard]] std::function<Result<void>()> recovery() const;
   ~Embedded();  // closes the pipe it lives by and waits until it has reverted and ended
   Embedded(Embedded&&) noexcept;
   Embedded& operator=(Embedded&&) noexcept;

@@ -43,6 +43,17 @@ std::string first_reason(const guard::Verdict& verdict) {
   return first.text.starts_with(first.slo) ? first.text : first.slo + ": " + first.text;
 }
 
+// For the charts. However long a run is, so many are enough for them: then every second one goes, and from there on fewer come.
+void Runner::Inside::keep(guard::Verdict verdict) {
+  constexpr std::size_t most = 4000;
+  auto& kept = result.verdicts;
+  kept.push_back(std::move(verdict));
+  if (kept.size() <= most) return;
+  std::size_t index = 0;
+  std::erase_if(kept, [&](const guard::Verdict& one) { return index++ % 2 == 1 && !one.abort; });
+  keep_every *= 2;
+}
+
 void Runner::Inside::evaluate(Duration now) {
   auto verdict = guard->evaluate(now);
   guard_inputs.push_back({.now = now});
@@ -52,9 +63,9 @@ void Runner::Inside::evaluate(Duration now) {
     hold = verdict.hold;
     note(now, hold ? "hold" : "hold ends", verdict.reasons.empty() ? "" : verdict.reasons[0].text);
   }
-  const bool a_second = result.verdicts.empty() || now - result.verdicts.back().at >= milliseconds(950);
+  const bool a_second = result.verdicts.empty() || now - result.verdicts.back().at >= keep_every;
   const bool news = verdict.abort && !result.abort && (!decided || result.outcome != Outcome::interrupted);
-  if (a_second || news) result.verdicts.push_back(verdict);
+  if (a_second || news) keep(verdict);
   if (!news) return;
   const std::string reason = first_reason(verdict);
   result.abort = std::move(verdict);
@@ -66,6 +77,16 @@ void Runner::Inside::evaluate(Duration now) {
 void Runner::Inside::take(const LeaseOpened& opened, Duration now) {
   nodes[opened.agent].leased = true;
   note(now, "lease opened", opened.agent);
+}
+
+void Runner::Inside::take(const AgentDied& died, Duration now) {
+  note(now, "agent died", died.agent);
+  if (!nodes.contains(died.agent)) return;
+  if (timeline_runs())
+    return stop(Outcome::inconclusive, "agent " + died.agent + " died, so this runner reverted with `arashi-agent recover`", now);
+  if (state > State::steady || closing != Closing::no) return;
+  conclude(Outcome::refused, "agent " + died.agent + " died before anything was injected");
+  wind_up(now);
 }
 
 void Runner::Inside::take(const LeaseFailed& failed, Duration now) {

@@ -61,6 +61,7 @@ struct Runner::Inside {
   void take(const RevertDone& done, Duration now);
   void take(const StatusSeen& seen, Duration now);
   void take(const LeaseOpened& opened, Duration now);
+  void take(const AgentDied& died, Duration now);
   void take(const LeaseFailed& failed, Duration now);
   void take(const CheckDone& done, Duration now);
   void take(const LoadSeen& seen, Duration now);
@@ -82,6 +83,7 @@ struct Runner::Inside {
   void start_if_guarded(Duration now);
   void start_injecting(Duration now);
   void start_reverting(Duration now);
+  void notice_standstill(Duration now);
   void stop(Outcome why, const std::string& reason, Duration now);  // ends the timeline early: RevertAll first
   void wind_up(Duration now);                                       // from wherever: leases, load, after checks, Finish
   void close(Duration now);                                         // load, after checks, Finish
@@ -106,6 +108,7 @@ struct Runner::Inside {
   std::set<std::string> take_outcomes(const RevertDone& done, Node& node, Duration now);  // the ids that are stuck
   void mark_unlisted(const RevertDone& done, const Node& node, const std::set<std::string>& stuck, Duration now);
   std::vector<std::string> ask_the_dirty(Duration now);
+  [[nodiscard]] std::string unconfirmed_on(const std::string& agent) const;
   void conclude_left_behind(const std::vector<std::string>& dirty);
   void settle_last_revert(Duration now);
 
@@ -116,6 +119,7 @@ struct Runner::Inside {
 
   void evaluate(Duration now);
   [[nodiscard]] Watched* watched_source(std::size_t slo, std::size_t source);
+  void keep(guard::Verdict verdict);
   void watch_first_bad(std::size_t slo, const guard::Slice& slice);
 
   // verdict.cpp
@@ -124,6 +128,7 @@ struct Runner::Inside {
   std::string judge_slos();
   void settle_first_bad();
   void tell_incident();
+  void tell_standstill();
 
   [[nodiscard]] bool is_incident(std::size_t slo) const;
   void note(Duration now, const std::string& what, const std::string& detail = {});
@@ -150,6 +155,12 @@ struct Runner::Inside {
   std::map<std::string, Duration> next_check;      // during
   std::vector<guard::Input> guard_inputs;
   Duration evaluated{}, status_asked{};
+  Duration keep_every = std::chrono::milliseconds(950);  // of the verdicts
+  std::optional<Duration> stepped;                       // the last step
+  struct Standstill {
+    Duration from{}, until{};
+  };
+  std::vector<Standstill> stood_still;  // of the runner, from the first injection to the end
 };
 
 }  // namespace arashi::run

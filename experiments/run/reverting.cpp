@@ -92,14 +92,24 @@ void Runner::Inside::settle_last_revert(Duration now) {
   result.times.last_revert = last == Duration{} ? now : last;
 }
 
+// What may be left on this agent's machine, by name.
+std::string Runner::Inside::unconfirmed_on(const std::string& agent) const {
+  std::string text;
+  for (const auto& fault : result.faults)
+    if (fault.agent == agent && fault.asked_at && !fault.reverted_at && fault.step != "intended")
+      text += (text.empty() ? "" : ", ") + fault.fault + " on " + fault.victim + " [" + fault.id + "]";
+  return text;
+}
+
 void Runner::Inside::conclude_left_behind(const std::vector<std::string>& dirty) {
   for (const auto& name : dirty) {
     const auto& problem = nodes[name].problem;
-    conclude(Outcome::left_behind,
-             "agent " + name + " did not confirm within " + to_text(revert_bound) +
-                 " that everything is reverted; its lease has ended, but look there with `arashi status`, or take it back with "
-                 "`arashi-agent recover` where no agent lives" +
-                 (problem.empty() ? "" : ": " + problem));
+    const std::string left = unconfirmed_on(name);
+    conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) + " that everything is reverted" +
+                                       (left.empty() ? "" : "; may be left there: " + left) +
+                                       "; its lease has ended, but look there with `arashi status`, or take it back with "
+                                       "`arashi-agent recover` where no agent lives" +
+                                       (problem.empty() ? "" : ": " + problem));
   }
 }
 
@@ -117,7 +127,7 @@ void Runner::Inside::advance_reverting(Duration now) {
   guard_inputs.push_back({.now = now, .reverted = true});
   const bool interrupted = decided && result.outcome == Outcome::interrupted;
   if (!dirty.empty() || interrupted || !anything_active_ever()) return close(now);
-  for (auto& one : watched) one.streak.restart();
+  for (auto& one : watched) one.streak.forget();
   enter(State::recovering, now);
   advance_recovering(now);
 }

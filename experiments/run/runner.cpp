@@ -58,9 +58,18 @@ std::vector<Command> Runner::step(const Happening& event, Duration now) {
   auto& in = *inside_;
   if (in.result.states.empty()) in.enter(State::preparing, now);
   if (in.state == State::done) return {};
+  in.notice_standstill(now);
   std::visit([&](const auto& happened) { in.take(happened, now); }, event);
   in.advance(now);
   return std::exchange(in.commands, {});
+}
+
+// What is measured right after cannot be told from what the service did: verdict.cpp.
+void Runner::Inside::notice_standstill(Duration now) {
+  const Duration since = std::exchange(stepped, now).value_or(now);
+  if (now - since < standstill) return;
+  note(now, "runner stood still", "for " + to_text(std::chrono::duration_cast<milliseconds>(now - since)));
+  if (result.times.first_injection && stood_still.size() < 1000) stood_still.push_back({since, now});
 }
 
 void Runner::Inside::note(Duration now, const std::string& what, const std::string& detail) {
@@ -221,7 +230,7 @@ void Runner::Inside::advance_recovering(Duration now) {
   for (const auto& one : watched)
     if (!one.recovered && unrecovered.insert(one.slo).second)
       conclude(Outcome::refuted, one.name + " did not recover within " + to_text(experiment.recovery_within) +
-                                     " of the last revert: " + one.streak.measured());
+                                     " of the last revert: " + one.streak.measured_in_all() + " since then");
   close(now);
 }
 

@@ -49,6 +49,9 @@ struct StatusSeen {
 struct LeaseOpened {
   std::string agent;
 };
+struct AgentDied {  // one that this run has started: no process of it is left to revert by itself
+  std::string agent;
+};
 struct LeaseFailed {
   std::string agent, problem;
   bool expired = false;
@@ -66,7 +69,7 @@ struct LoadFailed {
 struct StopAsked {
   std::string by;
 };  // ^C, SIGTERM, `arashi halt`
-using Happening = std::variant<Tick, Planned, PastRead, NotPrepared, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened,
+using Happening = std::variant<Tick, Planned, PastRead, NotPrepared, SliceSeen, InjectDone, RevertDone, StatusSeen, LeaseOpened, AgentDied,
                                LeaseFailed, CheckDone, LoadSeen, LoadFailed, StopAsked>;
 
 // ---- what to do; the loop carries them out side by side, none waits for another
@@ -97,6 +100,8 @@ using Command = std::variant<MakePlan, ReadPast, OpenSources, StartLoad, StopLoa
 inline constexpr Duration lease_ttl = std::chrono::seconds(5);  // an agent that hears nothing for so long takes its faults back
 // How much longer than planned an agent may keep a fault whose end this runner does not ask for.
 inline constexpr Duration overtime = std::chrono::seconds(5);
+// A loop that is not called for so long (it is every 50 ms) has not watched: the runner was stopped, starved or suspended.
+inline constexpr Duration standstill = std::chrono::seconds(2);
 // So long an agent may take to confirm that everything is reverted; after that something may be left behind.
 inline constexpr Duration revert_bound = lease_ttl + std::chrono::seconds(10);
 

@@ -41,18 +41,32 @@ void Streak::extend(const guard::Slice& slice) {
 }
 
 void Streak::restart() {
+  earlier_total_ += total_;
+  earlier_bad_ += bad_;
   begin_ = end_ = Duration{};
   total_ = bad_ = 0;
+}
+
+void Streak::forget() { *this = Streak(objective_); }
+
+std::string Streak::counted(std::uint64_t total, std::uint64_t bad) const {
+  std::ostringstream text;
+  text.precision(3);
+  text << bad << " of " << total << " bad (" << static_cast<double>(bad) / static_cast<double>(total) * 100 << "%), the objective allows "
+       << (1 - objective_) * 100 << "%";
+  return text.str();
 }
 
 std::string Streak::measured() const {
   if (!problem_.empty()) return problem_;
   if (total_ == 0) return "not one event in " + to_text(std::chrono::duration_cast<std::chrono::milliseconds>(covered()));
-  std::ostringstream text;
-  const double ratio = static_cast<double>(bad_) / static_cast<double>(total_);
-  text.precision(3);
-  text << bad_ << " of " << total_ << " bad (" << ratio * 100 << "%), the objective allows " << (1 - objective_) * 100 << "%";
-  return text.str();
+  return counted(total_, bad_);
+}
+
+std::string Streak::measured_in_all() const {
+  const std::uint64_t total = earlier_total_ + total_;
+  if (total == 0) return problem_.empty() ? "not one event came" : problem_;
+  return counted(total, earlier_bad_ + bad_) + (problem_.empty() ? "" : "; at the end: " + problem_);
 }
 
 }  // namespace arashi::run

@@ -9,6 +9,8 @@ namespace arashi::run {
 
 namespace {
 
+constexpr Duration weighs = std::chrono::seconds(60);  // so long a standstill of the runner's own is in doubt with what comes after
+
 std::string percent(double fraction) {
   std::ostringstream text;
   text.precision(3);
@@ -64,6 +66,26 @@ void Runner::Inside::tell_incident() {
     if (is_incident(i)) result.reasons.push_back(result.slos[i].name + ": " + cause_words(*result.slos[i].effect));
 }
 
+// A runner that was stopped, starved or suspended neither sent nor watched. What the guard or the recovery saw within the minute after is
+// not held against the service, and a run that seems to have held was not watched all the time.
+void Runner::Inside::tell_standstill() {
+  if (stood_still.empty()) return;
+  const auto soon_after = [&](Duration at) {
+    return std::ranges::any_of(stood_still, [at](const auto& one) { return at >= one.from && at <= one.until + weighs; });
+  };
+  const auto& first = stood_still.front();
+  const std::string reason =
+      "the runner itself stood still for " + to_text(std::chrono::duration_cast<std::chrono::milliseconds>(first.until - first.from)) +
+      (stood_still.size() > 1 ? " and " + std::to_string(stood_still.size() - 1) + " times more" : "") +
+      " (it was stopped, the machine was suspended or had no processor time): what it measured then is not the service's";
+  if (!decided || result.outcome != Outcome::refuted) return conclude(Outcome::inconclusive, reason);
+  const bool by_what_it_measured = result.reasons.size() == (result.abort ? 1U : 0U) + unrecovered.size();
+  const bool in_doubt = by_what_it_measured && (!result.abort || soon_after(result.abort->at)) &&
+                        (unrecovered.empty() || soon_after(*result.times.last_revert + experiment.recovery_within));
+  if (in_doubt) result.outcome = Outcome::inconclusive;
+  result.reasons.insert(in_doubt ? result.reasons.begin() : result.reasons.end(), reason);
+}
+
 // How many faults bit.
 std::size_t Runner::Inside::judge_faults(bool open) {
   std::size_t bit = 0;
@@ -91,6 +113,7 @@ std::string Runner::Inside::judge_slos() {
 void Runner::Inside::judge() {
   settle_first_bad();
   tell_incident();
+  tell_standstill();
   if (decided && result.outcome == Outcome::refused && anything_active_ever())
     result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
   const bool open = !decided || result.outcome == Outcome::inconclusive;

@@ -116,4 +116,85 @@ TEST_CASE("the time of recovery is when the good stretch began") {
   CHECK(result.outcome == Outcome::held);
 }
 
+TEST_CASE("what does not recover is told with its numbers") {
+  auto world = one_fault();
+  world.until(State::recovering);
+  world.good = 140;
+  world.bad = 60;
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::refuted);
+  CHECK(says(result, "pay did not recover within "));
+  CHECK(says(result, " bad (30%), the objective allows 0.1%"));
+  CHECK_FALSE(says(result, "not one event"));
+}
+
+TEST_CASE("an agent of our own that died: the run stops at once, is recovered by us, and nothing is left behind") {
+  auto world = one_fault();
+  world.until(State::observing);
+  CHECK(is_first<RevertAll>(world.give(AgentDied{"local"})));
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::inconclusive);
+  CHECK(says(result, "agent local died"));
+  CHECK(result.faults[0].step == "reverted");
+}
+
+TEST_CASE("an agent of our own that died and cannot be recovered: what may be left is told by name") {
+  auto world = one_fault();
+  world.until(State::observing);
+  world.dead = {"local"};
+  world.give(AgentDied{"local"});
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::left_behind);
+  CHECK(says(result, "may be left there: network.impair on wallet-aaaaaaaa [aaaaaaaa]"));
+}
+
+TEST_CASE("an agent of our own that died before anything was injected refuses the run") {
+  auto world = one_fault();
+  world.until(State::steady);
+  world.give(AgentDied{"local"});
+  CHECK(world.finish().outcome == Outcome::refused);
+  CHECK(world.count<Inject>() == 0);
+}
+
+TEST_CASE("a runner that stood still does not hold against the service what it did not send or see") {
+  for (const std::uint64_t bad : {0, 100}) {
+    CAPTURE(bad);
+    auto world = one_fault();
+    world.until(State::observing);
+    world.now += seconds(3);  // SIGSTOP, say
+    world.bad_when_faulted = bad;
+    const auto& result = world.finish();
+    CHECK(result.abort.has_value() == (bad > 0));
+    CHECK(result.outcome == Outcome::inconclusive);
+    CHECK(result.reasons[0].find("the runner itself stood still for 3") == 0);
+  }
+}
+
+TEST_CASE("an outage long after the runner stood still is the service's all the same, and both are told") {
+  World world(an_experiment(), {planned("aaaaaaaa", {}, seconds(200))});
+  world.config.length = seconds(300);
+  world.until(State::observing);
+  world.now += seconds(3);
+  world.run_for(seconds(90));
+  CHECK(world.runner->state() == State::observing);
+  world.bad_when_faulted = 200;
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::refuted);
+  CHECK(says(result, "the runner itself stood still for 3"));
+}
+
+TEST_CASE("a failed check is not excused by a runner that stood still, nor is a busy moment a standstill") {
+  auto experiment = an_experiment();
+  experiment.checks = {a_check("money", false, true)};
+  World world(experiment, {planned("aaaaaaaa", {}, seconds(10))});
+  world.failing_checks = {"money/after"};
+  world.until(State::observing);
+  world.now += seconds(3);
+  CHECK(world.finish().outcome == Outcome::refuted);
+  auto busy = one_fault();
+  busy.until(State::observing);
+  busy.now += milliseconds(1500);
+  CHECK(busy.finish().outcome == Outcome::held);
+}
+
 }  // namespace arashi::run

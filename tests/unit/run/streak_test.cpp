@@ -51,3 +51,21 @@ TEST_CASE("a streak is without a gap: time of which nothing is known is not stea
   CHECK(streak.covered() == std::chrono::seconds(1));
   CHECK(streak.begin() == std::chrono::seconds(9));
 }
+
+TEST_CASE("in all: what was bad is told also when the streak has just started again") {
+  Streak streak(0.99);
+  CHECK(streak.measured_in_all() == "no data came");
+  for (int i = 0; i < 10; ++i) {
+    streak.extend(slice(i, 100, 30));
+    streak.restart();
+  }
+  CHECK(streak.measured() == "not one event in 0s");
+  CHECK(streak.measured_in_all() == "300 of 1000 bad (30%), the objective allows 1%");
+  auto silent = slice(10, 0, 0);
+  silent.state = guard::Freshness::error;
+  silent.problem = "connection refused";
+  streak.extend(silent);
+  CHECK(streak.measured_in_all() == "300 of 1000 bad (30%), the objective allows 1%; at the end: error: connection refused");
+  streak.forget();
+  CHECK(streak.measured_in_all() == "no data came");
+}
