@@ -5,6 +5,7 @@
 #include "experiments/fleet/loop.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>

@@ -82,8 +82,9 @@ void Runner::Inside::take(const LeaseOpened& opened, Duration now) {
 void Runner::Inside::take(const AgentDied& died, Duration now) {
   note(now, "agent died", died.agent);
   if (!nodes.contains(died.agent)) return;
-  if (timeline_runs())
-    return stop(Outcome::inconclusive, "agent " + died.agent + " died, so this runner reverted with `arashi-agent recover`", now);
+  const std::string reason = "agent " + died.agent + " died, so this runner reverted with `arashi-agent recover`";
+  if (timeline_runs()) return stop(Outcome::inconclusive, reason, now);
+  if (state == State::reverting && result.times.first_injection) return conclude(Outcome::inconclusive, reason);
   if (state > State::steady || closing != Closing::no) return;
   conclude(Outcome::refused, "agent " + died.agent + " died before anything was injected");
   wind_up(now);
