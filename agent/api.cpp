@@ -19,10 +19,7 @@ namespace arashi {
 
 namespace {
 
-http::Response refusal(int status, Blame blame, const std::string& message) {
-  return {.status = status,
-          .body = protocol::print(protocol::ErrorReply{.blame = std::string(protocol::name_of(blame)), .message = message})};
-}
+http::Response refusal(int status, const Error& error) { return {.status = status, .body = protocol::print(protocol::reply_of(error))}; }
 
 class Api {
  public:
@@ -56,8 +53,7 @@ class Api {
   }
 
   int give_up(const Error& error) {
-    tell({.method = "FAILED",
-          .body = protocol::print(protocol::ErrorReply{.blame = std::string(protocol::name_of(error.blame)), .message = error.message})});
+    tell({.method = "FAILED", .body = protocol::print(protocol::reply_of(error))});
     return 1;
   }
 
@@ -71,21 +67,20 @@ class Api {
     NoRoute why;
     const auto* entry = find_route(request.method, request.target, why);
     if (entry == nullptr) {
-      auto response = refusal(why.status, why.status == 404 ? Blame::missing : Blame::input, why.message);
+      auto response = refusal(why.status, {.message = why.message, .blame = why.status == 404 ? Blame::missing : Blame::input});
       response.allow = std::move(why.allow);
       return respond(std::move(response));
     }
     if (!is_allowed(request.peer, entry->right))
       return respond(
-          refusal(403, Blame::refused,
-                  std::string(entry->path) + " takes the right to " + std::string(name_of(entry->right)) + ", which " +
-                      (request.peer.user ? "user " + std::to_string(*request.peer.user) : "certificate '" + request.peer.name + "'") +
-                      " does not have"));
+          refusal(403, fail(Code::not_allowed, entry->path, " takes the right to ", name_of(entry->right), ", which ",
+                            request.peer.user ? "user " + std::to_string(*request.peer.user) : "certificate '" + request.peer.name + "'",
+                            " does not have")
+                           .error));
     std::string body;
     if (entry->canonical != nullptr) {
       auto canonical = entry->canonical(request.body);
-      if (!canonical)
-        return respond(refusal(protocol::http_status(canonical.error().blame), canonical.error().blame, canonical.error().message));
+      if (!canonical) return respond(refusal(protocol::http_status(canonical.error().blame), canonical.error()));
       body = *std::move(canonical);
     }
     const auto id = ++last_id_;

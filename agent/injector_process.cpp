@@ -202,7 +202,7 @@ class InjectorProcess {
 
   void api_failed(const std::string& body) {
     const auto reply = protocol::parse<protocol::ErrorReply>(body);
-    const auto error = reply ? Error{reply->message, protocol::blame_from(reply->blame)} : reply.error();
+    const auto error = reply ? protocol::error_of(*reply) : reply.error();
     if (was_ready_) {
       say(self, "the api process cannot serve: ", error.message);
     } else {

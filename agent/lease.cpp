@@ -62,4 +62,19 @@ std::vector<std::string> Leases::experiments() const {
   return names;
 }
 
+void Ends::note(const std::string& experiment, Code why) {
+  forget(experiment);
+  ended_.emplace_back(experiment, why);
+  if (ended_.size() > most_) ended_.pop_front();
+}
+
+void Ends::forget(std::string_view experiment) {
+  std::erase_if(ended_, [&](const auto& one) { return one.first == experiment; });
+}
+
+Code Ends::why(std::string_view experiment) const {
+  const auto found = std::ranges::find(ended_, experiment, &std::pair<std::string, Code>::first);
+  return found == ended_.end() ? Code::none : found->second;
+}
+
 }  // namespace arashi

@@ -5,10 +5,12 @@
 #include "injector/core/units.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace arashi {
@@ -45,6 +47,18 @@ class Leases {
   std::size_t most_;
   Term last_term_ = 0;
   std::map<std::string, Lease, std::less<>> leases_;
+};
+
+// Why experiments lost their leases before they gave them up: the newest 256.
+class Ends {
+ public:
+  void note(const std::string& experiment, Code why);
+  void forget(std::string_view experiment);
+  [[nodiscard]] Code why(std::string_view experiment) const;  // Code::none: it is not known
+
+ private:
+  static constexpr std::size_t most_ = 256;
+  std::deque<std::pair<std::string, Code>> ended_;
 };
 
 }  // namespace arashi

@@ -114,7 +114,7 @@ void print_status(const protocol::StatusReply& status) {
   std::cout << "node " << status.node << ", arashi-agent " << status.release << '\n';
   for (const auto& lease : status.leases) std::cout << "lease  " << lease << '\n';
   for (const auto& one : status.injections) {
-    std::cout << one.id << "  " << one.step << "  " << one.fault << " on " << one.victim.label << " (" << one.experiment << ", "
+    std::cout << one.id << "  " << name_of(one.step) << "  " << one.fault << " on " << one.victim.label << " (" << one.experiment << ", "
               << one.mechanism << "), " << to_text(std::chrono::round<std::chrono::milliseconds>(one.left)) << " left";
     if (!one.evidence.detail.empty()) std::cout << "; " << one.evidence.detail;
     if (!one.problem.empty()) std::cout << "; " << one.problem;

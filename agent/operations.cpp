@@ -1,6 +1,7 @@
 #include "agent/operations.hpp"
 
 #include "injector/core/id.hpp"
+#include "injector/core/kinds.hpp"
 
 #include <sys/utsname.h>
 
@@ -15,27 +16,27 @@ constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
 protocol::FaultText text_of(const Fault& fault) {
   protocol::FaultText text{.name = std::string(fault.name), .summary = std::string(fault.summary), .reversible = fault.reversible};
-  for (const auto kind : fault.target_kinds) text.target_kinds.emplace_back(kind);
+  text.scopes.assign(fault.scopes.begin(), fault.scopes.end());
+  for (const auto kind : kinds_in(fault.scopes)) text.target_kinds.emplace_back(kind);
   for (const auto& param : fault.params) text.params.push_back(describe(param));
   return text;
 }
 
-Result<Request> request_of(const protocol::InjectRequest& asked, const Call& call) {
-  Request request{.id = asked.id,
-                  .experiment = asked.experiment,
-                  .victim = asked.victim,
-                  .runner_address = call.peer,
-                  .agent_address = call.reached,
-                  .duration = asked.duration};
-  request.params = TRY(parse_json(asked.params));
-  return request;
+Request request_of(const protocol::InjectRequest& asked, const Call& call) {
+  return {.id = asked.id,
+          .experiment = asked.experiment,
+          .victim = asked.victim,
+          .params = asked.params,
+          .runner_address = call.peer,
+          .agent_address = call.reached,
+          .duration = asked.duration};
 }
 
 protocol::InjectionStatus status_of(const Injection& one, Duration now) {
   return {.id = one.id,
           .experiment = one.experiment,
           .fault = one.fault,
-          .step = std::string(name_of(one.step)),
+          .step = one.step,
           .mechanism = one.mechanism,
           .problem = one.problem,
           .victim = one.victim,
@@ -45,10 +46,7 @@ protocol::InjectionStatus status_of(const Injection& one, Duration now) {
 }
 
 Answer error_answer(std::uint64_t id, const Error& error) {
-  return {.id = id,
-          .status = protocol::http_status(error.blame),
-          .type = json_type,
-          .body = protocol::print(protocol::ErrorReply{.blame = std::string(protocol::name_of(error.blame)), .message = error.message})};
+  return {.id = id, .status = protocol::http_status(error.blame), .type = json_type, .body = protocol::print(protocol::reply_of(error))};
 }
 
 }  // namespace
@@ -63,9 +61,8 @@ std::vector<std::string> problems_of(const std::vector<protocol::Ask>& asked) {
   const auto problem = [](const protocol::Ask& one) -> Result<void> {
     const auto* fault = find_fault(one.fault);
     if (fault == nullptr || fault->check == nullptr) return {};
-    const auto params = TRY(parse_json(one.params));
-    const bool is_of_this_version = check_canonical(fault->params, params).empty();
-    return is_of_this_version ? fault->check(params) : Result<void>();
+    const bool is_of_this_version = check_canonical(fault->params, one.params).empty();
+    return is_of_this_version ? fault->check(one.params) : Result<void>();
   };
   std::vector<std::string> problems;
   problems.reserve(asked.size());
@@ -144,7 +141,8 @@ Result<void> Operations::check(const protocol::InjectRequest& asked) {
   if (!is_name(asked.experiment))
     return fail(Blame::input, "experiment '", asked.experiment, "': must be a name of at most 63 lower-case letters, digits and '-'");
   if (!is_id(asked.id)) return fail(Blame::input, "id '", asked.id, "': must be eight lower-case letters and digits");
-  if (find_fault(asked.fault) == nullptr) return fail(Blame::missing, "this agent (", ARASHI_VERSION, ") has no fault '", asked.fault, "'");
+  if (find_fault(asked.fault) == nullptr)
+    return fail(Code::unknown_fault, "this agent (", ARASHI_VERSION, ") has no fault '", asked.fault, "'");
   return {};
 }
 
@@ -153,7 +151,7 @@ Operations::Reply Operations::prepare(const Call& call) {
   TRY(check(asked));
   const auto subject = TRY(faults_.look_at(asked.fault, asked.victim, asked.duration));
   TRY(check_policy(policy_, subject, faults_.live()));
-  const auto request = TRY(request_of(asked, call));
+  const auto request = request_of(asked, call);
   const auto prepared = TRY(faults_.prepare(asked.fault, request));
   const auto* fault = find_fault(asked.fault);
   return protocol::print(protocol::PrepareReply{.claims = prepared.claims,
@@ -166,7 +164,7 @@ Operations::Reply Operations::prepare(const Call& call) {
 Operations::Reply Operations::inject(const Call& call) {
   const auto asked = TRY(protocol::parse<protocol::InjectRequest>(call.body));
   TRY(check(asked));
-  const auto request = TRY(request_of(asked, call));
+  const auto request = request_of(asked, call);
   const auto subject = TRY(faults_.look_at(asked.fault, asked.victim, asked.duration));
   const auto term = enter(asked, subject);
   if (!term) {
@@ -191,7 +189,7 @@ Operations::Reply Operations::inject_admitted(const protocol::InjectRequest& ask
   }
   if (still_leased) return protocol::print(protocol::InjectReply{.id = injection.id, .evidence = injection.evidence, .took = end - begin});
   count(faults_.revert(asked.experiment, asked.id));
-  return fail(Blame::refused, asked.fault, " on ", asked.victim.label, ": the lease of experiment '", asked.experiment,
+  return fail(Code::expired, asked.fault, " on ", asked.victim.label, ": the lease of experiment '", asked.experiment,
               "' ended while it was being applied; it was taken back");
 }
 
@@ -205,16 +203,16 @@ std::size_t Operations::living(const std::string& except) {
 
 Result<Leases::Term> Operations::enter(const protocol::InjectRequest& asked, const Subject& subject) {
   const std::scoped_lock lock(mutex_);
-  if (closed_) return fail(Blame::refused, "this agent is ending");
+  if (closed_) return fail(Code::ending, "this agent is ending");
   const auto term = leases_.term(asked.experiment, boot_now());
   if (!term)
-    return fail(Blame::refused, "experiment '", asked.experiment,
+    return fail(Code::expired, "experiment '", asked.experiment,
                 "' holds no lease on this agent, and there is no fault without one: POST /v1/lease first");
   // Only near the limit it is worth asking what exactly lives: what is being injected may be counted in both.
   auto live = faults_.live() + entered_.size();
   if (live >= policy_.most_injections) live = living(asked.id);
   TRY(check_policy(policy_, subject, live));
-  if (!entered_.insert(asked.id).second) return fail(Blame::refused, "injection '", asked.id, "' is being applied already");
+  if (!entered_.insert(asked.id).second) return fail(Code::exists, "injection '", asked.id, "' is being applied already");
   return *term;
 }
 
@@ -232,12 +230,13 @@ Operations::Reply Operations::lease(const Call& call) {
   Leases::Grant grant;
   {
     const std::scoped_lock lock(mutex_);
-    if (closed_) return fail(Blame::refused, "this agent is ending");
+    if (closed_) return fail(Code::ending, "this agent is ending");
     // Else its runner, who was not asked, would open it again with the next renewal.
-    if (std::ranges::find(halted_, asked.experiment) != halted_.end())
-      return fail(Blame::refused, "experiment '", asked.experiment, "' was halted; start it anew under another name");
+    if (ended_.why(asked.experiment) == Code::halted)
+      return fail(Code::halted, "experiment '", asked.experiment, "' was halted; start it anew under another name");
     grant = TRY(leases_.renew(asked.experiment, asked.ttl, boot_now()));
     counters_.leases_opened += grant.opened ? 1 : 0;
+    if (grant.opened) ended_.forget(asked.experiment);
   }
   return protocol::print(protocol::LeaseReply{.ttl = grant.ttl, .live = faults_.live_of(asked.experiment)});
 }
@@ -246,8 +245,7 @@ std::string Operations::reverted(const std::vector<Reverted>& outcomes) {
   count(outcomes);
   protocol::RevertReply reply;
   for (const auto& one : outcomes)
-    reply.outcomes.push_back(
-        {.id = one.id, .fault = one.fault, .step = std::string(name_of(one.step)), .problem = one.problem, .took = one.took});
+    reply.outcomes.push_back({.id = one.id, .fault = one.fault, .step = one.step, .problem = one.problem, .took = one.took});
   return protocol::print(reply);
 }
 
@@ -271,8 +269,7 @@ Operations::Reply Operations::halt(const Call& call) {
     for (const auto& experiment : leases_.experiments()) {
       if (!asked.experiment.empty() && asked.experiment != experiment) continue;
       leases_.end(experiment);
-      halted_.push_back(experiment);
-      if (halted_.size() > most_halted) halted_.pop_front();
+      ended_.note(experiment, Code::halted);
     }
   }
   return reverted(faults_.revert(asked.experiment, ""));
@@ -285,8 +282,7 @@ Operations::Reply Operations::status() {
   for (const auto& one : injections) reply.injections.push_back(status_of(one, now));
   const std::scoped_lock lock(mutex_);
   for (auto& one : reply.injections)
-    if (one.problem.empty() && one.step == "reverted" && std::ranges::find(halted_, one.experiment) != halted_.end())
-      one.problem = "halted";
+    if (is_over(one.step)) one.code = ended_.why(one.experiment);
   reply.leases = leases_.experiments();
   return protocol::print(reply);
 }
@@ -302,6 +298,7 @@ std::vector<std::string> Operations::take_expired(Duration now) {
   const std::scoped_lock lock(mutex_);
   auto expired = leases_.take_expired(now);
   counters_.leases_expired += expired.size();
+  for (const auto& experiment : expired) ended_.note(experiment, Code::expired);
   return expired;
 }
 

@@ -11,7 +11,6 @@
 #include "injector/injector.hpp"
 
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -96,9 +95,8 @@ class Operations {
   std::mutex mutex_;  // of all below
   std::condition_variable left_;
   Leases leases_;
-  static constexpr std::size_t most_halted = 256;
   static constexpr int most_tries_of_stuck = 6;  // at the end
-  std::deque<std::string> halted_;               // the newest; they get no lease any more
+  Ends ended_;                                   // halted: they get no lease any more
   Tally counters_;
   std::set<std::string> entered_;  // ids between enter() and leave()
   bool closed_ = false;

@@ -55,7 +55,7 @@ const std::string* names_unit(const std::vector<std::string>& rules, std::string
 
 template <class... Parts>
 Unexpected<Error> against(const Subject& subject, const Parts&... parts) {
-  return fail(Blame::refused, subject.fault, " on ", subject.victim.label, " is against this agent's policy: ", parts...);
+  return fail(Code::policy, subject.fault, " on ", subject.victim.label, " is against this agent's policy: ", parts...);
 }
 
 Result<void> check_cgroups(const Policy& policy, const Subject& subject) {

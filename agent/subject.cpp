@@ -71,10 +71,10 @@ Result<void> add_cgroup(const Host& host, const fs::path& directory, Subject& su
 
 Result<Subject> look_at(const Host& host, std::string_view fault, const Victim& victim, Duration duration) {
   Subject subject{.fault = fault, .duration = duration, .victim = victim};
-  if (victim.kind == "process") {
+  if (victim.scope == Scope::process) {
     add_process(host, victim.pid, subject);
     add_cgroups_of(host, victim.pid, subject);
-  } else if (victim.kind == "cgroup" || victim.kind == "unit") {
+  } else if (victim.scope == Scope::cgroup) {
     TRY(add_cgroup(host, victim.cgroup_path, subject));
   }
   const fs::path netns = victim.netns_path;

@@ -2,17 +2,18 @@
 // (make_fault.hpp) out of functions over a struct of the fault's own.
 #pragma once
 
+#include "injector/core/claims.hpp"
 #include "injector/core/evidence.hpp"
 #include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
 #include "injector/core/result.hpp"
+#include "injector/core/scope.hpp"
 #include "injector/core/victim.hpp"
 #include "injector/host/host.hpp"
 
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace arashi {
 
@@ -30,19 +31,19 @@ struct Request {
 // What prepare found out and decided, without changing anything.
 template <class Change>
 struct Prepared {
-  Change change{};                  // all that apply, observe and revert need; it goes into the journal
-  std::vector<std::string> claims;  // what it owns while it lives: "netns:4026531840/eth0/egress", "process:4242/99371"
-  std::string mechanism;            // "bpf", "tap", "netem", "signal", "freezer v1"
-  std::string because;              // why this mechanism: "this kernel has no sch_netem"
-  std::string undo;                 // in words: "remove the clsact filter on eth0"; or that it can't be undone
-  bool outlives_reboot = false;     // then the record goes to the disk journal, with fdatasync, first
+  Change change{};               // all that apply, observe and revert need; it goes into the journal
+  Claims claims;                 // what it owns while it lives: "netns:4026531840/eth0/egress", "process:4242/99371"
+  std::string mechanism;         // "bpf", "tap", "netem", "signal", "freezer v1"
+  std::string because;           // why this mechanism: "this kernel has no sch_netem"
+  std::string undo;              // in words: "remove the clsact filter on eth0"; or that it can't be undone
+  bool outlives_reboot = false;  // then the record goes to the disk journal, with fdatasync, first
 };
 using PreparedRecord = Prepared<Json>;
 
 struct Fault {
   std::string_view name, summary;
   std::span<const Param> params;
-  std::span<const std::string_view> target_kinds;  // which Selector kinds it takes
+  std::span<const Scope> scopes;  // what it can act on
   bool reversible = true;
   bool slow_revert = false;      // revert runs someone else's program and may take seconds: it must not hold up other reverts
   std::string_view worker = {};  // the engine of the worker that holds it for as long as it is active, whatever its parameters; empty: none

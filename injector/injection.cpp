@@ -2,41 +2,7 @@
 
 #include "injector/core/record.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace arashi {
-
-namespace {
-
-struct StepName {
-  Step step;
-  std::string_view name;
-};
-constexpr std::array step_names{StepName{Step::intended, "intended"},   StepName{Step::applying, "applying"},
-                                StepName{Step::active, "active"},       StepName{Step::lost, "lost"},
-                                StepName{Step::reverting, "reverting"}, StepName{Step::reverted, "reverted"},
-                                StepName{Step::drifted, "drifted"},     StepName{Step::stuck, "stuck"}};
-
-}  // namespace
-
-Result<Step> step_named(std::string_view name) {
-  const auto found = std::ranges::find(step_names, name, &StepName::name);
-  if (found == step_names.end()) return fail(Blame::input, "unknown step '", name, "'");
-  return found->step;
-}
-
-std::string_view name_of(Step step) {
-  const auto found = std::ranges::find(step_names, step, &StepName::step);
-  return found == step_names.end() ? "?" : found->name;
-}
-
-bool is_over(Step step) { return step == Step::reverted || step == Step::drifted; }
-
-bool claims_overlap(std::string_view one, std::string_view other) {
-  if (one.size() > other.size()) std::swap(one, other);
-  return other.starts_with(one) && (one.size() == other.size() || other[one.size()] == '/');
-}
 
 Json record_of(const Injection& injection) { return injection.unread ? *injection.unread : print_record(injection); }
 

@@ -1,6 +1,7 @@
 #include "injector/injector.hpp"
 
 #include "injector/core/id.hpp"
+#include "injector/core/kinds.hpp"
 #include "injector/core/suggest.hpp"
 #include "injector/entry.hpp"
 #include "injector/host/socket_shelf.hpp"
@@ -65,14 +66,14 @@ Result<const Fault*> Injector::check(const std::string& name, const Request& req
   if (fault == nullptr) {
     std::vector<std::string_view> known(all_faults().size());
     std::ranges::transform(all_faults(), known.begin(), &Fault::name);
-    return fail(Blame::input, "unknown fault '", name, "'", suggestion(name, known));
+    return fail(Code::unknown_fault, "unknown fault '", name, "'", suggestion(name, known));
   }
   if (!is_id(request.id)) return fail(Blame::input, "'", request.id, "' is not an injection's id");
   if (request.experiment.empty()) return fail(Blame::input, "the injection names no experiment");
   if (request.duration <= Duration::zero()) return fail(Blame::input, name, " for ", to_text(request.duration), ": nothing would happen");
-  const auto& kinds = fault->target_kinds;
-  if (std::ranges::find(kinds, request.victim.kind) == kinds.end())
-    return fail(Blame::input, name, " does not take a ", request.victim.kind, suggestion("", kinds));
+  const auto& scopes = fault->scopes;
+  if (std::ranges::find(scopes, request.victim.scope) == scopes.end())
+    return fail(Blame::input, name, " does not take a ", request.victim.kind, suggestion("", kinds_in(scopes)));
   const auto problems = check_canonical(fault->params, request.params);
   if (!problems.empty()) return fail(Blame::input, name, ": ", words(problems));
   const auto& own = host_.protected_pids;
@@ -82,11 +83,11 @@ Result<const Fault*> Injector::check(const std::string& name, const Request& req
   return fault;
 }
 
-Result<void> Injector::check_claims(const std::vector<std::string>& claims) const {
-  for (const auto& [id, entry] : entries_)
-    for (const auto& claim : entry->record.claims)
-      if (std::ranges::any_of(claims, [&claim](const auto& wanted) { return claims_overlap(claim, wanted); }))
-        return fail(Blame::refused, claim, " is held by experiment '", entry->record.experiment, "' (", entry->record.fault, " ", id, ")");
+Result<void> Injector::check_free(const Claims& wanted) const {
+  for (const auto& [id, entry] : entries_) {
+    const auto& held = entry->record;
+    TRY(check_claims(held.claims, {.experiment = held.experiment, .fault = held.fault, .id = id}, wanted));
+  }
   return {};
 }
 
@@ -94,7 +95,7 @@ Result<PreparedRecord> Injector::prepare(const std::string& fault, const Request
   const auto* const found = TRY(check(fault, request));
   auto prepared = TRY(found->prepare(host_for(request), request));
   const std::lock_guard lock(mutex_);
-  TRY(check_claims(prepared.claims));
+  TRY(check_free(prepared.claims));
   return prepared;
 }
 
@@ -123,8 +124,8 @@ Result<Injector::EntryPtr> Injector::enter(const Fault& fault, const Request& re
                    .outlives_reboot = prepared.outlives_reboot,
                    .release = ARASHI_VERSION};
   const std::lock_guard lock(mutex_);
-  if (entries_.contains(request.id)) return fail(Blame::refused, "injection ", request.id, " exists already");
-  TRY(check_claims(entry->record.claims));
+  if (entries_.contains(request.id)) return fail(Code::exists, "injection ", request.id, " exists already");
+  TRY(check_free(entry->record.claims));
   entries_.emplace(request.id, entry);
   return entry;
 }
@@ -175,8 +176,9 @@ Result<Injection> Injector::bring_about(const Host& host, const EntryPtr& entry,
   const std::string left =
       ended.step == Step::reverted ? "" : "; and taking it back " + std::string(name_of(ended.step)) + ": " + ended.problem;
   if (cut_short) return fail(Blame::refused, entry->fault->name, " was ended while it was being applied", left);
-  if (!evidence) return fail(evidence.error().blame, entry->fault->name, ": ", evidence.error().message, left);
-  return fail(kept.error().blame, entry->fault->name, " was taken back at once: ", kept.error().message, left);
+  auto cause = evidence ? kept.error() : evidence.error();
+  cause.message += left;
+  return because(cause, entry->fault->name, evidence ? " was reverted at once" : "");
 }
 
 // ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +206,7 @@ Reverted Injector::take_back(const EntryPtr& entry) {
     host.applied = record.applied;
     done = entry->fault->revert(host, record.change);
   }
-  const bool is_drifted = !done && done.error().message.starts_with(drift_mark);
+  const bool is_drifted = !done && done.error().code == Code::drifted;
   record = step_to(entry, done ? Step::reverted : is_drifted ? Step::drifted : Step::stuck, done ? "" : done.error().message);
   // A failure to write this down costs a second revert after a crash, which every fault is right about.
   if (!record.unread) static_cast<void>(write_down(record));

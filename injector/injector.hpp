@@ -67,7 +67,7 @@ class Injector {
 
   Host host_for(const Request& request) const;  // with the control path of whoever asks
   Result<const Fault*> check(const std::string& fault, const Request& request) const;
-  Result<void> check_claims(const std::vector<std::string>& claims) const;  // with mutex_ held
+  Result<void> check_free(const Claims& wanted) const;  // with mutex_ held
   Result<EntryPtr> enter(const Fault& fault, const Request& request, PreparedRecord prepared);
   Result<Injection> bring_about(const Host& host, const EntryPtr& entry, Duration duration);
   Injection step_to(const EntryPtr& entry, Step step, const std::string& problem);

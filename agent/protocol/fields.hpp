@@ -54,6 +54,28 @@ inline void read(const Json& json, Duration& out) {
   }
 }
 
+inline void read(const Json& json, Step& out) {
+  std::string name;
+  read(json, name);
+  const auto step = step_from(name);
+  if (!step) throw Malformed{"", "is an unknown step '" + name + "'"};
+  out = *step;
+}
+
+inline void read(const Json& json, Scope& out) {
+  std::string name;
+  read(json, name);
+  const auto scope = scope_from(name);
+  if (!scope) throw Malformed{"", "is an unknown scope '" + name + "'"};
+  out = *scope;
+}
+
+inline void read(const Json& json, Code& out) {
+  std::string name;
+  read(json, name);
+  out = code_from(name);
+}
+
 inline void read(const Json& json, std::optional<double>& out) {
   if (!json.is_null() && !json.is_number()) throw Malformed{"", "must be a number or null"};
   out = json.is_null() ? std::nullopt : std::optional(json.get<double>());
@@ -95,6 +117,14 @@ void field(const Json& json, const char* name, T& out) {
     const bool dot = !wrong.path.empty() && wrong.path.front() != '[';
     throw Malformed{std::string(name) + (dot ? "." : "") + wrong.path, wrong.reason};
   }
+}
+
+// A fault's parameters travel as the object that they are.
+inline void params_in(const Json& json, Json& out) {
+  const auto params = json.find("params");
+  if (params == json.end()) throw Malformed{"params", "is missing"};
+  if (!params->is_object()) throw Malformed{"params", "must be an object"};
+  out = *params;
 }
 
 }  // namespace arashi::protocol

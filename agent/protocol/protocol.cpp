@@ -36,6 +36,9 @@ Blame blame_from(std::string_view name) {
 
 int http_status(Blame blame) { return meaning_of(blame).status; }
 
+ErrorReply reply_of(const Error& error) { return {.blame = error.blame, .code = error.code, .message = error.message}; }
+Error error_of(ErrorReply reply) { return {.message = std::move(reply.message), .blame = reply.blame, .code = reply.code}; }
+
 template <class T>
 Result<T> parse(std::string_view text) {
   const auto json = TRY(parse_json(text));

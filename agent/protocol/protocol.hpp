@@ -3,10 +3,13 @@
 #pragma once
 
 #include "injector/core/capability.hpp"
+#include "injector/core/claims.hpp"
 #include "injector/core/evidence.hpp"
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
 #include "injector/core/result.hpp"
+#include "injector/core/scope.hpp"
+#include "injector/core/step.hpp"
 #include "injector/core/units.hpp"
 #include "injector/core/victim.hpp"
 
@@ -28,11 +31,12 @@ void from_json(const Json& json, Capability& value);
 namespace arashi::protocol {
 
 // A runner and an agent whose numbers differ do not talk; the error names both and says which to update.
-inline constexpr int version = 1;
+inline constexpr int version = 2;
 
 struct FaultText {
   std::string name, summary;
-  std::vector<std::string> target_kinds;
+  std::vector<Scope> scopes;              // what it can act on
+  std::vector<std::string> target_kinds;  // the kinds of targets whose victims are that, for people
   bool reversible = true;
   std::vector<ParamText> params;
 };
@@ -40,7 +44,7 @@ struct FaultText {
 // Of one step of a timeline, before there is a victim.
 struct Ask {
   std::string fault;
-  std::string params;  // canonical parameters, as JSON text
+  Json params = Json::object();  // canonical
 };
 
 using Capability = arashi::Capability;
@@ -65,11 +69,11 @@ struct ResolveReply {
 struct InjectRequest {  // POST /v1/prepare (reads only) and POST /v1/inject
   std::string experiment, id, fault;
   Victim victim;
-  std::string params;  // canonical parameters, as JSON text
+  Json params = Json::object();  // canonical
   Duration duration{};
 };
 struct PrepareReply {
-  std::vector<std::string> claims;
+  Claims claims;
   std::string mechanism, because, undo;
   bool reversible = true;
 };
@@ -95,7 +99,9 @@ struct HaltRequest {
   std::string experiment;
 };  // POST /v1/halt: empty = everything on this machine
 struct RevertOutcome {
-  std::string id, fault, step, problem;
+  std::string id, fault;
+  Step step = Step::reverted;  // reverted, drifted or stuck
+  std::string problem;
   Duration took{};
 };
 struct RevertReply {
@@ -103,7 +109,10 @@ struct RevertReply {
 };
 
 struct InjectionStatus {
-  std::string id, experiment, fault, step, mechanism, problem;
+  std::string id, experiment, fault;
+  Step step = Step::intended;
+  Code code = Code::none;  // why it was reverted before its time: halted, expired
+  std::string mechanism, problem;
   Victim victim;
   Duration age{}, left{};
   Evidence evidence;
@@ -114,9 +123,13 @@ struct StatusReply {  // GET /v1/status
   std::vector<std::string> leases;  // experiments that hold one
 };
 
-struct ErrorReply {
-  std::string blame, message;
-};  // any reply with status >= 400
+struct ErrorReply {  // any reply with status >= 400
+  Blame blame = Blame::system;
+  Code code = Code::none;
+  std::string message;  // for people; whoever reads it to decide something goes by the two above
+};
+ErrorReply reply_of(const Error& error);
+Error error_of(ErrorReply reply);
 
 std::string_view name_of(Blame blame);
 Blame blame_from(std::string_view name);

@@ -37,9 +37,12 @@ void from_json(const Json& json, Capability& value) {
 namespace protocol {
 
 void to_json(Json& json, const FaultText& value) {
+  Json scopes = Json::array();
+  for (const auto scope : value.scopes) scopes.push_back(arashi::name_of(scope));
   json = {{"name", value.name},
           {"summary", value.summary},
-          {"target_kinds", value.target_kinds},
+          {"scopes", std::move(scopes)},
+          {"targetKinds", value.target_kinds},
           {"reversible", value.reversible},
           {"params", value.params}};
 }
@@ -47,7 +50,8 @@ void to_json(Json& json, const FaultText& value) {
 void from_json(const Json& json, FaultText& value) {
   field(json, "name", value.name);
   field(json, "summary", value.summary);
-  field(json, "target_kinds", value.target_kinds);
+  field(json, "scopes", value.scopes);
+  field(json, "targetKinds", value.target_kinds);
   field(json, "reversible", value.reversible);
   field(json, "params", value.params);
 }
@@ -56,7 +60,7 @@ void to_json(Json& json, const Ask& value) { json = {{"fault", value.fault}, {"p
 
 void from_json(const Json& json, Ask& value) {
   field(json, "fault", value.fault);
-  field(json, "params", value.params);
+  params_in(json, value.params);
 }
 
 void to_json(Json& json, const About& value) {
@@ -115,7 +119,11 @@ void from_json(const Json& json, LeaseReply& value) {
 }
 
 void to_json(Json& json, const RevertOutcome& value) {
-  json = {{"id", value.id}, {"fault", value.fault}, {"step", value.step}, {"problem", value.problem}, {"took", value.took.count()}};
+  json = {{"id", value.id},
+          {"fault", value.fault},
+          {"step", arashi::name_of(value.step)},
+          {"problem", value.problem},
+          {"took", value.took.count()}};
 }
 
 void from_json(const Json& json, RevertOutcome& value) {
@@ -133,7 +141,8 @@ void to_json(Json& json, const InjectionStatus& value) {
   json = {{"id", value.id},
           {"experiment", value.experiment},
           {"fault", value.fault},
-          {"step", value.step},
+          {"step", arashi::name_of(value.step)},
+          {"code", arashi::name_of(value.code)},
           {"mechanism", value.mechanism},
           {"problem", value.problem},
           {"victim", value.victim},
@@ -147,6 +156,7 @@ void from_json(const Json& json, InjectionStatus& value) {
   field(json, "experiment", value.experiment);
   field(json, "fault", value.fault);
   field(json, "step", value.step);
+  field(json, "code", value.code);
   field(json, "mechanism", value.mechanism);
   field(json, "problem", value.problem);
   field(json, "victim", value.victim);
@@ -166,9 +176,16 @@ void from_json(const Json& json, StatusReply& value) {
   field(json, "leases", value.leases);
 }
 
-void to_json(Json& json, const ErrorReply& value) { json = {{"blame", value.blame}, {"message", value.message}}; }
+void to_json(Json& json, const ErrorReply& value) {
+  json = {{"blame", name_of(value.blame)}, {"code", arashi::name_of(value.code)}, {"message", value.message}};
+}
+
+// An agent of protocol 1 sends no code; its refusals are understood all the same, so that it can be told apart and halted.
 void from_json(const Json& json, ErrorReply& value) {
-  field(json, "blame", value.blame);
+  std::string blame;
+  field(json, "blame", blame);
+  value.blame = blame_from(blame);
+  if (json.contains("code")) field(json, "code", value.code);
   field(json, "message", value.message);
 }
 

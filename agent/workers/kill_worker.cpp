@@ -41,7 +41,7 @@ Plan plan_from(const Config& config) {
 
 // Replicas that fit the same selector in the same place when the fault begins are not its victims, now or later.
 Result<void> note_bystanders(Plan& plan) {
-  if (plan.victim.kind != "process") return {};
+  if (plan.victim.scope != Scope::process) return {};
   for (const auto& each : TRY(successors(plan.host, plan.victim)))
     if (identity_of(each) != identity_of(plan.victim)) plan.bystanders.push_back(identity_of(each));
   return {};
@@ -52,7 +52,7 @@ Result<std::vector<Identity>> present_victims(const Plan& plan) {
   std::vector<Identity> found;
   for (const auto& each : TRY(successors(plan.host, plan.victim)))
     if (std::ranges::find(plan.bystanders, identity_of(each)) == plan.bystanders.end()) found.push_back(identity_of(each));
-  if (plan.victim.kind != "process" || found.size() < 2) return found;
+  if (plan.victim.scope != Scope::process || found.size() < 2) return found;
   return std::vector{*std::ranges::min_element(found, {}, &Identity::start_time)};
 }
 

@@ -66,7 +66,8 @@ std::vector<Answer> halt_on_all(const fleet::AgentList& agents, const std::strin
 Json json_of(const std::string& agent, const Answer& answer) {
   Json outcomes = Json::array();
   for (const auto& one : answer.outcomes)
-    outcomes.push_back({{"id", one.id}, {"fault", one.fault}, {"step", one.step}, {"problem", one.problem}, {"took", seconds(one.took)}});
+    outcomes.push_back(
+        {{"id", one.id}, {"fault", one.fault}, {"step", name_of(one.step)}, {"problem", one.problem}, {"took", seconds(one.took)}});
   return {{"agent", agent}, {"problem", answer.problem}, {"reverted", std::move(outcomes)}};
 }
 
@@ -74,7 +75,8 @@ std::string text_of(const std::string& agent, const Answer& answer) {
   if (answer.problem.empty() && answer.outcomes.empty()) return agent + ": nothing to revert\n";
   std::string text;
   for (const auto& one : answer.outcomes)
-    text += agent + ": " + one.fault + " [" + one.id + "] " + one.step + (one.problem.empty() ? "" : ": " + one.problem) + "\n";
+    text += agent + ": " + one.fault + " [" + one.id + "] " + std::string(name_of(one.step)) +
+            (one.problem.empty() ? "" : ": " + one.problem) + "\n";
   return text;
 }
 
@@ -86,7 +88,7 @@ int halt(const HaltOptions& options) {
   Json list = Json::array();
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& answer = answers[i];
-    for (const auto& one : answer.outcomes) clean = clean && one.step != "stuck";
+    for (const auto& one : answer.outcomes) clean = clean && one.step != Step::stuck;
     clean = clean && answer.problem.empty();
     if (!answer.problem.empty()) complain("halt", {answer.problem, Blame::system});
     list.push_back(json_of((*agents)[i]->name(), answer));

@@ -148,13 +148,13 @@ void draw_slo(Page& page, const guard::SloState& slo) {
 void draw_fault(Page& page, std::size_t index, const RunResult& result, Duration length, Duration now) {
   const auto& fault = result.faults[index];
   const std::size_t room = page.width() > 66 ? page.width() - 62 : 12;
-  const char* colour = fault.step == "active" || fault.step == "reverting" ? yellow
-                       : fault.step == "stuck" || fault.step == "lost"     ? red
-                                                                           : dim;
+  const char* colour = fault.step == Step::active || fault.step == Step::reverting ? yellow
+                       : fault.step == Step::stuck || fault.step == Step::lost     ? red
+                                                                                   : dim;
   page.line(" " + fill(fault.fault, 18) + " " + fill(fault.victim, 28) + " " +
-                track(result.plan.injections[index], fault, result, length, now, room) + " " + fault.step,
+                track(result.plan.injections[index], fault, result, length, now, room) + " " + std::string(name_of(fault.step)),
             colour);
-  const std::string seen = fault.step == "active" ? achieved(fault) : fault.problem;
+  const std::string seen = fault.step == Step::active ? achieved(fault) : fault.problem;
   if (!seen.empty()) page.line("     " + seen, dim);
 }
 
@@ -176,7 +176,7 @@ std::string picture(const spec::Experiment& experiment, const run::Runner& runne
   // Those that matter now first in line: standing ones are never cut off by ended ones.
   std::vector<std::size_t> order(result.faults.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const auto ended = [&](std::size_t i) { return result.faults[i].step == "reverted"; };
+  const auto ended = [&](std::size_t i) { return result.faults[i].step == Step::reverted; };
   if (order.size() > most_faults) std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return !ended(i); });
   for (std::size_t i = 0; i < std::min(order.size(), most_faults); ++i)
     draw_fault(page, order[i], result, spec::timeline_length(experiment), now);

@@ -22,19 +22,19 @@ struct StatusOptions {
 
 using Row = std::array<std::string, 7>;
 
-bool over(const protocol::InjectionStatus& one) { return one.step == "reverted" || one.step == "drifted"; }
+bool over(const protocol::InjectionStatus& one) { return is_over(one.step); }
 
 std::string whole_seconds(Duration time) { return to_text(std::chrono::duration_cast<std::chrono::seconds>(time)); }
 
+std::string why(const protocol::InjectionStatus& one) {
+  if (!one.problem.empty()) return ": " + one.problem;
+  return one.code == Code::none ? "" : " (" + std::string(name_of(one.code)) + ")";
+}
+
 Row row_of(const std::string& agent, const protocol::InjectionStatus& one) {
   const std::string left = over(one) ? "" : whole_seconds(std::max(one.left, Duration{}));
-  return {agent,
-          one.experiment,
-          one.fault + " [" + one.id + "]",
-          one.victim.label,
-          one.step + (one.problem.empty() ? "" : ": " + one.problem),
-          left,
-          one.evidence.detail};
+  return {agent, one.experiment,     one.fault + " [" + one.id + "]", one.victim.label, std::string(name_of(one.step)) + why(one),
+          left,  one.evidence.detail};
 }
 
 std::string table(const std::vector<Row>& rows) {

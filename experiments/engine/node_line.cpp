@@ -4,7 +4,7 @@ namespace arashi::engine {
 namespace {
 
 bool tell_failure(Inbox& inbox, const std::string& agent, const Error& error, bool expired) {
-  const bool halted = error.blame == Blame::refused && error.message.find("halted") != std::string::npos;
+  const bool halted = error.code == Code::halted;
   if (halted)
     inbox.put(run::StopAsked{"`arashi halt` (" + error.message + ")"});
   else

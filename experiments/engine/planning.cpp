@@ -91,7 +91,7 @@ std::vector<std::string> left_overs(const std::string& agent, const Result<proto
   std::vector<std::string> warnings;
   if (!reply) return warnings;  // what else is asked of it says why
   for (const auto& one : reply->injections)
-    if (one.step == "stuck")
+    if (one.step == Step::stuck)
       warnings.push_back("agent " + agent + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
                          one.experiment + "', which it could not take back: " + one.problem +
                          "; mend the cause, then the agent or `arashi-agent recover` takes it back");
@@ -184,7 +184,7 @@ plan::Plan make_plan(const spec::Experiment& experiment, const Agents& agents, s
   for (std::size_t i = 0; i < problems.size(); ++i)
     for (const auto& [injection, problem] : problems[i]) add_problems(names, i, {problem}, plan);
   for (const auto& of_agent : warnings) plan.warnings.insert(plan.warnings.end(), of_agent.begin(), of_agent.end());
-  plan::check_claims(plan);
+  plan::check_claims(experiment.name, plan);
   return plan;
 }
 

@@ -28,7 +28,7 @@ void check_together(SpecFile& file) {
   for (const auto& step : file.experiment.timeline) {
     if (std::ranges::any_of(file.problems, [&](const auto& known) { return known.path.starts_with(step.path); })) continue;
     steps.push_back(&step);
-    asked.push_back({.fault = step.fault, .params = to_text(*step.params)});
+    asked.push_back({.fault = step.fault, .params = *step.params});
   }
   if (!binary || asked.empty()) return;
   const auto problems = fleet::problems_of(*binary, asked);

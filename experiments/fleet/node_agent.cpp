@@ -50,8 +50,8 @@ std::string advice_on(const std::string& message, const std::filesystem::path& p
 
 // The error of an agent's answer, with the agent's name in front.
 Unexpected<Error> refusal(const std::string& agent, const HttpReply& reply) {
-  const auto said = protocol::parse<protocol::ErrorReply>(reply.body);
-  if (said) return fail(protocol::blame_from(said->blame), "agent ", agent, ": ", said->message);
+  auto said = protocol::parse<protocol::ErrorReply>(reply.body);
+  if (said) return because(protocol::error_of(*std::move(said)), "agent ", agent);
   return fail(Blame::system, "agent ", agent, " answered with HTTP status ", reply.status, ", which is not an agent's answer");
 }
 
@@ -66,7 +66,7 @@ Result<void> same_version(const std::string& agent, const std::string& body) {
   const bool older = theirs < protocol::version;
   const std::string release =
       json->contains("release") && (*json)["release"].is_string() ? (*json)["release"].get<std::string>() : "unknown";
-  return fail(Blame::refused, "agent ", agent, " (release ", release, ") speaks protocol ", theirs, ", this arashi (release ",
+  return fail(Code::other_version, "agent ", agent, " (release ", release, ") speaks protocol ", theirs, ", this arashi (release ",
               ARASHI_VERSION, ") speaks protocol ", protocol::version, "; update the ", older ? "agent" : "runner");
 }
 
@@ -75,7 +75,8 @@ Unexpected<Error> unreachable(const Address& address, const Error& cause) {
     return fail(Blame::missing, "agent ", address.name, ": nothing runs here: there is no '", address.unix_socket,
                 "'. Start arashi-agent, or name others by --agents");
   const Error advised{.message = cause.message + advice_on(cause.message, std::filesystem::path(address.ca).parent_path()),
-                      .blame = cause.blame};
+                      .blame = cause.blame,
+                      .code = cause.code};
   return because(advised, "agent ", address.name, address.unix_socket.empty() ? "" : " on '" + address.unix_socket + "'");
 }
 

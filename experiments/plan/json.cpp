@@ -23,7 +23,7 @@ Json to_json(const Planned& one) {
           {"agent", one.agent},
           {"fault", one.fault},
           {"victim", one.victim},
-          {"params", Json::parse(one.params, nullptr, false)},
+          {"params", one.params},
           {"at", seconds(one.at)},
           {"for", seconds(one.length)},
           {"claims", one.how.claims},

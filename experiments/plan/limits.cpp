@@ -40,7 +40,11 @@ std::size_t distinct_victims(const Plan& plan) {
 
 std::string in_words(const Selector& selector) {
   std::string text = selector.kind;
-  for (const auto& [key, value] : selector.match) text.append(text == selector.kind ? " " : ", ").append(key).append("=").append(value);
+  for (const auto& [key, value] : selector.match.items())
+    text.append(text == selector.kind ? " " : ", ")
+        .append(key)
+        .append("=")
+        .append(value.is_string() ? value.get<std::string>() : to_text(value));
   return text;
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 // A container's processes, say, share one network namespace: what one of them sends to another never meets a device.
 bool same_place(const Victim& one, const Victim& other) {
-  return one.netns == other.netns && (one.kind == "node") == (other.kind == "node");
+  return one.netns == other.netns && (one.scope == Scope::node) == (other.scope == Scope::node);
 }
 
 Result<std::vector<std::string>> addresses_of(const Group& group, const Subject& subject) {
@@ -50,13 +50,13 @@ Result<Json> replaced(const std::vector<std::string>& peers, const Subject& subj
 
 }  // namespace
 
-Result<std::string> params_for(const spec::Step& step, const Subject& subject, const std::vector<Group>& groups) {
-  if (!step.params) return std::string("{}");
-  if (spec::peer_targets(step).empty()) return arashi::to_text(*step.params);
+Result<Json> params_for(const spec::Step& step, const Subject& subject, const std::vector<Group>& groups) {
+  if (!step.params) return Json(Json::object());
+  if (spec::peer_targets(step).empty()) return *step.params;
   Json params = *step.params;
   for (const auto& list : step.peer_lists)
     if (params.contains(list)) params[list] = TRY(replaced(list_param(params, list), subject, groups));
-  return arashi::to_text(params);
+  return params;
 }
 
 }  // namespace arashi::plan

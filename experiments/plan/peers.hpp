@@ -14,8 +14,8 @@ struct Subject {
   const std::string& agent;
 };
 
-// The step's canonical parameters for this victim, as JSON text. Fails, saying why, where a group has no address that is not the victim's
-// own.
-Result<std::string> params_for(const spec::Step& step, const Subject& subject, const std::vector<Group>& groups);
+// The step's canonical parameters for this victim, with addresses in the place of names. Fails, saying why, where a group has no
+// address that is not the victim's own.
+Result<Json> params_for(const spec::Step& step, const Subject& subject, const std::vector<Group>& groups);
 
 }  // namespace arashi::plan

@@ -71,11 +71,6 @@ void add_injections(const spec::Experiment& experiment, std::size_t index, const
 
 bool share_time(const Planned& a, const Planned& b) { return a.at < b.at + b.length && b.at < a.at + a.length; }
 
-const std::string* shared_claim(const Planned& a, const Planned& b) {
-  const auto found = std::ranges::find_first_of(a.how.claims, b.how.claims);
-  return found == a.how.claims.end() ? nullptr : &*found;
-}
-
 std::string in_words(const Planned& one) {
   return one.fault + " on " + one.victim.label + " (" + to_text(one.at) + " to " + to_text(one.at + one.length) + ")";
 }
@@ -110,17 +105,22 @@ Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>
   return plan;
 }
 
-void check_claims(Plan& plan) {
+bool share_a_claim(const Planned& one, const Planned& other) {
+  return one.agent == other.agent && first_overlap(one.how.claims, other.how.claims) != nullptr;
+}
+
+void check_claims(const std::string& experiment, Plan& plan) {
   for (std::size_t i = 0; i < plan.injections.size(); ++i) {
     const Planned& one = plan.injections[i];
     if (!one.how.reversible)
       plan.warnings.push_back(in_words(one) + " can't be undone" + (one.how.undo.empty() ? "" : ": " + one.how.undo));
     for (std::size_t j = i + 1; j < plan.injections.size(); ++j) {
       const Planned& other = plan.injections[j];
-      const std::string* claim = shared_claim(one, other);
-      if (one.agent == other.agent && claim != nullptr && share_time(one, other))
-        plan.refusals.push_back(in_words(one) + " and " + in_words(other) + " would both own " + *claim +
-                                ": put them one after the other, or into one step");
+      if (one.agent != other.agent || !share_time(one, other)) continue;
+      const Holder holder{.experiment = experiment, .fault = one.fault, .id = one.id};
+      if (const auto free = arashi::check_claims(one.how.claims, holder, other.how.claims); !free)
+        plan.refusals.push_back(in_words(one) + " and " + in_words(other) + " cannot be active at the same time: " + free.error().message +
+                                "; put them one after the other, or into one step");
     }
   }
 }

@@ -3,7 +3,7 @@
 
 #include "agent/protocol/protocol.hpp"
 #include "experiments/spec/spec.hpp"
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/json.hpp"
 
 #include <cstdint>
 #include <map>
@@ -29,7 +29,7 @@ struct Planned {         // one injection to come
   std::size_t step = 0;  // index into timeline
   std::string agent, fault;
   Victim victim;
-  std::string params;  // canonical JSON text
+  Json params = Json::object();  // canonical
   Duration at{}, length{};
   protocol::PrepareReply how;  // filled from the agent's answer to /v1/prepare
 };
@@ -55,8 +55,11 @@ std::vector<Victim> pick(const std::vector<Victim>& found, const spec::Pick& how
 // `found` by target name. `now` is wall time (seconds since 1970), for limits.window. `fresh_seed` serves picks without one.
 Plan make(const spec::Experiment& experiment, const std::map<std::string, Group>& found, std::int64_t now, std::uint64_t fresh_seed);
 
+// Whether one may not begin before the other has ended: the agent's own rule.
+bool share_a_claim(const Planned& one, const Planned& other);
+
 // After the agents answered /v1/prepare for each injection: overlapping claims become refusals, what can't be undone a warning.
-void check_claims(Plan& plan);
+void check_claims(const std::string& experiment, Plan& plan);
 
 Json to_json(const Plan& plan);
 

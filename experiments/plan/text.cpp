@@ -56,7 +56,7 @@ std::string value_text(const ParamText& param, const Json& value) {
 // "delay 200ms, loss 1%": what was given; what is as always is left out.
 std::string params_text(const Planned& one, const std::vector<protocol::FaultText>& faults) {
   const auto fault = std::ranges::find(faults, one.fault, &protocol::FaultText::name);
-  const Json params = Json::parse(one.params, nullptr, false);
+  const Json& params = one.params;
   std::string text;
   if (fault == faults.end() || !params.is_object()) return text;
   for (const auto& param : fault->params) {

@@ -56,7 +56,7 @@ Json fault_schema() {
        {"askedAt", "when the agent was asked", time_or_null()},
        {"activeAt", "when its effect had been read back", time_or_null()},
        {"revertedAt", "when the agent said that it is undone", time_or_null()},
-       {"step", "where it ended", one_of({"intended", "applying", "active", "lost", "reverting", "reverted", "drifted", "stuck", ""})},
+       {"step", "where it ended", one_of({"intended", "applying", "active", "lost", "reverting", "reverted", "drifted", "stuck"})},
        {"problem", "why lost, drifted or stuck", text()},
        {"evidence", "what it did", evidence}});
 }

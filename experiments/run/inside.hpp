@@ -100,7 +100,7 @@ struct Runner::Inside {
   void give_up_unanswered(Duration now);
   void learn(std::size_t index, const protocol::InjectionStatus& status, Duration now);
   void miss(std::size_t index, Duration now);
-  void mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now);
+  void mark_over(std::size_t index, Step step, const std::string& problem, Duration now);
   std::optional<std::size_t> find(const std::string& id) const;
   bool anything_active_ever() const;
 

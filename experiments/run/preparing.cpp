@@ -12,7 +12,6 @@ void Runner::Inside::take(const Planned& made, Duration now) {
     FaultResult fault{.id = one.id, .fault = one.fault, .victim = one.victim.label, .agent = one.agent};
     if (one.step < experiment.timeline.size()) fault.target = experiment.timeline[one.step].on;
     fault.mechanism = one.how.mechanism;
-    fault.step = "intended";
     result.faults.push_back(std::move(fault));
   }
   note(now, "planned", std::to_string(result.faults.size()) + (result.faults.size() == 1 ? " injection" : " injections"));

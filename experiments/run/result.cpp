@@ -48,7 +48,7 @@ Json json_of(const FaultResult& fault) {
           {"askedAt", or_null(fault.asked_at)},
           {"activeAt", or_null(fault.active_at)},
           {"revertedAt", or_null(fault.reverted_at)},
-          {"step", fault.step},
+          {"step", arashi::name_of(fault.step)},
           {"problem", fault.problem},
           {"evidence", fault.evidence}};
 }

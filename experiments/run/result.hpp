@@ -21,7 +21,7 @@ int exit_code(Outcome outcome);  // 0 held, 1 refuted, 3 refused, 4 interrupted,
 struct FaultResult {
   std::string id, fault, target, victim, agent, mechanism;
   std::optional<Duration> asked_at, active_at, reverted_at;  // since the run's start
-  std::string step;                                          // injection.hpp's names
+  Step step = Step::intended;
   std::string problem;
   Evidence evidence;  // last read before revert
 };

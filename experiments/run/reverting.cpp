@@ -36,7 +36,7 @@ std::set<std::string> Runner::Inside::take_outcomes(const RevertDone& done, Node
     const auto index = find(outcome.id);
     if (!index) continue;
     mark_over(*index, outcome.step, outcome.problem, now);
-    if (outcome.step != "stuck") continue;
+    if (outcome.step != Step::stuck) continue;
     stuck.insert(outcome.id);
     node.problem = outcome.problem;
   }
@@ -48,8 +48,8 @@ void Runner::Inside::mark_unlisted(const RevertDone& done, const Node& node, con
   for (std::size_t i = 0; i < course.size(); ++i) {
     const auto& fault = result.faults[i];
     const bool meant = done.id.empty() ? course[i].node == &node : fault.id == done.id;
-    const bool stands = fault.active_at && (course[i].phase != Phase::over || fault.step == "stuck");
-    if (meant && stands && !stuck.contains(fault.id)) mark_over(i, "reverted", "", now);
+    const bool stands = fault.active_at && (course[i].phase != Phase::over || fault.step == Step::stuck);
+    if (meant && stands && !stuck.contains(fault.id)) mark_over(i, Step::reverted, "", now);
   }
 }
 

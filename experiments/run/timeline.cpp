@@ -15,13 +15,6 @@ constexpr Duration patience_for_evidence = milliseconds(500);  // a last look be
 constexpr Duration between_reverts = seconds(2);
 constexpr Duration settle = seconds(3);  // an answer that old may have crossed with the injection
 
-bool share_a_claim(const plan::Planned& a, const plan::Planned& b) {
-  if (a.agent != b.agent) return false;
-  return std::any_of(a.how.claims.begin(), a.how.claims.end(), [&](const std::string& claim) {
-    return std::find(b.how.claims.begin(), b.how.claims.end(), claim) != b.how.claims.end();
-  });
-}
-
 std::string named(const FaultResult& fault) { return fault.fault + " on " + fault.victim; }
 
 }  // namespace
@@ -52,7 +45,7 @@ bool Runner::Inside::must_wait(std::size_t index) const {
   const auto& mine = result.plan.injections[index];
   for (std::size_t i = 0; i < course.size(); ++i) {
     const auto& other = result.plan.injections[i];
-    if (i != index && course[i].phase != Phase::over && other.at + other.length <= mine.at && share_a_claim(mine, other)) return true;
+    if (i != index && course[i].phase != Phase::over && other.at + other.length <= mine.at && plan::share_a_claim(mine, other)) return true;
   }
   return false;
 }
@@ -62,7 +55,7 @@ void Runner::Inside::inject(std::size_t index, Duration now) {
   course[index].phase = Phase::asked;
   course[index].since = now;
   result.faults[index].asked_at = now;
-  result.faults[index].step = "asked";
+  result.faults[index].step = Step::applying;
   note(now, "inject", named(result.faults[index]) + " [" + planned.id + "]");
   send(Inject{planned.agent,
               {.experiment = result.run,
@@ -81,7 +74,7 @@ void Runner::Inside::take(const InjectDone& done, Duration now) {
   if (!done.ok) {
     one.phase = Phase::over;
     one.since = now;
-    fault.step = done.blame == Blame::system ? "reverted" : "intended";  // the agent takes back what it cannot finish
+    fault.step = done.blame == Blame::system ? Step::reverted : Step::intended;  // the agent takes back what it cannot finish
     fault.problem = done.problem;
     note(now, "inject failed", named(fault) + ": " + done.problem);
     if (!timeline_runs()) return;  // cut short by our own revert
@@ -92,7 +85,7 @@ void Runner::Inside::take(const InjectDone& done, Duration now) {
   one.since = now;
   one.ends_at = now + result.plan.injections[*index].length;
   fault.active_at = now;
-  fault.step = "active";
+  fault.step = Step::active;
   fault.evidence = done.evidence;
   note(now, "active", named(fault) + ": " + done.evidence.detail);
   if (timeline_runs()) return;
@@ -132,7 +125,7 @@ void Runner::Inside::revert_one(std::size_t index, Duration now) {
   one.phase = Phase::reverting;
   one.since = now;
   one.retry_at = now + between_reverts;
-  result.faults[index].step = "reverting";
+  result.faults[index].step = Step::reverting;
   note(now, "revert", named(result.faults[index]) + " [" + result.faults[index].id + "]");
   send(RevertOne{result.faults[index].agent, result.faults[index].id});
 }
@@ -149,16 +142,16 @@ void Runner::Inside::retry_reverts(Duration now) {
   }
 }
 
-void Runner::Inside::mark_over(std::size_t index, const std::string& step, const std::string& problem, Duration now) {
+void Runner::Inside::mark_over(std::size_t index, Step step, const std::string& problem, Duration now) {
   auto& fault = result.faults[index];
-  if (course[index].phase == Phase::over && fault.step != "stuck") return;
+  if (course[index].phase == Phase::over && fault.step != Step::stuck) return;
   const bool told = fault.step == step && fault.problem == problem && course[index].phase == Phase::over;
   course[index].phase = Phase::over;
   fault.step = step;
   if (!problem.empty()) fault.problem = problem;
-  if (fault.active_at && step != "stuck") fault.reverted_at = now;
+  if (fault.active_at && step != Step::stuck) fault.reverted_at = now;
   if (told) return;  // each try says the same
-  note(now, step, named(fault) + (problem.empty() ? "" : ": " + problem));
+  note(now, std::string(arashi::name_of(step)), named(fault) + (problem.empty() ? "" : ": " + problem));
 }
 
 // ---- what the agents tell
@@ -200,18 +193,18 @@ void Runner::Inside::learn(std::size_t index, const protocol::InjectionStatus& s
   const bool standing = one.phase == Phase::active || one.phase == Phase::closing;
   if (standing || one.phase == Phase::reverting) learn_evidence(fault.evidence, status.evidence, standing);
   if (!standing || !timeline_runs()) return;
-  if (status.step == "lost" || status.step == "stuck") {
+  if (status.step == Step::lost || status.step == Step::stuck) {
     fault.step = status.step;
     fault.problem = status.problem;
     return stop(Outcome::inconclusive, named(fault) + " was lost while it should have stood: " + status.problem, now);
   }
-  if (status.step != "reverted" && status.step != "drifted") return;
+  if (!is_over(status.step)) return;
   mark_over(index, status.step, status.problem, now);
-  if (status.problem == "halted") return stop(Outcome::interrupted, "halted on agent " + fault.agent + " (`arashi halt`)", now);
-  stop(Outcome::inconclusive,
-       named(fault) + " ended before its time: " +
-           (status.problem.empty() ? "its agent took it back, as it does when its lease is not renewed in time" : status.problem),
-       now);
+  if (status.code == Code::halted) return stop(Outcome::interrupted, "halted on agent " + fault.agent + " (`arashi halt`)", now);
+  const std::string why = !status.problem.empty()        ? status.problem
+                          : status.code == Code::expired ? "its lease was not renewed in time"
+                                                         : "its agent reverted it";
+  stop(Outcome::inconclusive, named(fault) + " ended before its time: " + why, now);
 }
 
 void Runner::Inside::miss(std::size_t index, Duration now) {
@@ -219,7 +212,7 @@ void Runner::Inside::miss(std::size_t index, Duration now) {
   if (!timeline_runs() || one.phase != Phase::active || now - one.since < settle) return;
   if (++one.unlisted < 2) return;
   auto& fault = result.faults[index];
-  mark_over(index, "lost", "its agent no longer knows of it", now);
+  mark_over(index, Step::lost, "its agent no longer knows of it", now);
   stop(Outcome::inconclusive, named(fault) + " was lost: agent " + fault.agent + " no longer knows of it", now);
 }
 

@@ -93,7 +93,7 @@ std::size_t Runner::Inside::judge_faults(bool open) {
     const std::string why = did_not_bite(fault);
     bit += why.empty() ? 1 : 0;
     if (open && !why.empty() && (!decided || fault.active_at)) conclude(Outcome::inconclusive, why);
-    if (open && fault.step == "drifted") conclude(Outcome::inconclusive, fault.fault + " on " + fault.victim + ": " + fault.problem);
+    if (open && fault.step == Step::drifted) conclude(Outcome::inconclusive, fault.fault + " on " + fault.victim + ": " + fault.problem);
   }
   return bit;
 }

@@ -18,7 +18,7 @@ Result<Reply> reply_of(const HttpReply& http) {
   auto reply = read_reply(http.body);
   if (http.status == 200) return reply;
   // Prometheus explains a 400, 422 or 503 in its JSON; what stands before it (a proxy, a login page) does not.
-  if (!reply && reply.error().message.starts_with("Prometheus says")) return reply;
+  if (!reply && reply.error().code == Code::explained) return reply;
   return fail(Blame::system, "HTTP status ", http.status);
 }
 
@@ -88,7 +88,7 @@ Result<RangeReply> PrometheusServer::ask_range(const std::string& query, double 
   const auto http = send(std::move(request));
   if (!http) return pass(shortened(http.error(), url, source_.url));
   auto reply = read_range_reply(http->body);
-  if (!reply && http->status != 200 && !reply.error().message.starts_with("Prometheus says"))
+  if (!reply && http->status != 200 && reply.error().code != Code::explained)
     return fail(Blame::system, source_.url, ": HTTP status ", http->status);
   if (!reply) return because(reply.error(), source_.url);
   return reply;

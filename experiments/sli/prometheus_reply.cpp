@@ -63,7 +63,7 @@ Result<Json> read_results(std::string_view body, std::size_t limit, std::string_
   if (!json) return because(json.error(), "the answer is not Prometheus's JSON");
   if (!json->is_object()) return fail(Blame::system, "the answer is not Prometheus's JSON: not an object");
   const std::string status = text_of(*json, "status");
-  if (status == "error") return fail(Blame::system, "Prometheus says ", text_of(*json, "errorType"), ": ", text_of(*json, "error"));
+  if (status == "error") return fail(Code::explained, "Prometheus says ", text_of(*json, "errorType"), ": ", text_of(*json, "error"));
   if (status != "success") return fail(Blame::system, "the answer is not Prometheus's JSON: no status");
   const auto data = json->find("data");
   if (data == json->end() || !data->is_object() || !data->contains("result") || !(*data)["result"].is_array())

@@ -1,5 +1,7 @@
 #include "experiments/spec/objects.hpp"
 
+#include "injector/core/kinds.hpp"
+
 #include <array>
 
 namespace arashi::spec {
@@ -8,8 +10,7 @@ namespace {
 constexpr bool required = true;
 constexpr bool optional = false;
 constexpr bool zero = true;
-constexpr std::string_view not_yet_kubernetes =
-    "needs the Kubernetes runner, which is not supported yet in this version; known kinds are process, netns, cgroup, unit, node";
+constexpr std::string_view not_yet_kubernetes = "needs the Kubernetes runner, which is not supported yet in this version";
 
 constexpr std::array<std::string_view, 1> versions{"arashi.dev/v1"};
 constexpr std::array<std::string_view, 1> kinds{"Experiment"};
@@ -23,23 +24,6 @@ constexpr auto metadata_keys = std::to_array<Key>({
     {"labels", Type::pairs, "free labels, kept in the result", "{team: payments}"},
     {"namespace", Type::name, "of the Kubernetes resource; without a meaning on one machine", "chaos"},
     {"annotations", Type::pairs, "of the Kubernetes resource; without a meaning here", "{ticket: PAY-7}"},
-});
-
-constexpr auto target_keys = std::to_array<Key>({
-    {"process", Type::special, "processes of this machine, by name, pid, port, user, netns, cgroup (all given must fit)", "{name: wallet}"},
-    {"netns", Type::special, "network namespaces, by name (a glob), path or pid", "{name: pay-ledger-*}"},
-    {"cgroup", Type::special, "cgroups, by path below the root (a glob)", "{path: pay/ledger-*}"},
-    {"unit", Type::special, "systemd units, by name (a glob)", "{name: nginx.service}"},
-    {"node", Type::special, "the machine itself", "{}"},
-    {"pick", Type::special, "how many of those found: all, one, {count: N} or {percent: N}, with a seed to draw the same again", "one",
-     optional, "all"},
-    {.name = "pods", .type = Type::special, .summary = "", .example = "", .unsupported = not_yet_kubernetes},
-    {.name = "container",
-     .type = Type::special,
-     .summary = "",
-     .example = "",
-     .unsupported = "is not supported yet in this version; select its cgroup, network namespace or process instead; known kinds are "
-                    "process, netns, cgroup, unit, node"},
 });
 
 constexpr auto count_keys = std::to_array<Key>({
@@ -58,6 +42,28 @@ constexpr auto joined(const std::array<Key, sizes>&... lists) {
   (append(lists), ...);
   return all;
 }
+
+// Kinds of targets are declared in core: each is a key here.
+constexpr auto kind_keys = [] {
+  std::array<Key, selector_kinds.size()> keys{};
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    keys[i] = {
+        .name = selector_kinds[i].kind, .type = Type::special, .summary = selector_kinds[i].summary, .example = selector_kinds[i].example};
+  return keys;
+}();
+
+constexpr auto target_keys =
+    joined(kind_keys,
+           std::to_array<Key>({
+               {"pick", Type::special, "how many of those found: all, one, {count: N} or {percent: N}, with a seed to draw the same again",
+                "one", optional, "all"},
+               {.name = "pods", .type = Type::special, .summary = "", .example = "", .unsupported = not_yet_kubernetes},
+               {.name = "container",
+                .type = Type::special,
+                .summary = "",
+                .example = "",
+                .unsupported = "is not supported yet in this version; select its cgroup, network namespace or process instead"},
+           }));
 
 // What measures an SLO: in the SLO itself, or in each of its `sources`.
 constexpr auto measuring_keys = std::to_array<Key>({

@@ -1,6 +1,7 @@
 #include "experiments/spec/references.hpp"
 
 #include "injector/core/json.hpp"
+#include "injector/core/kinds.hpp"
 #include "injector/core/params.hpp"
 #include "injector/core/peer.hpp"
 #include "injector/core/suggest.hpp"
@@ -125,10 +126,10 @@ void check_slo(const Slo& slo, const Experiment& experiment, Report& report) {
 }
 
 void check_kind(const Step& step, const protocol::FaultText& fault, const Target& target, const std::string& path, Report& report) {
-  const auto& kinds = fault.target_kinds;
-  if (target.selector.kind.empty() || std::ranges::find(kinds, target.selector.kind) != kinds.end()) return;
+  const auto* kind = find_kind(target.selector.kind);
+  if (kind == nullptr || std::ranges::find(fault.scopes, kind->scope) != fault.scopes.end()) return;
   std::string taken;
-  for (const auto& kind : kinds) taken += (taken.empty() ? "" : ", ") + kind;
+  for (const auto name : kinds_in(fault.scopes)) taken.append(taken.empty() ? "" : ", ").append(name);
   report.complain(path + ".on", "'" + step.on + "' is a " + target.selector.kind + ", and " + fault.name + " takes " + taken);
 }
 

@@ -2,6 +2,7 @@
 
 #include "experiments/spec/objects.hpp"
 #include "injector/core/json.hpp"
+#include "injector/core/kinds.hpp"
 
 #include <map>
 #include <string>
@@ -32,7 +33,12 @@ Json zero_or(const Json& schema) { return either(schema, {{"const", 0}}); }
 
 Json selector_schema(const SelectorKind& kind) {
   Json keys = Json::object();
-  for (const auto key : kind.keys) keys[std::string(key)] = {{"type", {"string", "integer"}}};
+  for (const auto& key : kind.keys) {
+    const Json form = key.form == KeyForm::labels ? map_of(scalar())
+                      : key.form == KeyForm::list ? Json{{"type", "array"}, {"items", {{"type", "object"}}}}
+                                                  : Json{{"type", {"string", "integer"}}};
+    keys[std::string(key.name)] = form;
+  }
   Json schema{{"type", "object"}, {"additionalProperties", false}, {"properties", keys}};
   if (kind.keys.empty()) schema["type"] = {"object", "null"};
   return schema;
@@ -62,7 +68,7 @@ const std::map<std::string_view, Json>& special_schemas() {
 }
 
 Json special_schema(const Object& object, const Key& key) {
-  for (const auto& kind : selector_kinds())
+  for (const auto& kind : selector_kinds)
     if (&object == &target_object && kind.kind == key.name) return selector_schema(kind);
   const auto found = special_schemas().find(key.name);
   return found == special_schemas().end() ? text() : found->second;
@@ -154,7 +160,7 @@ Json schema(const std::vector<protocol::FaultText>& faults) {
     defs["step"]["properties"]["fault"]["enum"] = fault_names(faults);
     defs["step"]["allOf"] = fault_rules(faults);
   }
-  defs["target"]["oneOf"] = exactly_one({"process", "netns", "cgroup", "unit", "node"});
+  for (const auto& kind : selector_kinds) defs["target"]["oneOf"].push_back({{"required", {kind.kind}}});
   defs["slo"]["oneOf"] = exactly_one(
       {"load", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic", "command", "accessLog", "from", "sources"});
   defs["slo"]["anyOf"] = {{{"required", {"objective"}}}, {{"required", {"from"}}}, {{"required", {"sources"}}}};

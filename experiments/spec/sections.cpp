@@ -2,6 +2,7 @@
 
 #include "experiments/spec/zone.hpp"
 #include "injector/core/json.hpp"
+#include "injector/core/kinds.hpp"
 #include "injector/core/suggest.hpp"
 
 #include <algorithm>
@@ -27,30 +28,44 @@ std::string scalar_or_kind(const Tree& tree) {
 }
 
 std::vector<std::string_view> kind_names() {
-  std::vector<std::string_view> names(selector_kinds().size());
-  std::ranges::transform(selector_kinds(), names.begin(), &SelectorKind::kind);
+  std::vector<std::string_view> names(selector_kinds.size());
+  std::ranges::transform(selector_kinds, names.begin(), &SelectorKind::kind);
   return names;
 }
 
-std::map<std::string, std::string> read_match(const Fields& target, const SelectorKind& kind) {
-  std::map<std::string, std::string> match;
+// As it is written: scalars are texts, mappings and lists stay what they are.
+Json as_json(const Fields& target, const Tree& tree, const std::string& path) {
+  if (tree.kind == Tree::Kind::scalar) return tree.text;
+  Json json = tree.kind == Tree::Kind::map ? Json::object() : Json::array();
+  for (std::size_t i = 0; i < tree.items.size(); ++i) {
+    if (tree.kind == Tree::Kind::list) {
+      json.push_back(as_json(target, tree.items[i], path + "[" + std::to_string(i) + "]"));
+      continue;
+    }
+    const Tree& key = tree.keys[i];
+    const std::string here = path + "." + key.text;
+    target.report.place(here, key.where);
+    if (key.kind != Tree::Kind::scalar)
+      target.report.complain(here, "has a key that is " + std::string(name_of(key.kind)) + ", a text is expected");
+    else if (json.contains(key.text))
+      target.report.complain_at(key.where, here, "'" + key.text + "' is written twice: keep one of them");
+    else
+      json[key.text] = as_json(target, tree.items[i], here);
+  }
+  return json;
+}
+
+Json read_match(const Fields& target, const SelectorKind& kind) {
+  Json match = Json::object();
   const Tree* tree = target.find(kind.kind);
   const std::string here = target.path(kind.kind);
   if (tree == nullptr) return match;  // node: null
   if (tree->kind != Tree::Kind::map) {
-    target.report.complain(here, "is " + scalar_or_kind(*tree) + ", a mapping is expected, such as " + std::string(kind.example));
+    target.report.complain(here, "is " + scalar_or_kind(*tree) + ", a mapping is expected, such as " + std::string(kind.kind) + ": " +
+                                     std::string(kind.example));
     return match;
   }
-  for (std::size_t i = 0; i < tree->items.size(); ++i) {
-    const Tree& key = tree->keys[i];
-    const Tree& value = tree->items[i];
-    target.report.place(here + "." + key.text, key.where);
-    if (key.kind != Tree::Kind::scalar || value.kind != Tree::Kind::scalar)
-      target.report.complain(here + "." + key.text, "is " + std::string(name_of(value.kind)) + ", a text is expected");
-    else if (!match.emplace(key.text, value.text).second)
-      target.report.complain_at(key.where, here + "." + key.text, "'" + key.text + "' is written twice: keep one of them");
-  }
-  return match;
+  return as_json(target, *tree, here);
 }
 
 // check_selector looks at the whole; asked key by key it tells which one is wrong.
@@ -60,8 +75,8 @@ void check_match(const Fields& target, const Selector& selector) {
     for (const auto& message : check_selector(selector)) target.report.complain(here, message);
     return;
   }
-  for (const auto& [key, value] : selector.match)
-    for (const auto& message : check_selector({.kind = selector.kind, .match = {{key, value}}}))
+  for (const auto& [key, value] : selector.match.items())
+    for (const auto& message : check_selector({.kind = selector.kind, .match = Json{{key, value}}}))
       target.report.complain(here + "." + key, message);
 }
 
@@ -168,7 +183,7 @@ void place_params(const Fields& step, const Tree& tree, const protocol::FaultTex
 
 Selector read_selector(const Fields& target) {
   Selector selector;
-  for (const auto& kind : selector_kinds()) {
+  for (const auto& kind : selector_kinds) {
     const bool bare_node = kind.keys.empty() && target.names(kind.kind);  // `node:` without a value
     if (!target.has(kind.kind) && !bare_node) continue;
     if (!selector.kind.empty()) {

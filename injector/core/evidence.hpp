@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace arashi {
@@ -37,9 +36,6 @@ struct Evidence {
       std::tuple(key("inPlace", &Evidence::in_place), key("bit", &Evidence::bit), key("seen", &Evidence::seen),
                  key("affected", &Evidence::affected), key("values", &Evidence::values), key("detail", &Evidence::detail));
 };
-
-// A revert that found our setting replaced by someone else's leaves it and fails with this text in front.
-inline constexpr std::string_view drift_mark = "drifted: ";
 
 void to_json(Json& json, const Evidence& evidence);
 void from_json(const Json& json, Evidence& evidence);

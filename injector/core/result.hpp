@@ -1,6 +1,8 @@
 // A value or the reason why there is none. The names are std::expected's (C++23), so that it can take over one day.
 #pragma once
 
+#include "injector/core/code.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <sstream>
@@ -10,18 +12,10 @@
 
 namespace arashi {
 
-// Who has to act on an error; the agent's API maps it to an HTTP status, the commands to an exit code.
-enum class Blame {
-  input,        // what was asked is wrong: change the request                        (400, exit 2)
-  refused,      // allowed in general, but not now or not by this policy              (409, exit 3)
-  missing,      // the thing named does not exist, or no longer                       (404, exit 3)
-  unsupported,  // this machine cannot do it                                          (501, exit 3)
-  system,       // a system call, a file or a peer failed                             (500)
-};
-
 struct Error {
-  std::string message;  // what failed, on what, why, and where useful what to do; without a trailing full stop
+  std::string message;  // what failed, on what, why, and where useful what to do; without a trailing full stop. For people only
   Blame blame = Blame::system;
+  Code code = Code::none;  // for whoever treats this error apart from others
 };
 
 template <class E>
@@ -75,7 +69,15 @@ template <class... Parts>
 [[nodiscard]] Unexpected<Error> fail(Blame blame, const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
-  return {Error{std::move(out).str(), blame}};
+  return {Error{std::move(out).str(), blame, Code::none}};
+}
+
+// fail(Code::halted, "experiment '", name, "' was halted"); the code says whose fault it is.
+template <class... Parts>
+[[nodiscard]] Unexpected<Error> fail(Code code, const Parts&... parts) {
+  auto failure = fail(text_of(code).blame, parts...);
+  failure.error.code = code;
+  return failure;
 }
 
 // For a system call that has just failed: sys_fail("open '", path, "'") adds ": " and what errno says.
@@ -88,7 +90,9 @@ template <class... Parts>
 // Adds what the caller knows in front of what the callee said.
 template <class... Parts>
 [[nodiscard]] Unexpected<Error> because(const Error& cause, const Parts&... parts) {
-  return fail(cause.blame, parts..., ": ", cause.message);
+  auto failure = fail(cause.blame, parts..., ": ", cause.message);
+  failure.error.code = cause.code;
+  return failure;
 }
 
 [[nodiscard]] inline Unexpected<Error> pass(Error error) { return {std::move(error)}; }

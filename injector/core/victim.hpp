@@ -1,9 +1,10 @@
 // Who is to be hit: what a spec asks for (Selector), and what was found on one machine (Victim: an identity, not a name).
 #pragma once
 
-#include "injector/core/json_fwd.hpp"
+#include "injector/core/json.hpp"
 #include "injector/core/keys.hpp"
 #include "injector/core/result.hpp"
+#include "injector/core/scope.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,14 +20,21 @@ namespace arashi {
 // kind unit:    systemd unit name ("nginx.service"), globs allowed; found by its cgroup
 // kind node:    nothing: the machine the agent runs on
 struct Selector {
-  std::string kind;
-  std::map<std::string, std::string> match;
-  bool operator==(const Selector&) const = default;
+  std::string kind;  // kinds.hpp
+  // What is asked for, as in the spec: an object whose values are texts, or where the kind says so mappings and lists. Scalars are texts.
+  Json match = Json::object();
+
+  [[nodiscard]] bool has(std::string_view key) const;
+  [[nodiscard]] const std::string* text(std::string_view key) const;                    // null: not given, or no text
+  [[nodiscard]] std::map<std::string, std::string> labels(std::string_view key) const;  // empty: not given
+  [[nodiscard]] const Json* list(std::string_view key) const;                           // null: not given, or no list
+  bool operator==(const Selector& other) const;
   static constexpr auto keys = std::tuple(key("kind", &Selector::kind), key("match", &Selector::match));
 };
 
 struct Victim {
-  std::string kind;                    // the selector's kind
+  std::string kind;                    // the selector's kind: what it is called
+  Scope scope = Scope::node;           // what can be acted on
   std::string label;                   // for people and reports: "wallet (pid 4242)", "netns pay-ledger"
   std::int32_t pid = 0;                // process: leader; else 0
   std::uint64_t start_time = 0;        // process: clock ticks since boot, /proc/PID/stat field 22; with pid an identity
@@ -38,17 +46,11 @@ struct Victim {
   Selector selector;                   // what found it; a repeated kill looks for the successor with it
   bool operator==(const Victim&) const = default;
   static constexpr auto keys =
-      std::tuple(key("kind", &Victim::kind), key("label", &Victim::label), key("pid", &Victim::pid), key("startTime", &Victim::start_time),
-                 key("netns", &Victim::netns), key("netnsPath", &Victim::netns_path), key("cgroup", &Victim::cgroup),
-                 key("cgroupPath", &Victim::cgroup_path), key("addresses", &Victim::addresses), key("selector", &Victim::selector));
+      std::tuple(key("kind", &Victim::kind), key("scope", &Victim::scope), key("label", &Victim::label), key("pid", &Victim::pid),
+                 key("startTime", &Victim::start_time), key("netns", &Victim::netns), key("netnsPath", &Victim::netns_path),
+                 key("cgroup", &Victim::cgroup), key("cgroupPath", &Victim::cgroup_path), key("addresses", &Victim::addresses),
+                 key("selector", &Victim::selector));
 };
-
-// The keys a kind may carry, for `check`, the schema and the docs.
-struct SelectorKind {
-  std::string_view kind, summary, example;
-  std::vector<std::string_view> keys;
-};
-const std::vector<SelectorKind>& selector_kinds();
 
 // Wrong kind or key, empty value, pid or port not a number: all problems, one line each; empty if none.
 std::vector<std::string> check_selector(const Selector& selector);

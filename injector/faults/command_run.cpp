@@ -55,7 +55,7 @@ constexpr std::array params{
           .example = "true",
           .fallback = "false"},
 };
-constexpr std::array<std::string_view, 5> kinds{"node", "process", "cgroup", "unit", "netns"};
+constexpr std::array scopes{Scope::node, Scope::process, Scope::cgroup, Scope::netns};
 
 std::string undo_name(const std::string& id) { return id + ".undo"; }
 
@@ -201,7 +201,7 @@ const Fault command_run_fault =
     make_fault<prepare, apply, revert, observe>({.name = "command.run",
                                                  .summary = "runs your own program as a fault, and another to take it back",
                                                  .params = params,
-                                                 .target_kinds = kinds,
+                                                 .scopes = scopes,
                                                  .slow_revert = true,
                                                  .check = check});
 

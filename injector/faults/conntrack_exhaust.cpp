@@ -137,7 +137,7 @@ const Fault conntrack_exhaust_fault = make_fault_held_by_worker<worker, prepare,
     {.name = "conntrack.exhaust",
      .summary = "the table of tracked connections is full: new connections are dropped",
      .params = params,
-     .target_kinds = network_target_kinds,
+     .scopes = network_scopes,
      .check = check});
 
 }  // namespace arashi

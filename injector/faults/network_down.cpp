@@ -153,7 +153,7 @@ const Fault network_down_fault =
     make_fault<prepare, apply, revert, observe>({.name = "network.down",
                                                  .summary = "a network device goes down, once or flapping, and comes back as it was",
                                                  .params = params,
-                                                 .target_kinds = network_target_kinds,
+                                                 .scopes = network_scopes,
                                                  .check = check});
 
 }  // namespace arashi

@@ -76,7 +76,7 @@ const Fault network_impair_fault = make_fault<prepare, apply_impairment, revert_
     {.name = "network.impair",
      .summary = "delay, loss, reordering, rate and all else that netem knows, on chosen traffic",
      .params = params,
-     .target_kinds = network_target_kinds,
+     .scopes = network_scopes,
      .check = check});
 
 }  // namespace arashi

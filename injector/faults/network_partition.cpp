@@ -134,7 +134,7 @@ const Fault network_partition_fault = make_fault<prepare, apply, revert_impairme
     {.name = "network.partition",
      .summary = "no packet gets to or from chosen peers; open connections stall, go on or are reset",
      .params = params,
-     .target_kinds = network_target_kinds,
+     .scopes = network_scopes,
      .check = check});
 
 }  // namespace arashi

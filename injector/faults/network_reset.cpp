@@ -177,7 +177,7 @@ const Fault network_reset_fault =
     make_fault<prepare, apply, revert, observe>({.name = "network.reset",
                                                  .summary = "TCP connections are reset: open ones, new ones, or a share of them",
                                                  .params = params,
-                                                 .target_kinds = network_target_kinds,
+                                                 .scopes = network_scopes,
                                                  .reversible = false,
                                                  .check = check});
 

@@ -118,7 +118,7 @@ const Fault ports_exhaust_fault = make_fault_held_by_worker<worker, prepare, evi
     {.name = "ports.exhaust",
      .summary = "no ephemeral port is left: new connections fail with EADDRNOTAVAIL",
      .params = params,
-     .target_kinds = network_target_kinds,
+     .scopes = network_scopes,
      .check = check});
 
 }  // namespace arashi

@@ -66,7 +66,7 @@ constexpr std::array params{
           .least = 1,
           .most = 1e6},
 };
-constexpr std::array<std::string_view, 3> kinds{"process", "cgroup", "unit"};
+constexpr std::array scopes{Scope::process, Scope::cgroup};
 
 int number_of(const std::string& name) {
   const auto found = std::ranges::find(signals, name, &Signal::name);
@@ -74,7 +74,7 @@ int number_of(const std::string& name) {
 }
 
 Result<std::vector<Identity>> victims_of(const Host& host, const Victim& victim) {
-  if (victim.kind == "process") {
+  if (victim.scope == Scope::process) {
     if (victim.pid == 1) return fail(Blame::refused, "process 1 is init: the machine would go down with it");
     TRY(ProcessHandle::open(host, victim.pid, victim.start_time));
     return std::vector{Identity{victim.pid, victim.start_time}};
@@ -85,7 +85,7 @@ Result<std::vector<Identity>> victims_of(const Host& host, const Victim& victim)
 }
 
 std::string claim_of(const Victim& victim) {
-  if (victim.kind == "process") return "process:" + std::to_string(victim.pid) + "/" + std::to_string(victim.start_time);
+  if (victim.scope == Scope::process) return "process:" + std::to_string(victim.pid) + "/" + std::to_string(victim.start_time);
   return "cgroup:" + std::to_string(victim.cgroup);
 }
 
@@ -101,7 +101,7 @@ Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   const auto signal = text_param(request.params, "signal").value_or("KILL");
   const auto every = duration_param(request.params, "every");
   const auto count = number_param(request.params, "count");
-  if (every && request.victim.selector.match.contains("pid"))
+  if (every && request.victim.selector.has("pid"))
     return fail(Blame::input, "a repeated kill by pid finds no successor: choose the process by name, port, cgroup or user");
   Prepared<Change> prepared;
   prepared.change = {.id = request.id,
@@ -175,7 +175,7 @@ const Fault process_kill_fault =
     make_fault<prepare, apply, revert, observe>({.name = "process.kill",
                                                  .summary = "ends processes, or sends another signal, once or again and again",
                                                  .params = params,
-                                                 .target_kinds = kinds,
+                                                 .scopes = scopes,
                                                  .reversible = false,
                                                  .check = check});
 

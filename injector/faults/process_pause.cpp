@@ -44,10 +44,10 @@ constexpr std::array params{
           .example = "sigstop",
           .fallback = "auto",
           .choices = mechanisms}};
-constexpr std::array<std::string_view, 3> kinds{"process", "cgroup", "unit"};
+constexpr std::array scopes{Scope::process, Scope::cgroup};
 
 Result<std::vector<Identity>> victims_of(const Host& host, const Victim& victim) {
-  if (victim.kind == "process") {
+  if (victim.scope == Scope::process) {
     if (victim.pid == 1) return fail(Blame::refused, "process 1 is init: the machine would stand still with it");
     TRY(ProcessHandle::open(host, victim.pid, victim.start_time));
     return std::vector{Identity{victim.pid, victim.start_time}};
@@ -61,7 +61,7 @@ Result<std::vector<Identity>> victims_of(const Host& host, const Victim& victim)
 // processes.
 Result<fs::path> freezable(const Host& host, const Victim& victim, const std::vector<Identity>& processes) {
   const fs::path own = victim.cgroup_path;
-  if (victim.kind != "process" && freezer_version(own) != 0) return own;
+  if (victim.scope != Scope::process && freezer_version(own) != 0) return own;
   const auto all = hierarchies(host);
   const auto home = std::ranges::find_if(all, [&](const Hierarchy& each) {
     const auto relative = own.lexically_relative(each.root).string();
@@ -86,7 +86,7 @@ struct Choice {
 Result<Choice> choose(const Host& host, const Request& request, const std::vector<Identity>& processes) {
   const auto asked = text_param(request.params, "mechanism").value_or("auto");
   if (asked == "sigstop") return Choice{.directory = {}, .because = "asked for"};
-  if (asked == "auto" && request.victim.kind == "process")
+  if (asked == "auto" && request.victim.scope == Scope::process)
     return Choice{.directory = {}, .because = "a process alone is stopped by a signal"};
   auto directory = freezable(host, request.victim, processes);
   if (directory) return Choice{.directory = *directory, .because = "a whole cgroup is frozen at once"};
@@ -100,7 +100,7 @@ std::string mechanism_name(const Choice& choice) {
 }
 
 std::string claim_of(const Victim& victim) {
-  if (victim.kind == "process") return "process:" + std::to_string(victim.pid) + "/" + std::to_string(victim.start_time);
+  if (victim.scope == Scope::process) return "process:" + std::to_string(victim.pid) + "/" + std::to_string(victim.start_time);
   return "cgroup:" + std::to_string(victim.cgroup);
 }
 
@@ -209,6 +209,6 @@ const Fault process_pause_fault = make_fault<prepare, apply, revert, observe>(
     {.name = "process.pause",
      .summary = "makes processes stand still, as a long garbage collection or a stalled host does",
      .params = params,
-     .target_kinds = kinds});
+     .scopes = scopes});
 
 }  // namespace arashi

@@ -199,7 +199,7 @@ Result<void> restore_device(Socket& socket, const DeviceState& state) {
   auto routed = restore_routes(socket, device.index, state.routes);
   TRY(finish_addresses(socket, device.index, wanted));
   if (taken.empty()) return routed;
-  return fail(Blame::refused, drift_mark, "someone else has taken ", taken, " from ", device.name, " meanwhile; it is left so",
+  return fail(Code::drifted, "someone else has taken ", taken, " from ", device.name, " meanwhile; it is left so",
               routed ? "" : ", and with it what needs it: " + routed.error().message);
 }
 

@@ -31,7 +31,7 @@ enum class LinkState { down, up };
 Result<void> set_link(netlink::Socket& socket, const Device& device, LinkState wanted);
 
 // Brings it up if it is down, and puts back what a fall takes away; what stands there by now, ours or not, is left as it is. An IPv4
-// address outlasts a fall: one that is missing was taken away by someone else, is left so, and told with drift_mark. Right when the device
+// address outlasts a fall: one that is missing was taken away by someone else, is left so, and told as Code::drifted. Right when the device
 // is gone, and when nothing is missing.
 Result<void> restore_device(netlink::Socket& socket, const DeviceState& state);
 

@@ -26,7 +26,7 @@ Result<void> restore_value(const WrittenValue& value) {
   if (!now) return pass(now.error());
   if (*now == value.before) return {};
   if (*now != value.ours)
-    return fail(Blame::refused, drift_mark, "'", value.file.string(), "' was changed by someone else to '", *now, "', left as it is");
+    return fail(Code::drifted, "'", value.file.string(), "' was changed by someone else to '", *now, "', left as it is");
   TRY(write_text(value.file, value.before));
   const auto then = TRY(value_of(value));
   if (then == value.before) return {};
@@ -63,7 +63,7 @@ Result<void> restore_values(std::span<const WrittenValue> values) {
   for (const auto& value : values | std::views::reverse) {
     auto done = restore_value(value);
     if (done) continue;
-    auto& kept = done.error().message.starts_with(drift_mark) ? drifted : failed;
+    auto& kept = done.error().code == Code::drifted ? drifted : failed;
     if (kept) kept = std::move(done);
   }
   return failed ? drifted : failed;

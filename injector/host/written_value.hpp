@@ -31,7 +31,7 @@ Result<WrittenValue> note_value(const std::filesystem::path& file, const std::st
 Result<void> write_values(std::span<const WrittenValue> values);
 
 // Puts back the old value wherever ours is, the last written first, all of them whatever becomes of one. Right twice, late, and when
-// nothing was written; a file that has gone took its value along. What somebody else has written stays, and is told with drift_mark.
+// nothing was written; a file that has gone took its value along. What somebody else has written stays, and is told as Code::drifted.
 Result<void> restore_values(std::span<const WrittenValue> values);
 
 // Whether ours is in each file. Blame::missing when a file has gone.

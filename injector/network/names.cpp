@@ -35,7 +35,7 @@ std::string words(const NamedPeer& one) {
 Resolver resolver_of(const Host& host, const Victim& victim) {
   Resolver resolver;
   const std::filesystem::path netns = victim.netns_path;
-  if (victim.kind == "node") return resolver;
+  if (victim.scope == Scope::node) return resolver;
   if (netns.parent_path() == host.netns) resolver.overlay = "/etc/netns/" + netns.filename().string();
   // PROC/PID/ns/net
   if (netns.filename() == "net" && netns.parent_path().filename() == "ns") resolver.root = netns.parent_path().parent_path() / "root";

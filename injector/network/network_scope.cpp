@@ -40,7 +40,7 @@ Result<fs::path> v2_path_of(const Host& host, std::int32_t pid) {
 }
 
 Result<fs::path> v2_path_of(const Host& host, const Victim& victim) {
-  if (victim.kind == "process") return v2_path_of(host, victim.pid);
+  if (victim.scope == Scope::process) return v2_path_of(host, victim.pid);
   const auto root = TRY(v2_root(host, victim));
   if (const auto path = fs::path(victim.cgroup_path).lexically_relative(root); !path.empty() && *path.begin() != "..") return path;
   // Found in a v1 hierarchy, where its processes are; in v2 they may be elsewhere.
@@ -84,7 +84,7 @@ Result<SocketCgroup> socket_cgroup(const Host& host, const Victim& victim) {
   if (path.empty() || *path.begin() == "..")
     return fail(Blame::refused, victim.label, " shares its network namespace with others, and has no cgroup of its own in '", root.string(),
                 "' that tells its packets from theirs", instead);
-  if (victim.kind == "process") TRY(check_no_strangers(host, victim, root / path));
+  if (victim.scope == Scope::process) TRY(check_no_strangers(host, victim, root / path));
   const auto id = inode_of(root / path);
   if (!id) return fail(Blame::missing, "cgroup '", (root / path).string(), "' is gone");
   return SocketCgroup{path.string(), *id, static_cast<std::uint32_t>(std::distance(path.begin(), path.end()))};
@@ -93,7 +93,7 @@ Result<SocketCgroup> socket_cgroup(const Host& host, const Victim& victim) {
 // Whether someone lives in the namespace and not in the victim's cgroup.
 Result<bool> has_others(const Host& host, const Victim& victim) {
   fs::path directory = victim.cgroup_path;
-  if (victim.kind == "process") {
+  if (victim.scope == Scope::process) {
     const auto all = hierarchies(host);
     const auto v2 = std::ranges::find(all, "v2", &Hierarchy::name);
     const auto path = TRY(v2_path_of(host, victim.pid));
@@ -165,9 +165,9 @@ std::vector<ServedPort> served_ports(const Host& host, const Impairment& impairm
 
 Result<NetworkScope> network_scope(const Host& host, const Victim& victim) {
   const auto own = TRY(own_netns(host));
-  if (victim.kind == "node") return NetworkScope{own, {}};
+  if (victim.scope == Scope::node) return NetworkScope{own, {}};
   const Netns netns{victim.netns_path, victim.netns};
-  if (victim.kind == "netns") return NetworkScope{netns, {}};
+  if (victim.scope == Scope::netns) return NetworkScope{netns, {}};
   if (victim.netns == 0)
     return fail(Blame::refused, victim.label,
                 " has no network namespace of its own: it has no process, or they live in several namespaces; aim at one of them");

@@ -44,6 +44,6 @@ inline constexpr Param device_param{.name = "device",
                                     .summary = "only on this device; else the one on the way to the peers, or every one but loopback",
                                     .example = "eth0"};
 
-inline constexpr std::array<std::string_view, 5> network_target_kinds{"netns", "process", "cgroup", "unit", "node"};
+inline constexpr std::array network_scopes{Scope::netns, Scope::process, Scope::cgroup, Scope::node};
 
 }  // namespace arashi

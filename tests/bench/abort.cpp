@@ -125,7 +125,6 @@ Fleet fleet_of(const FakeAgents& fakes) {
     const std::string name = "agent-" + std::to_string(i);
     fleet.agents[name] = fleet::reach(loop, {.name = name, .unix_socket = fakes.paths()[i]});
     plan::Planned one{.id = "a" + std::to_string(1'000'000 + i), .agent = name, .fault = "network.impair"};
-    one.params = "{}";
     one.length = std::chrono::hours(1);
     fleet.plan.injections.push_back(std::move(one));
   }
@@ -162,7 +161,7 @@ double one_round(std::size_t count, const std::filesystem::path& folder) {
   for (const auto& command : runner.step(run::PastRead{{.slos = {}, .length = std::chrono::minutes(1)}}, {})) hands.carry_out(command);
   const auto all_stand = [&] {
     const auto& faults = runner.result().faults;
-    return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });
+    return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == Step::active; });
   };
   if (!pump(runner, hands, epoch, all_stand)) give_up("not all faults became active");
   const Duration decision = boot_now();

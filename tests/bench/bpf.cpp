@@ -15,6 +15,7 @@ class Faulted {
   explicit Faulted(const Wire& wire) {
     Victim victim;
     victim.kind = "netns";
+    victim.scope = Scope::netns;
     victim.label = wire.here;
     victim.netns = wire.inode();
     victim.netns_path = wire.path();

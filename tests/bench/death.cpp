@@ -66,7 +66,7 @@ Duration one_round(const std::filesystem::path& directory, End end) {
   (void)post<protocol::InjectReply>(
       socket, "/v1/inject",
       protocol::InjectRequest{
-          .experiment = "death", .id = new_id(), .fault = "process.pause", .victim = found.victims.at(0), .params = "{}", .duration = 60s});
+          .experiment = "death", .id = new_id(), .fault = "process.pause", .victim = found.victims.at(0), .duration = 60s});
   if (end != End::lease) begin = boot_now();
   if (end == End::injector) kill(only_child_of(agent->pid()), SIGKILL);
   if (end == End::supervisor) agent->signal(SIGKILL);

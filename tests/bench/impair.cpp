@@ -36,6 +36,7 @@ class Faulted {
     asked["backend"] = backend;
     Victim victim;
     victim.kind = "netns";
+    victim.scope = Scope::netns;
     victim.label = wire.here;
     victim.netns = wire.inode();
     victim.netns_path = wire.path();

@@ -39,6 +39,7 @@ const Json& asked() {
 Victim victim_on(const Wire& wire) {
   Victim victim;
   victim.kind = "netns";
+  victim.scope = Scope::netns;
   victim.label = wire.here;
   victim.netns = wire.inode();
   victim.netns_path = wire.path();
@@ -102,7 +103,7 @@ Times by_agent(const Wire& wire, int rounds) {
                                             .id = "bench" + std::to_string(100 + i),
                                             .fault = "network.impair",
                                             .victim = victim_on(wire),
-                                            .params = to_text(check_params(fault.params, asked()).canonical),
+                                            .params = check_params(fault.params, asked()).canonical,
                                             .duration = std::chrono::minutes(1)};
       auto start = std::chrono::steady_clock::now();
       if (!must_have(fleet::answer_of<protocol::InjectReply>([&](auto then) { agent->inject(request, then); })).evidence.in_place)

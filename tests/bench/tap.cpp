@@ -119,6 +119,7 @@ class Faulted {
     host_.workers = &workers_;
     Victim victim;
     victim.kind = "netns";
+    victim.scope = Scope::netns;
     victim.label = wire.here;
     victim.netns = wire.inode();
     victim.netns_path = wire.path();

@@ -43,7 +43,7 @@ TEST_CASE("every fault declares itself completely, and its examples and fallback
     INFO(fault->name);
     CHECK(find_fault(fault->name) == fault);
     CHECK_FALSE(fault->summary.empty());
-    CHECK_FALSE(fault->target_kinds.empty());
+    CHECK_FALSE(fault->scopes.empty());
     const bool is_whole = fault->prepare != nullptr && fault->apply != nullptr && fault->revert != nullptr && fault->observe != nullptr;
     CHECK(is_whole);
     Json examples = Json::object();

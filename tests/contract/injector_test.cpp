@@ -160,7 +160,7 @@ TEST_CASE("what is wrong with a request is said before anything is touched") {
     CHECK_MESSAGE(injected.error().message.find(sign) != std::string::npos, injected.error().message);
     CHECK(machine.injector().live() == 0);
   };
-  refuse("process.puase", good, Blame::input, "did you mean 'process.pause'");
+  refuse("process.puase", good, Blame::missing, "did you mean 'process.pause'");
   auto bad = good;
   bad.id = "../../etc";
   refuse("process.pause", bad, Blame::input, "not an injection's id");
@@ -175,6 +175,7 @@ TEST_CASE("what is wrong with a request is said before anything is touched") {
   refuse("process.pause", bad, Blame::input, "mechanism");
   bad = good;
   bad.victim.kind = "node";
+  bad.victim.scope = Scope::node;
   refuse("process.pause", bad, Blame::input, "does not take a node");
   bad = good;
   bad.victim.start_time += 1;

@@ -1,5 +1,7 @@
 #include "tests/contract/stage.hpp"
 
+#include "injector/core/kinds.hpp"
+
 #include <doctest/doctest.h>
 #include <yaml-cpp/yaml.h>
 
@@ -34,7 +36,7 @@ Json example_of(const Param& param) {
 }
 
 namespace {
-bool is_of_the_network(const Fault& fault) { return std::ranges::find(fault.target_kinds, "netns") != fault.target_kinds.end(); }
+bool is_of_the_network(const Fault& fault) { return std::ranges::find(fault.scopes, Scope::netns) != fault.scopes.end(); }
 }  // namespace
 
 Stage::Stage() : pair_(std::in_place), cgroup_(std::in_place, "v2", "arashitest") {
@@ -69,7 +71,7 @@ std::vector<Way> Stage::ways_of(const Fault& fault) const {
   const auto all = found == known.end() ? std::vector<Json>{examples} : found->second;
   std::vector<Way> ways;
   for (const auto& given : all) {
-    for (const auto kind : fault.target_kinds) {
+    for (const auto kind : kinds_in(fault.scopes)) {
       const bool is_the_machine = kind == "node" && fault.name != "command.run";
       // A network fault of a process is one of its namespace; once is enough for the slow tests.
       const bool is_the_same = is_of_the_network(fault) && kind != "netns" && (kind != "cgroup" || fault.name != "network.impair");
@@ -103,7 +105,7 @@ void Stage::clear() {
 }
 
 Snapshot Stage::look(const Way& way, const std::string& id) const {
-  Scope scope{.directories = {files()}, .ids = {id}};
+  Extent scope{.directories = {files()}, .ids = {id}};
   if (pair_) scope.netns = {pair_->left.name(), pair_->right.name()};
   if (cgroup_ && way.fault->reversible) scope.cgroups = {cgroup_->path()};
   if (child_ && way.fault->reversible) scope.processes = {child_->pid()};

@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& target : experiment.targets)
     found[target.name] = {.target = target.name, .agent = "local", .found = {Victim{}, Victim{}}};
   auto plan = plan::make(experiment, found, 0, size);
-  plan::check_claims(plan);
+  plan::check_claims("fuzz", plan);
   require(!plan::to_text(experiment, plan, faults).empty());
   return 0;
 }

@@ -68,7 +68,11 @@ struct Site {
     REQUIRE(eventually([&] { return tried() == "ok\nok\n"; }, 20s));
   }
   [[nodiscard]] Victim victim() const {
-    return {.kind = "netns", .label = "netns " + pair.left.name(), .netns = pair.left.inode(), .netns_path = pair.left.path().string()};
+    return {.kind = "netns",
+            .scope = Scope::netns,
+            .label = "netns " + pair.left.name(),
+            .netns = pair.left.inode(),
+            .netns_path = pair.left.path().string()};
   }
   [[nodiscard]] std::string tried() const { return pair.left.run({"python3", "-c", attempts, Pair::right_v4}).output; }
   [[nodiscard]] Injected inject(const Json& given) const { return Injected(machine.host(), "conntrack.exhaust", victim(), given); }
@@ -194,7 +198,8 @@ TEST_CASE("what conntrack.exhaust cannot do is refused with the reason") {
   says(refusal(host, site.victim(), {{"free", 5}, {"share", "50%"}}), "not both");
   says(refusal(host, site.victim(), {{"free", 1000000000}}), "nothing would be taken");
   const Namespace idle;
-  const Victim other{.kind = "netns", .label = "netns " + idle.name(), .netns = idle.inode(), .netns_path = idle.path().string()};
+  const Victim other{
+      .kind = "netns", .scope = Scope::netns, .label = "netns " + idle.name(), .netns = idle.inode(), .netns_path = idle.path().string()};
   const auto untracked = refusal(host, other, Json::object());
   CHECK(untracked.blame == Blame::unsupported);
   says(untracked, "no rule asks for it");
@@ -203,6 +208,7 @@ TEST_CASE("what conntrack.exhaust cannot do is refused with the reason") {
   host.control.agent_port = 7443;
   const auto own = own_netns(host);
   REQUIRE(own);
-  says(refusal(host, {.kind = "node", .label = "this machine", .netns = own->inode, .netns_path = own->path}, Json::object()),
+  says(refusal(host, {.kind = "node", .scope = Scope::node, .label = "this machine", .netns = own->inode, .netns_path = own->path},
+               Json::object()),
        "the agent is in this network namespace");
 }

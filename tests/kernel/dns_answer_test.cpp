@@ -265,6 +265,7 @@ TEST_CASE("of a cgroup only its own processes are hit, in a namespace that other
   const arashi::testing::Cgroup cgroup;
   auto victim = wire.victim();
   victim.kind = "cgroup";
+  victim.scope = Scope::cgroup;
   victim.cgroup_path = cgroup.path().string();
   const Injected fault(resolver.machine.host(), "dns.answer", victim, Json{{"answer", "nxdomain"}});
   const auto within = [&](const std::string& command) {

@@ -235,7 +235,8 @@ TEST_CASE("what can't be told apart is refused with the reason") {
   // A process of this machine's own namespace without a cgroup of its own.
   const auto own = own_netns(site.host);
   REQUIRE(own.has_value());
-  const Victim machine{.kind = "process", .label = "init (pid 1)", .pid = 1, .netns = own->inode, .netns_path = own->path};
+  const Victim machine{
+      .kind = "process", .scope = Scope::process, .label = "init (pid 1)", .pid = 1, .netns = own->inode, .netns_path = own->path};
   const auto text = refusal(site.host, machine, loss);
   CHECK_MESSAGE(has(text, "no cgroup of its own"), text);
 }

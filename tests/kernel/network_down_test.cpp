@@ -153,6 +153,7 @@ TEST_CASE("this machine's loopback is never taken down") {
   const Host host;
   Victim node;
   node.kind = "node";
+  node.scope = Scope::node;
   node.label = "node";
   check_says(refusal(host, node, Json{{"device", "lo"}}), Blame::refused, "the loopback of this machine");
 }

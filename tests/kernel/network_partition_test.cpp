@@ -21,7 +21,11 @@ using namespace std::chrono_literals;
 namespace {
 
 Victim victim(const Namespace& netns) {
-  return {.kind = "netns", .label = "netns " + netns.name(), .netns = netns.inode(), .netns_path = netns.path().string()};
+  return {.kind = "netns",
+          .scope = Scope::netns,
+          .label = "netns " + netns.name(),
+          .netns = netns.inode(),
+          .netns_path = netns.path().string()};
 }
 
 // Of /proc/net/snmp or snmp6: how many echo requests have arrived.

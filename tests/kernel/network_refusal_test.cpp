@@ -82,6 +82,7 @@ TEST_CASE("a cgroup without one namespace is refused, with what to do instead") 
   Victim victim;
   victim.label = "cgroup pay";
   victim.kind = "cgroup";
+  victim.scope = Scope::cgroup;
   victim.netns = 0;
   check_says(refusal(host, "network.impair", victim, Json{{"loss", "1%"}}), Blame::refused, "several");
 }

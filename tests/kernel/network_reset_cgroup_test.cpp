@@ -151,6 +151,7 @@ TEST_CASE("peers of a reset may be host names, as they are now, but what lasts r
   std::filesystem::create_directories(overlay);
   { std::ofstream(overlay / "hosts") << Pair::right_v4 << " database.test\n"; }
   const Victim victim{.kind = "netns",
+                      .scope = Scope::netns,
                       .label = "netns " + site.pair.left.name(),
                       .netns = site.pair.left.inode(),
                       .netns_path = site.pair.left.path().string()};

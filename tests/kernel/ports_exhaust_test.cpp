@@ -41,7 +41,11 @@ struct Site {
     REQUIRE(eventually([&] { return tried().starts_with("tcp ok"); }, 20s));
   }
   [[nodiscard]] Victim victim() const {
-    return {.kind = "netns", .label = "netns " + pair.left.name(), .netns = pair.left.inode(), .netns_path = pair.left.path().string()};
+    return {.kind = "netns",
+            .scope = Scope::netns,
+            .label = "netns " + pair.left.name(),
+            .netns = pair.left.inode(),
+            .netns_path = pair.left.path().string()};
   }
   [[nodiscard]] std::string tried() const { return pair.left.run({"python3", "-c", attempts, Pair::right_v4, Pair::right_v6}).output; }
   [[nodiscard]] int curl_exit() const {

@@ -32,11 +32,11 @@ TEST_CASE("a snapshot shows a qdisc, a rule, a file, a frozen cgroup and a stopp
   const Directory directory;
   const Cgroup cgroup;
   const auto child = sleeper({}, {cgroup.path()});
-  const Scope scope{.netns = {pair.left.name()},
-                    .directories = {directory.path()},
-                    .cgroups = {cgroup.path()},
-                    .processes = {child.pid()},
-                    .ids = {"none"}};
+  const Extent scope{.netns = {pair.left.name()},
+                     .directories = {directory.path()},
+                     .cgroups = {cgroup.path()},
+                     .processes = {child.pid()},
+                     .ids = {"none"}};
   const auto before = take(scope);
   REQUIRE(difference(before, take(scope)).empty());
 

@@ -89,7 +89,7 @@ Agent::Reply Agent::inject(const std::string& experiment, const std::string& id,
                                                      .id = id,
                                                      .fault = fault,
                                                      .victim = victims->victims.front(),
-                                                     .params = params,
+                                                     .params = Json::parse(params),
                                                      .duration = std::chrono::minutes(5)}));
 }
 
@@ -101,8 +101,7 @@ std::size_t Agent::live() const {
   const auto reply = ask("GET", "/v1/status");
   const auto status = protocol::parse<protocol::StatusReply>(reply.body);
   if (!status) FAIL("status: " << reply.status << " " << reply.body);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(status->injections, [](const auto& one) { return one.step != "reverted" && one.step != "drifted"; }));
+  return static_cast<std::size_t>(std::ranges::count_if(status->injections, [](const auto& one) { return !is_over(one.step); }));
 }
 
 }  // namespace arashi::testing

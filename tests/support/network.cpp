@@ -67,6 +67,7 @@ Wire::~Wire() {
 Victim Wire::victim() const {
   Victim victim;
   victim.kind = "netns";
+  victim.scope = Scope::netns;
   victim.label = "netns " + here_;
   victim.netns_path = "/run/netns/" + here_;
   struct stat found {};

@@ -93,7 +93,7 @@ bool has_any(const std::string& text, const std::vector<std::string>& parts) {
 }
 
 // arashi/ID and arashi/ID.undo in every hierarchy.
-void take_our_cgroups(const Scope& scope, Snapshot& snapshot) {
+void take_our_cgroups(const Extent& scope, Snapshot& snapshot) {
   for (const auto& hierarchy : hierarchies(Host{})) {
     std::error_code error;
     for (fs::directory_iterator entry(hierarchy.root / "arashi", error), end; !error && entry != end; entry.increment(error))
@@ -111,7 +111,7 @@ std::string describe_process(std::int32_t pid) {
 }
 
 // Workers and commands carry ARASHI_INJECTION=ID; a test's own tree the marker.
-void take_processes(const Scope& scope, Snapshot& snapshot) {
+void take_processes(const Extent& scope, Snapshot& snapshot) {
   for (const auto pid : scope.processes) snapshot["processes"].push_back(describe_process(pid));
   std::vector<std::string> signs;
   for (const auto& id : scope.ids) signs.push_back("ARASHI_INJECTION=" + id);
@@ -126,7 +126,7 @@ void take_processes(const Scope& scope, Snapshot& snapshot) {
   }
 }
 
-void take_bpf(const Scope& scope, Snapshot& snapshot) {
+void take_bpf(const Extent& scope, Snapshot& snapshot) {
   const auto ours = [&](const std::string& line) { return scope.ids.empty() ? has_any(line, {"arashi"}) : has_any(line, scope.ids); };
   for (const char* kind : {"prog", "map"}) {
     for (const auto& line : lines_of(run({"bpftool", kind, "show"}).output))
@@ -136,7 +136,7 @@ void take_bpf(const Scope& scope, Snapshot& snapshot) {
 
 }  // namespace
 
-Snapshot take(const Scope& scope) {
+Snapshot take(const Extent& scope) {
   Snapshot snapshot;
   for (const auto& name : scope.netns) take_netns(name, snapshot);
   for (const auto& directory : scope.directories) take_files(directory, snapshot);

@@ -10,7 +10,7 @@
 namespace arashi::testing {
 
 // What to look at. The machine is shared, so only what a test can tell as its own or Arashi's is compared.
-struct Scope {
+struct Extent {
   std::vector<std::string> netns;                  // names below /run/netns: qdiscs, filters, links, addresses, routes, nft of each
   std::vector<std::filesystem::path> directories;  // files and mounts below; files with size and checksum
   std::vector<std::filesystem::path> cgroups;      // those below, with their processes and freezer
@@ -22,7 +22,7 @@ struct Scope {
 // Section name → sorted lines.
 using Snapshot = std::map<std::string, std::vector<std::string>>;
 
-Snapshot take(const Scope& scope);
+Snapshot take(const Extent& scope);
 
 // Empty when equal; else "SECTION: - line" and "SECTION: + line", one per line.
 std::string difference(const Snapshot& before, const Snapshot& after);

@@ -72,17 +72,19 @@ TEST_CASE("no process of an agent is ever hit, whatever a runner asks") {
   const Agent agent({"--policy", policy});
   CHECK(agent.lease("api", 60s).status == 200);
   for (const auto pid : agent.pids()) {
-    Victim victim{
-        .kind = "process", .label = "agent", .pid = pid, .selector = {.kind = "process", .match = {{"pid", std::to_string(pid)}}}};
+    Victim victim{.kind = "process",
+                  .scope = Scope::process,
+                  .label = "agent",
+                  .pid = pid,
+                  .selector = {.kind = "process", .match = {{"pid", std::to_string(pid)}}}};
     const auto stat = read_text("/proc/" + std::to_string(pid) + "/stat").value();
     std::istringstream fields(stat.substr(stat.rfind(')') + 2));
     std::string field;
     for (int number = 3; number <= 22; ++number) fields >> field;
     victim.start_time = std::stoull(field);
-    const auto refused =
-        agent.ask("POST", "/v1/inject",
-                  protocol::print(protocol::InjectRequest{
-                      .experiment = "api", .id = new_id(), .fault = "process.pause", .victim = victim, .params = "{}", .duration = 5s}));
+    const auto refused = agent.ask("POST", "/v1/inject",
+                                   protocol::print(protocol::InjectRequest{
+                                       .experiment = "api", .id = new_id(), .fault = "process.pause", .victim = victim, .duration = 5s}));
     CHECK(refused.status == 409);
     CHECK_MESSAGE(refused.body.find("agent itself") != std::string::npos, refused.body);
   }

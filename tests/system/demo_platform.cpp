@@ -51,7 +51,7 @@ Platform::Platform() : turn_(::open(demo_lock, O_CREAT | O_RDWR | O_CLOEXEC, 060
 Platform::~Platform() { demo("stop"); }
 
 Snapshot Platform::snapshot(const std::vector<std::string>& ids) {
-  Scope scope;
+  Extent scope;
   for (const auto& name : pod_names)
     if (fs::exists(pod(name))) scope.netns.push_back(pod(name).filename());
   scope.ids = ids.empty() ? std::vector<std::string>{"none"} : ids;

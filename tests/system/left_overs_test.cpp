@@ -74,7 +74,7 @@ class Ground {
   }
 
   [[nodiscard]] Snapshot look(const std::vector<std::string>& ids) const {
-    Scope scope{
+    Extent scope{
         .directories = {files()}, .cgroups = {cgroup_.path(), struck_.path()}, .processes = {paused_.pid(), signalled_.pid()}, .ids = ids};
     for (const auto* each : {&near_.left, &near_.right, &far_.left, &far_.right}) scope.netns.push_back(each->name());
     auto seen = take(scope);

@@ -46,6 +46,7 @@ const std::vector<Layer>& layers() {
       {"injector/host", {"injector/host", "injector/core"}, "host includes core only"},
       {"injector/network", {"injector/network", "injector/host", "injector/core"}, "network includes host and core only"},
       {"injector/faults", Names{"injector"} + below_faults, "faults include network, host and core, and never each other"},
+      {"injector/resolvers", Names{"injector"} + below_faults, "resolvers include host and core, and never each other"},
       {"injector", Names{"injector"} + below_faults, "the injector knows faults by the generated table only"},
       {"agent/protocol", {"agent/protocol", "injector/core"}, "the protocol includes core only"},
       {"agent/http", {"agent/http", "injector/core"}, "serving HTTP includes core only"},

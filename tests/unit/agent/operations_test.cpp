@@ -16,7 +16,9 @@ namespace {
 class Remembering : public Faults {
  public:
   [[nodiscard]] const Host& host() const override { return host_; }
-  Result<std::vector<Victim>> resolve(const Selector&) override { return std::vector<Victim>{{.kind = "node", .label = "here"}}; }
+  Result<std::vector<Victim>> resolve(const Selector&) override {
+    return std::vector<Victim>{{.kind = "node", .scope = Scope::node, .label = "here"}};
+  }
   Result<Subject> look_at(std::string_view fault, const Victim& victim, Duration duration) override {
     return Subject{.fault = fault, .duration = duration, .victim = victim, .processes = processes};
   }
@@ -91,14 +93,17 @@ struct Agent {
     return post("/v1/lease", protocol::print(protocol::LeaseRequest{.experiment = experiment, .ttl = ttl}));
   }
   Answer inject(const std::string& experiment, const std::string& id, const std::string& fault = any_fault()) {
-    return post("/v1/inject",
-                protocol::print(protocol::InjectRequest{
-                    .experiment = experiment, .id = id, .fault = fault, .victim = {.kind = "node", .label = "here"}, .duration = 10s}));
+    return post("/v1/inject", protocol::print(protocol::InjectRequest{.experiment = experiment,
+                                                                      .id = id,
+                                                                      .fault = fault,
+                                                                      .victim = {.kind = "node", .scope = Scope::node, .label = "here"},
+                                                                      .duration = 10s}));
   }
   Answer halt(const std::string& experiment) { return post("/v1/halt", protocol::print(protocol::HaltRequest{.experiment = experiment})); }
   std::string metrics() { return operations.answer({.method = "GET", .path = "/metrics"}).body; }
 };
 
+Code code_of(const Answer& answer) { return protocol::parse<protocol::ErrorReply>(answer.body)->code; }
 std::string message_of(const Answer& answer) { return protocol::parse<protocol::ErrorReply>(answer.body)->message; }
 
 }  // namespace
@@ -168,7 +173,7 @@ TEST_CASE("a halt of one experiment ends its lease and reverts it, an empty one 
   const auto reply = protocol::parse<protocol::RevertReply>(agent.halt("one").body);
   REQUIRE(reply->outcomes.size() == 1);
   CHECK(reply->outcomes[0].id == "aaaaaaa1");
-  CHECK(reply->outcomes[0].step == "reverted");
+  CHECK(reply->outcomes[0].step == Step::reverted);
   CHECK(agent.inject("one", "aaaaaaa3").status == 409);
   CHECK(agent.inject("two", "aaaaaaa3").status == 200);
   CHECK(protocol::parse<protocol::RevertReply>(agent.halt("").body)->outcomes.size() == 2);
@@ -182,7 +187,7 @@ TEST_CASE("a halted experiment gets no lease any more, so that its runner's next
   (void)agent.halt("one");
   const auto refused = agent.lease("one");
   CHECK(refused.status == 409);
-  CHECK(message_of(refused).find("halted") != std::string::npos);
+  CHECK(code_of(refused) == Code::halted);
   CHECK(agent.lease("two").status == 200);
 }
 
@@ -208,10 +213,12 @@ TEST_CASE("the policy stands before prepare and inject alike") {
   Agent agent({.denied_faults = {"*"}});
   (void)agent.lease("mine");
   CHECK(agent.inject("mine", "aaaaaaa1").status == 409);
-  const auto prepared = agent.post(
-      "/v1/prepare",
-      protocol::print(protocol::InjectRequest{
-          .experiment = "mine", .id = "aaaaaaa1", .fault = any_fault(), .victim = {.kind = "node", .label = "here"}, .duration = 10s}));
+  const auto prepared =
+      agent.post("/v1/prepare", protocol::print(protocol::InjectRequest{.experiment = "mine",
+                                                                        .id = "aaaaaaa1",
+                                                                        .fault = any_fault(),
+                                                                        .victim = {.kind = "node", .scope = Scope::node, .label = "here"},
+                                                                        .duration = 10s}));
   CHECK(prepared.status == 409);
   CHECK(message_of(prepared).find("deniedFaults") != std::string::npos);
   CHECK(agent.metrics().find(R"(arashi_inject_requests_total{outcome="refused"} 1)") != std::string::npos);
@@ -332,15 +339,13 @@ TEST_CASE("about tells the protocol's number and all faults, and status, health 
 }
 
 TEST_CASE("parameters are judged by their fault, whoever the victim, and those of another version are not") {
-  const auto problems = problems_of({{.fault = "network.impair", .params = R"({"loss": 0.5})"},
-                                     {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1})"},
-                                     {.fault = "network.impair", .params = R"({"loss": 0.5, "reorder": 0.1, "later": 1})"},
-                                     {.fault = "network.later", .params = "{}"},
-                                     {.fault = "process.pause", .params = "{}"},
-                                     {.fault = "process.kill", .params = "not JSON"}});
-  REQUIRE(problems.size() == 6);
+  const auto problems = problems_of({{.fault = "network.impair", .params = {{"loss", 0.5}}},
+                                     {.fault = "network.impair", .params = {{"loss", 0.5}, {"reorder", 0.1}}},
+                                     {.fault = "network.impair", .params = {{"loss", 0.5}, {"reorder", 0.1}, {"later", 1}}},
+                                     {.fault = "network.later"},
+                                     {.fault = "process.pause"}});
+  REQUIRE(problems.size() == 5);
   CHECK(problems[0].empty());
   CHECK(problems[1].starts_with("reorder needs a delay"));
   for (const auto i : {2U, 3U, 4U}) CHECK(problems[i].empty());
-  CHECK_FALSE(problems[5].empty());
 }

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include <chrono>
 #include <string>
 
@@ -14,6 +17,7 @@ namespace {
 Victim some_victim() {
   Victim victim;
   victim.kind = "process";
+  victim.scope = Scope::process;
   victim.label = "wallet (pid 4242)";
   victim.pid = 4242;
   victim.start_time = 99371;
@@ -36,9 +40,23 @@ Evidence some_evidence() {
   return evidence;
 }
 
+// Names of a public API: camelCase, as in the Kubernetes resources beside it. A victim's labels and a fault's parameters are users' own.
+void check_names(const Json& json, const std::string& path) {
+  if (json.is_array())
+    for (const auto& each : json) check_names(each, path + "[]");
+  if (!json.is_object()) return;
+  for (const auto& [name, value] : json.items()) {
+    const bool camel = !name.empty() && std::islower(static_cast<unsigned char>(name[0])) != 0 &&
+                       std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0; });
+    CHECK_MESSAGE(camel, path, ".", name);
+    if (name != "params" || !value.is_object()) check_names(value, path + "." + name);
+  }
+}
+
 template <class T>
 T there_and_back(const T& value) {
   const auto text = print(value);
+  check_names(Json::parse(text), "");
   CHECK(text.find('\n') == std::string::npos);
   auto back = parse<T>(text);
   REQUIRE_MESSAGE(back.has_value(), back.error().message);
@@ -69,7 +87,7 @@ TEST_CASE("an inject request arrives as it was sent, with its parameters as an o
                               .id = "k3v9x0qa",
                               .fault = "network.impair",
                               .victim = some_victim(),
-                              .params = R"({"delay":50000000,"loss":0.01})",
+                              .params = {{"delay", 50000000}, {"loss", 0.01}},
                               .duration = 60s};
   CHECK(print(request).find(R"("params":{"delay":50000000,"loss":0.01})") != std::string::npos);
   const auto back = there_and_back(request);
@@ -78,10 +96,10 @@ TEST_CASE("an inject request arrives as it was sent, with its parameters as an o
   CHECK(back.duration == 60s);
 }
 
-TEST_CASE("no parameters are an empty object, and text that is no JSON is refused by the other side") {
+TEST_CASE("no parameters are an empty object, and what is no object is refused by the other side") {
   InjectRequest request{.fault = "process.kill", .victim = some_victim()};
-  CHECK(there_and_back(request).params == "{}");
-  request.params = "{delay";
+  CHECK(there_and_back(request).params == Json::object());
+  request.params = "{}";
   CHECK(complaint_about(print(request)) == "field 'params' must be an object");
 }
 
@@ -90,7 +108,7 @@ TEST_CASE("a status with injections and evidence arrives as it was sent") {
   status.injections.push_back({.id = "k3v9x0qa",
                                .experiment = "slow-ledger",
                                .fault = "network.impair",
-                               .step = "active",
+                               .step = Step::active,
                                .mechanism = "bpf",
                                .problem = "",
                                .victim = some_victim(),
@@ -114,19 +132,20 @@ TEST_CASE("every other message arrives as it was sent") {
   CHECK(there_and_back(LeaseReply{.ttl = 5s, .live = 3}).live == 3);
   there_and_back(RevertRequest{.experiment = "e", .id = ""});
   there_and_back(HaltRequest{.experiment = ""});
-  CHECK(there_and_back(RevertReply{.outcomes = {{.id = "k3v9x0qa", .fault = "f", .step = "stuck", .problem = "EIO", .took = 2ms}}})
+  CHECK(there_and_back(RevertReply{.outcomes = {{.id = "k3v9x0qa", .fault = "f", .step = Step::stuck, .problem = "EIO", .took = 2ms}}})
             .outcomes[0]
             .problem == "EIO");
   CHECK(there_and_back(
             CapabilitiesReply{.capabilities = {{.name = "netem", .available = false, .detail = "d", .remedy = "modprobe sch_netem"}}})
             .capabilities[0]
             .remedy == "modprobe sch_netem");
-  there_and_back(ErrorReply{.blame = "input", .message = "no"});
+  there_and_back(ErrorReply{.blame = Blame::input, .code = Code::unknown_fault, .message = "no"});
 }
 
 TEST_CASE("a fault's declaration travels whole, also without limits") {
   About about{.release = "0.1.0", .node = "n1", .boot = "b", .kernel = "6.1"};
-  about.faults.push_back({.name = "network.impair", .summary = "s", .target_kinds = {"netns"}, .reversible = true});
+  about.faults.push_back(
+      {.name = "network.impair", .summary = "s", .scopes = {Scope::netns}, .target_kinds = {"netns"}, .reversible = true});
   about.faults[0].params.push_back(
       {.name = "loss", .type = "percent", .summary = "s", .example = "1%", .required = true, .least = 0, .most = std::nullopt});
   const auto back = there_and_back(about);
@@ -165,7 +184,7 @@ TEST_CASE("a halt must say what it halts, so that a misspelt field does not halt
 }
 
 TEST_CASE("bytes that are no UTF-8 are replaced, not thrown about") {
-  CHECK(parse<ErrorReply>(print(ErrorReply{.blame = "system", .message = "file \xff\xfe"})).has_value());
+  CHECK(parse<ErrorReply>(print(ErrorReply{.blame = Blame::system, .message = "file \xff\xfe"})).has_value());
 }
 
 TEST_CASE("every blame has a name, a way back and an HTTP status") {

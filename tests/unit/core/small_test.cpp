@@ -1,7 +1,10 @@
+#include "injector/core/claims.hpp"
 #include "injector/core/crc.hpp"
 #include "injector/core/evidence.hpp"
 #include "injector/core/id.hpp"
 #include "injector/core/json.hpp"
+#include "injector/core/kinds.hpp"
+#include "injector/core/step.hpp"
 #include "injector/core/suggest.hpp"
 #include "injector/core/victim.hpp"
 #include "injector/core/whole.hpp"
@@ -57,6 +60,69 @@ TEST_CASE("JSON from outside is bounded in size and depth and never throws") {
   CHECK(to_text(Json("\xff")) == "\"\xEF\xBF\xBD\"");
 }
 
+TEST_CASE("a claim holds all below it, and nothing beside it") {
+  CHECK(claims_overlap("netns:7/eth0/egress", "netns:7/eth0/egress"));
+  CHECK(claims_overlap("netns:7/eth0/egress", "netns:7/eth0/egress/system.slice"));
+  CHECK(claims_overlap("netns:7/eth0/egress/system.slice", "netns:7/eth0/egress"));
+  CHECK_FALSE(claims_overlap("netns:7/eth0/egress", "netns:7/eth0/egress2"));
+  CHECK_FALSE(claims_overlap("netns:7/eth0/egress", "netns:7/eth0/ingress"));
+  const Claims held{"process:4/5", "netns:7/eth0/egress"};
+  CHECK(first_overlap(held, {"netns:7/eth0/egress/pay"}) == &held[1]);
+  CHECK(first_overlap(held, {"process:4/6"}) == nullptr);
+  CHECK(first_overlap({}, held) == nullptr);
+  const auto refused = check_claims(held, {.experiment = "slow", .fault = "network.impair", .id = "aaaaaaaa"}, {"netns:7/eth0"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::claimed);
+  CHECK(refused.error().blame == Blame::refused);
+  CHECK(refused.error().message == "netns:7/eth0/egress is held by experiment 'slow' (network.impair aaaaaaaa)");
+}
+
+TEST_CASE("each step and each code has one name, by which it is found again, and an unknown one is told apart") {
+  for (const auto step :
+       {Step::intended, Step::applying, Step::active, Step::lost, Step::reverting, Step::reverted, Step::drifted, Step::stuck})
+    CHECK(step_from(name_of(step)) == step);
+  CHECK_FALSE(step_from("asked"));
+  std::set<std::string_view> names;
+  for (const auto& one : code_texts) {
+    CHECK(names.insert(one.name).second);
+    CHECK(code_from(one.name) == one.code);
+  }
+  CHECK(code_from("of a newer release") == Code::none);
+  const auto halted = fail(Code::halted, "no");
+  CHECK(halted.error.blame == Blame::refused);
+  CHECK(because(halted.error, "agent n1").error.code == Code::halted);
+}
+
+TEST_CASE("what a selector asks for may be nested, and each key has its form") {
+  constexpr std::array keys{SelectorKey{"namespace"}, SelectorKey{"labels", KeyForm::labels}, SelectorKey{"expressions", KeyForm::list}};
+  const SelectorKind pods{"pods", Scope::cgroup, "pods", "{labels: {app: ledger}}", keys};
+  const Json match{{"namespace", "pay"}, {"labels", {{"app", "ledger"}}}, {"expressions", {{{"key", "tier"}, {"operator", "Exists"}}}}};
+  CHECK(check_match(pods, match).empty());
+  CHECK(check_match(pods, {{"labels", "app=ledger"}})[0] == "'labels' must be a mapping of texts, such as {app: ledger}");
+  CHECK(check_match(pods, {{"labels", {{"app", 7}}}}).size() == 1);
+  CHECK(check_match(pods, {{"expressions", {"app"}}})[0] == "'expressions' must be a list of mappings");
+  CHECK(check_match(pods, {{"namespace", {{"a", "b"}}}})[0] == "'namespace' must be a text");
+  CHECK(check_match(pods, Json::array({"x"})).size() == 1);
+  const Selector selector{"pods", match};
+  CHECK(*selector.text("namespace") == "pay");
+  CHECK(selector.labels("labels") == std::map<std::string, std::string>{{"app", "ledger"}});
+  REQUIRE(selector.list("expressions") != nullptr);
+  CHECK(selector.list("expressions")->at(0).at("operator") == "Exists");
+  CHECK(selector.text("labels") == nullptr);
+  CHECK(selector.labels("none").empty());
+  CHECK(Json(selector).get<Selector>() == selector);
+  CHECK(Selector{"node", {}} == Selector{"node", Json::object()});
+}
+
+TEST_CASE("a victim without a scope, or with an unknown one, is no victim") {
+  Json json = Victim{.kind = "unit", .scope = Scope::cgroup, .label = "unit a.service"};
+  CHECK(json.get<Victim>().scope == Scope::cgroup);
+  json["scope"] = "galaxy";
+  CHECK_THROWS_AS(json.get<Victim>(), Json::exception);
+  json.erase("scope");
+  CHECK_THROWS_AS(json.get<Victim>(), Json::exception);
+}
+
 TEST_CASE("selectors are checked and survive the wire") {
   CHECK(check_selector({"process", {{"name", "wallet"}, {"port", "8080"}}}).empty());
   CHECK(check_selector({"node", {}}).empty());
@@ -64,6 +130,7 @@ TEST_CASE("selectors are checked and survive the wire") {
   CHECK(check_selector({"process", {{"port", "70000"}, {"nam", "x"}}}).size() == 2);
   CHECK(check_selector({"process", {}}).size() == 1);
   const Victim victim{.kind = "process",
+                      .scope = Scope::process,
                       .label = "w",
                       .pid = 7,
                       .start_time = 9,

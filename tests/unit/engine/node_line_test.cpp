@@ -49,8 +49,9 @@ TEST_CASE("a lease is opened when asked for, and then renewed") {
 }
 
 TEST_CASE("an agent that says the experiment was halted stops the run") {
-  const CannedAgent canned(
-      [](const std::string&) { return Canned{.status = 409, .body = R"({"blame":"refused","message":"experiment 'x' was halted"})"}; });
+  const CannedAgent canned([](const std::string&) {
+    return Canned{.status = 409, .body = R"({"blame":"refused","code":"halted","message":"in words of its own"})"};
+  });
   Line node(canned);
   node.line.open_lease();
   const auto stop = node.await<run::StopAsked>();

@@ -67,12 +67,26 @@ TEST_CASE("something else than an agent on the other end is said so") {
 }
 
 TEST_CASE("an agent's refusal keeps its blame and its words, with the agent's name in front") {
-  const CannedAgent canned(
-      [](const std::string&) { return Canned{.status = 409, .body = R"({"blame":"refused","message":"claimed by another"})"}; });
+  const CannedAgent canned([](const std::string&) {
+    return Canned{.status = 409, .body = R"({"blame":"refused","code":"claimed","message":"claimed by another"})"};
+  });
   const auto reply = lease(*agent_of(canned));
   REQUIRE_FALSE(reply);
   CHECK(reply.error().blame == Blame::refused);
+  CHECK(reply.error().code == Code::claimed);
   CHECK(reply.error().message == "agent node-a: claimed by another");
+}
+
+TEST_CASE("what an agent's refusal is does not hang on its words") {
+  for (const auto& each : code_texts)
+    for (const auto* words : {"as said", "halted, expired and claimed", ""}) {
+      const auto body = protocol::print(protocol::ErrorReply{.blame = each.blame, .code = each.code, .message = words});
+      const CannedAgent canned([&](const std::string&) { return Canned{.status = protocol::http_status(each.blame), .body = body}; });
+      const auto reply = lease(*agent_of(canned));
+      REQUIRE_FALSE(reply);
+      CHECK(reply.error().code == each.code);
+      CHECK(reply.error().blame == each.blame);
+    }
 }
 
 TEST_CASE("an answer that is not understood is an error that names the path") {

@@ -21,7 +21,12 @@ Result<Journal> open(const fs::path& directory) { return Journal::open(directory
 
 Injection injection(const std::string& id, Step step = Step::active) {
   Injection made{.id = id, .experiment = "checkout", .fault = "process.pause", .boot = "b", .made = Duration(5), .step = step};
-  made.victim = {.kind = "process", .label = "sleep (pid 7)", .pid = 7, .start_time = 99, .selector = {"process", {{"pid", "7"}}}};
+  made.victim = {.kind = "process",
+                 .scope = Scope::process,
+                 .label = "sleep (pid 7)",
+                 .pid = 7,
+                 .start_time = 99,
+                 .selector = {"process", {{"pid", "7"}}}};
   made.params = {{"mechanism", "auto"}};
   made.change = {{"id", id}, {"text", "line\nbreak \xc3\xa9"}};
   made.claims = {"process:7/99"};

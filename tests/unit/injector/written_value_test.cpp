@@ -45,7 +45,7 @@ class Limits {
   Directory directory_;
 };
 
-bool is_drifted(const Result<void>& done) { return !done && done.error().message.starts_with(drift_mark); }
+bool is_drifted(const Result<void>& done) { return !done && done.error().code == Code::drifted; }
 
 }  // namespace
 

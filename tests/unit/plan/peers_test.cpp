@@ -30,7 +30,7 @@ spec::Parsed parsed(const std::string& peers, const std::string& limits = "") {
 }
 
 Victim victim(const std::string& name, std::uint64_t netns, std::vector<std::string> addresses) {
-  return {.kind = "netns", .label = "netns " + name, .netns = netns, .addresses = std::move(addresses)};
+  return {.kind = "netns", .scope = Scope::netns, .label = "netns " + name, .netns = netns, .addresses = std::move(addresses)};
 }
 
 using Groups = std::map<std::string, plan::Group>;
@@ -53,7 +53,7 @@ plan::Plan planned(const std::string& peers, const Groups& groups, const std::st
 
 Json peers_of(const plan::Plan& plan) {
   REQUIRE(plan.injections.size() == 1);
-  return Json::parse(plan.injections.front().params).at("peers");
+  return plan.injections.front().params.at("peers");
 }
 
 }  // namespace
@@ -85,8 +85,8 @@ TEST_CASE("within a group each is cut off from the others, not from itself") {
   groups["ledger"].found.push_back(victim("ledger-2", 9, {"10.0.0.9"}));
   const auto plan = planned("{target: ledger}", groups);
   REQUIRE(plan.injections.size() == 2);
-  CHECK(Json::parse(plan.injections[0].params).at("peers") == Json::array({"10.0.0.9"}));
-  CHECK(Json::parse(plan.injections[1].params).at("peers") == Json::array({"10.0.0.1"}));
+  CHECK(plan.injections[0].params.at("peers") == Json::array({"10.0.0.9"}));
+  CHECK(plan.injections[1].params.at("peers") == Json::array({"10.0.0.1"}));
   const auto alone = planned("{target: ledger}", some_groups());
   REQUIRE(alone.refusals.size() == 1);
   CHECK(alone.refusals.front().find("nobody but itself") != std::string::npos);

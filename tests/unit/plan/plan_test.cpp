@@ -24,7 +24,10 @@ constexpr std::int64_t monday_noon_utc = 1795435200;  // 2026-11-23 12:00:00 UTC
 std::vector<Victim> wallets(int count) {
   std::vector<Victim> made;
   for (int i = count; i >= 1; --i)
-    made.push_back({.kind = "netns", .label = "netns wallet-" + std::to_string(i), .netns = static_cast<std::uint64_t>(100 + i)});
+    made.push_back({.kind = "netns",
+                    .scope = Scope::netns,
+                    .label = "netns wallet-" + std::to_string(i),
+                    .netns = static_cast<std::uint64_t>(100 + i)});
   return made;
 }
 
@@ -125,7 +128,7 @@ TEST_CASE("a plan names every injection in order of time") {
   CHECK(plan.injections[2].at == 10s);
   CHECK(plan.injections[2].step == 1);
   CHECK(plan.injections[0].agent == "local");
-  CHECK(Json::parse(plan.injections[0].params).at("delay") == 200000000);
+  CHECK(plan.injections[0].params.at("delay") == 200000000);
   std::set<std::string> ids;
   for (const auto& one : plan.injections) {
     CHECK(is_id(one.id));
@@ -258,23 +261,46 @@ TEST_CASE("two injections on one claim at one time are refused, one after the ot
   auto plan = planned(e, 1);
   for (auto& one : plan.injections) one.how = {.claims = {"netns:101/eth0/egress"}, .mechanism = "tap", .undo = "remove it"};
   auto after = plan;
-  plan::check_claims(plan);
+  plan::check_claims("game-day", plan);
   CHECK(joined(plan.refusals) ==
-        "network.impair on netns wallet-1 (0s to 1m) and network.impair on netns wallet-1 (59s to 1m4s) would both own "
-        "netns:101/eth0/egress: put them one after the other, or into one step\n");
+        "network.impair on netns wallet-1 (0s to 1m) and network.impair on netns wallet-1 (59s to 1m4s) cannot be active at the same "
+        "time: netns:101/eth0/egress is held by experiment 'game-day' (network.impair " +
+            plan.injections[0].id + "); put them one after the other, or into one step\n");
   after.injections[1].at = 60s;
-  plan::check_claims(after);
+  plan::check_claims("game-day", after);
   CHECK(after.refusals.empty());
   plan.refusals.clear();
   plan.injections[1].agent = "another";  // a namespace of the same number on another machine
-  plan::check_claims(plan);
+  plan::check_claims("game-day", plan);
   CHECK(plan.refusals.empty());
+}
+
+TEST_CASE("a fault on a network namespace and one on a cgroup in it are refused by the plan, in the agent's words") {
+  auto e = experiment();
+  e.timeline.push_back({.at = 2s, .length = 5s, .fault = "network.impair", .on = "wallets", .params = e.timeline[0].params});
+  const auto whole = std::string("netns:101/eth0/egress");
+  for (const bool cgroup_first : {false, true}) {
+    auto plan = planned(e, 1);
+    plan.injections[cgroup_first ? 1 : 0].how = {.claims = {"netns:101/eth0/ingress", whole}};
+    plan.injections[cgroup_first ? 0 : 1].how = {.claims = {whole + "/system.slice"}};
+    CHECK(plan::share_a_claim(plan.injections[0], plan.injections[1]));
+    plan::check_claims("game-day", plan);
+    REQUIRE(plan.refusals.size() == 1);
+    const auto& first = plan.injections[0];
+    const auto told =
+        check_claims(first.how.claims, {.experiment = "game-day", .fault = first.fault, .id = first.id}, plan.injections[1].how.claims);
+    REQUIRE_FALSE(told);
+    CHECK(told.error().code == Code::claimed);
+    CHECK_MESSAGE(plan.refusals[0].find(told.error().message) != std::string::npos, plan.refusals[0]);
+    plan.injections[1].how.claims = {whole + "2"};  // another device's
+    CHECK_FALSE(plan::share_a_claim(plan.injections[0], plan.injections[1]));
+  }
 }
 
 TEST_CASE("what can't be undone is a warning before anything starts") {
   auto plan = planned(experiment(), 1);
   plan.injections[0].how = {.mechanism = "signal", .undo = "the process stays dead", .reversible = false};
-  plan::check_claims(plan);
+  plan::check_claims("game-day", plan);
   CHECK(joined(plan.warnings) == "network.impair on netns wallet-1 (0s to 1m) can't be undone: the process stays dead\n");
 }
 
@@ -286,7 +312,7 @@ TEST_CASE("the text tells victims, share, mechanism and why, undo and cost, in 1
                .because = "this kernel has no sch_netem, and TUN and BPF are there, which is all that the tap backend needs to hold frames",
                .undo = "remove the clsact filter on eth0"};
   plan.refusals.clear();
-  plan::check_claims(plan);
+  plan::check_claims("game-day", plan);
   plan.refusals = {"2 victims would be hit, limits.targets allows 1: pick fewer"};
   const std::string text = plan::to_text(experiment("", "{percent: 50, seed: 7}"), plan, test::catalogue());
   CHECK(text ==

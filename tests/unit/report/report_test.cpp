@@ -22,7 +22,7 @@ run::RunResult aborted_run() {
   run::FaultResult fault{
       .id = "aaaaaaaa", .fault = "network.impair", .target = "ledger", .victim = "netns l", .agent = "local", .mechanism = "tap"};
   fault.active_at = 10s;
-  fault.step = "reverted";
+  fault.step = Step::reverted;
   fault.evidence = {.in_place = true,
                     .bit = true,
                     .seen = 10,
@@ -90,7 +90,7 @@ TEST_CASE("the closing summary tells verdict, times and what was achieved") {
 TEST_CASE("a fault that was never active is told as such, not as one that did not bite") {
   auto result = aborted_run();
   result.faults[0].active_at.reset();
-  result.faults[0].step = "intended";
+  result.faults[0].step = Step::intended;
   result.faults[0].evidence = {};
   const auto json = run::to_json(result);
   CHECK(contains(report::terminal(json, false), "network.impair on netns l: not injected\n"));

@@ -33,24 +33,24 @@ TEST_CASE("burning too slowly to be stopped and too fast to have held is inconcl
 
 TEST_CASE("what is stuck is said loudest of all") {
   auto world = one_fault();
-  world.revert_step = "stuck";
+  world.revert_step = Step::stuck;
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::left_behind);
   CHECK(exit_code(result.outcome) == 6);
-  CHECK(result.faults[0].step == "stuck");
+  CHECK(result.faults[0].step == Step::stuck);
   CHECK(result.reasons[0].find("did not confirm") != std::string::npos);
   CHECK(std::ranges::count(world.result().events, "stuck", &Event::what) == 1);  // though it was tried many times
 }
 
 TEST_CASE("a revert that is stuck at first and works later is no left-behind") {
   auto world = one_fault();
-  world.revert_step = "stuck";
+  world.revert_step = Step::stuck;
   world.until(State::reverting);
   world.run_for(seconds(2));
-  world.revert_step = "reverted";
+  world.revert_step = Step::reverted;
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::inconclusive);
-  CHECK(result.faults[0].step == "reverted");
+  CHECK(result.faults[0].step == Step::reverted);
 }
 
 TEST_CASE("an agent that is gone: the others are reverted at once, and it is said that it may keep something") {
@@ -65,7 +65,7 @@ TEST_CASE("an agent that is gone: the others are reverted at once, and it is sai
     const auto& result = world.finish();
     CHECK(result.outcome == Outcome::left_behind);
     CHECK(result.reasons[0].find("b:1") != std::string::npos);
-    CHECK(result.faults[0].step == "reverted");
+    CHECK(result.faults[0].step == Step::reverted);
     CHECK(seconds_between(*result.faults[0].active_at, *result.faults[0].reverted_at) < 5);
   }
   SUBCASE("and back in time") {
@@ -73,7 +73,7 @@ TEST_CASE("an agent that is gone: the others are reverted at once, and it is sai
     world.dead.clear();
     const auto& result = world.finish();
     CHECK(result.outcome == Outcome::inconclusive);
-    CHECK(result.faults[1].step == "reverted");
+    CHECK(result.faults[1].step == Step::reverted);
   }
 }
 

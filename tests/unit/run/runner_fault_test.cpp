@@ -33,7 +33,7 @@ TEST_CASE("a later injection that fails reverts what stands, and nothing is call
   world.inject_blame = Blame::missing;
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::inconclusive);
-  CHECK(result.faults[0].step == "reverted");
+  CHECK(result.faults[0].step == Step::reverted);
   CHECK(seconds_between(*result.faults[0].active_at, *result.faults[0].reverted_at) < 7);
 }
 
@@ -59,7 +59,7 @@ TEST_CASE("an injection that is answered after the stop is reverted too") {
   const auto& result = world.finish();
   CHECK(world.standing.empty());
   CHECK(result.outcome == Outcome::interrupted);
-  CHECK(result.faults[0].step == "reverted");
+  CHECK(result.faults[0].step == Step::reverted);
 }
 
 TEST_CASE("a fault that was not shown to have bitten is inconclusive, never held") {
@@ -80,7 +80,7 @@ TEST_CASE("a fault that was not shown to have bitten is inconclusive, never held
   SUBCASE("lost") {
     auto world = one_fault();
     world.until(State::observing);
-    world.status_step = "lost";
+    world.status_step = Step::lost;
     const auto& result = world.finish();
     CHECK(result.outcome == Outcome::inconclusive);
     CHECK(says(result, "was lost"));
@@ -94,9 +94,9 @@ TEST_CASE("a fault that was not shown to have bitten is inconclusive, never held
   }
   SUBCASE("someone else changed it") {
     auto world = one_fault();
-    world.revert_step = "drifted";
+    world.revert_step = Step::drifted;
     CHECK(world.finish().outcome == Outcome::inconclusive);
-    CHECK(world.result().faults[0].step == "drifted");
+    CHECK(world.result().faults[0].step == Step::drifted);
   }
 }
 

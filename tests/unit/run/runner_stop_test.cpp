@@ -60,7 +60,7 @@ TEST_CASE("nothing precedes RevertAll, whichever event brings the stop") {
   for (const bool due : {false, true}) {
     CHECK(bring(StopAsked{"^C"}, due) == Outcome::interrupted);
     CHECK(bring(LeaseFailed{.agent = "local", .problem = "timeout", .expired = true}, due) == Outcome::inconclusive);
-    CHECK(bring(StatusSeen{.agent = "local", .injections = {{.id = "aaaaaaaa", .step = "lost", .problem = "worker ended"}}}, due) ==
+    CHECK(bring(StatusSeen{.agent = "local", .injections = {{.id = "aaaaaaaa", .step = Step::lost, .problem = "worker ended"}}}, due) ==
           Outcome::inconclusive);
   }
 }
@@ -79,7 +79,7 @@ TEST_CASE("a fault that was halted on its agent: a person has stopped the run") 
   auto world = one_fault();
   world.until(State::observing);
   world.run_for(seconds(1));
-  world.give(StatusSeen{.agent = "local", .injections = {{.id = "aaaaaaaa", .step = "reverted", .problem = "halted"}}});
+  world.give(StatusSeen{.agent = "local", .injections = {{.id = "aaaaaaaa", .step = Step::reverted, .code = Code::halted}}});
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::interrupted);
   CHECK(says(result, "halted on agent local"));

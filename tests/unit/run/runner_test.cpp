@@ -12,7 +12,7 @@ TEST_CASE("a run with nothing wrong goes through all its states and held") {
   for (const auto& [state, at] : result.states) states.push_back(state);
   CHECK(states == std::vector{State::preparing, State::checking, State::steady, State::injecting, State::observing, State::reverting,
                               State::recovering, State::done});
-  CHECK(result.faults[0].step == "reverted");
+  CHECK(result.faults[0].step == Step::reverted);
   CHECK(result.faults[0].evidence.bit);
   CHECK(result.times.first_injection);
   CHECK(result.times.last_revert);
@@ -53,6 +53,17 @@ TEST_CASE("two injections one after the other on one claim: the second waits unt
   auto first = planned("aaaaaaaa", {}, seconds(5));
   auto second = planned("bbbbbbbb", seconds(5), seconds(5));
   second.how.claims = first.how.claims;
+  World world(an_experiment(), {first, second});
+  const auto& result = world.finish();
+  CHECK(*result.faults[1].asked_at >= *result.faults[0].reverted_at);
+  CHECK(result.outcome == Outcome::held);
+}
+
+TEST_CASE("an injection waits for the end of one before it whose claim holds its own, as its agent would refuse it till then") {
+  auto first = planned("aaaaaaaa", {}, seconds(5));
+  auto second = planned("bbbbbbbb", seconds(5), seconds(5));
+  first.how.claims = {"netns:7/eth0/egress"};
+  second.how.claims = {"netns:7/eth0/egress/system.slice"};
   World world(an_experiment(), {first, second});
   const auto& result = world.finish();
   CHECK(*result.faults[1].asked_at >= *result.faults[0].reverted_at);
@@ -100,7 +111,7 @@ TEST_CASE("answers with ids and names nobody asked for change nothing") {
       StatusSeen{.agent = "nobody"},
       CheckDone{{.name = "none", .when = "during"}},
       SliceSeen{7, {.end = seconds(1), .total = 1, .bad = 1}},
-      RevertDone{.agent = "local", .id = "zzzzzzzz", .ok = true, .outcomes = {{.id = "zzzzzzzz", .step = "stuck"}}}};
+      RevertDone{.agent = "local", .id = "zzzzzzzz", .ok = true, .outcomes = {{.id = "zzzzzzzz", .step = Step::stuck}}}};
   for (const auto& event : strange) CHECK(world.give(event).empty());
   CHECK(world.finish().outcome == Outcome::held);
 }

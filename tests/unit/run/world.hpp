@@ -20,7 +20,6 @@ using std::chrono::seconds;
 inline plan::Planned planned(const std::string& id, Duration at, Duration length, const std::string& agent = "local") {
   plan::Planned one{.id = id, .step = 0, .agent = agent, .fault = "network.impair"};
   one.victim.label = "wallet-" + id;
-  one.params = "{}";
   one.at = at;
   one.length = length;
   one.how.claims = {"claim-" + id};
@@ -54,10 +53,12 @@ struct World {
   bool answers_injections = true, answers_reverts = true, leases = true;
   std::string inject_problem;  // non-empty: injections fail
   Blame inject_blame = Blame::system;
-  std::string revert_step = "reverted";
+  Step revert_step = Step::reverted;
   std::set<std::string> failing_checks;  // "name/when"
   std::set<std::string> dead;            // agents that answer nothing
-  std::string status_step = "active";
+  Step status_step = Step::active;
+  Code status_code = Code::none;
+  std::string words = "why";           // of every problem that an agent tells
   bool forgets = false;                // status lists nothing
   std::uint64_t bad_when_faulted = 0;  // bad events a second while a fault stands
 
@@ -139,7 +140,7 @@ struct World {
   void answer_revert(const std::string& agent, const std::string& id) {
     if (!answers_reverts) return;
     if (dead.contains(agent)) {
-      answers.emplace_back(RevertDone{.agent = agent, .id = id, .problem = "connection refused"});
+      answers.emplace_back(RevertDone{.agent = agent, .id = id, .problem = words});
       return;
     }
     RevertDone done{.agent = agent, .id = id, .ok = true};
@@ -147,8 +148,8 @@ struct World {
     for (const auto& one : held) {
       if (agent_of(one) != agent || (!id.empty() && id != one)) continue;
       done.outcomes.push_back(
-          {.id = one, .fault = "network.impair", .step = revert_step, .problem = revert_step == "reverted" ? "" : "why"});
-      if (revert_step != "stuck") standing.erase(one);
+          {.id = one, .fault = "network.impair", .step = revert_step, .problem = revert_step == Step::reverted ? "" : words});
+      if (revert_step != Step::stuck) standing.erase(one);
     }
     answers.emplace_back(done);
   }
@@ -156,7 +157,8 @@ struct World {
     StatusSeen seen{.agent = agent};
     for (const auto& one : standing)
       if (!forgets && agent_of(one) == agent) {
-        protocol::InjectionStatus entry{.id = one, .step = status_step};
+        protocol::InjectionStatus entry{
+            .id = one, .step = status_step, .code = status_code, .problem = status_step == Step::active ? "" : words};
         entry.evidence = {.in_place = in_place, .bit = bites, .seen = 1000, .affected = bites ? 10U : 0U};
         seen.injections.push_back(entry);
       }
