@@ -116,8 +116,8 @@ Result<Rules> rules_of(const Json& given) {
 
 // Of a cgroup or unit only its own processes are hit, as its namespace may be shared; of a process those in its cgroup, where it is.
 Result<std::optional<SocketCgroup>> scope_of(const Host& host, const Victim& victim) {
-  if (victim.scope == Scope::process) return TRY(network_scope(host, victim)).cgroup;
-  if (victim.scope != Scope::cgroup) return std::optional<SocketCgroup>{};
+  if (victim.scope == arashi::Scope::process) return TRY(network_scope(host, victim)).cgroup;
+  if (victim.scope != arashi::Scope::cgroup) return std::optional<SocketCgroup>{};
   for (const auto& hierarchy : hierarchies(host)) {
     const auto below = fs::path(victim.cgroup_path).lexically_relative(hierarchy.root);
     if (hierarchy.name != "v2" || below.empty() || *below.begin() == ".." || below == ".") continue;
@@ -158,7 +158,7 @@ Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   TRY(must_be_addresses(request.params));
   const auto cgroup = TRY(scope_of(host, request.victim));
   auto place_of = request.victim;
-  if (cgroup && place_of.netns != 0) place_of.scope = Scope::netns;
+  if (cgroup && place_of.netns != 0) place_of.scope = arashi::Scope::netns;
   const auto place = TRY(place_traffic(host, request.id, place_of, request.params, Names::refused));
   TRY(must_have_loopback(host, place.netns));
   TRY(probe_nft());
