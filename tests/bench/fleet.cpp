@@ -34,7 +34,7 @@ constexpr const char* run_name = "fleet-k3v9x0qa";
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "bench_fleet: %s\n", why.c_str());
-  std::exit(1);
+  std::_Exit(1);  // the loop of the agents may be at work
 }
 
 template <class Value>
@@ -248,7 +248,9 @@ Round one_round(const std::filesystem::path& folder, std::size_t count) {
     const auto& faults = runner.result().faults;
     return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });
   };
-  if (!pump(runner, hands, epoch, all_active)) give_up("not all faults became active");
+  const auto over = [&] { return runner.state() == run::State::done; };
+  const bool ready = pump(runner, hands, epoch, [&] { return all_active() || over(); }) && !over();
+  if (!ready) give_up("not all faults became active: " + (runner.result().reasons.empty() ? "" : runner.result().reasons.front()));
   const Duration settled = boot_now() + std::chrono::seconds(2);  // every lease renewed once, every status asked for
   pump(runner, hands, epoch, [&] { return boot_now() > settled; });
   round.during = usage_now();
