@@ -246,7 +246,7 @@ Round one_round(const std::filesystem::path& folder, std::size_t count) {
   for (const auto& command : runner.step(run::PastRead{{.slos = {}, .length = std::chrono::minutes(1)}}, {})) hands.carry_out(command);
   const auto all_active = [&] {
     const auto& faults = runner.result().faults;
-    return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == "active"; });
+    return std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.step == arashi::Step::active; });
   };
   const auto over = [&] { return runner.state() == run::State::done; };
   const bool ready = pump(runner, hands, epoch, [&] { return all_active() || over(); }) && !over();

@@ -135,7 +135,7 @@ TEST_CASE("an agent of our own that died: the run stops at once, is recovered by
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::inconclusive);
   CHECK(says(result, "agent local died"));
-  CHECK(result.faults[0].step == "reverted");
+  CHECK(result.faults[0].step == Step::reverted);
 }
 
 TEST_CASE("an agent of our own that died and cannot be recovered: what may be left is told by name") {
