@@ -320,7 +320,7 @@ class InjectorProcess {
 
   int close() {
     const bool clean = operations_.close(boot_now() + patience_to_close);
-    if (!clean) say(self, "ends with faults that could not be taken back yet");
+    if (!clean) say(self, "ends with faults that could not be reverted yet");
     if (api_) api_->end();
     unlink(options_.socket.c_str());
     return clean ? 0 : 6;

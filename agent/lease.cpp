@@ -9,7 +9,7 @@ namespace arashi {
 Result<Leases::Grant> Leases::renew(const std::string& experiment, Duration ttl, Duration now) {
   if (!is_name(experiment))
     return fail(Blame::input, "experiment '", experiment, "': must be a name of at most 63 lower-case letters, digits and '-'");
-  if (ttl <= Duration::zero()) return fail(Blame::input, "a lease of ", ttl.count(), " ns: must be longer than nothing");
+  if (ttl <= Duration::zero()) return fail(Blame::input, "a lease of ", ttl.count(), " ns: must be > 0");
   auto found = leases_.find(experiment);
   // One whose time is up is as good as gone, even if nobody has come to take it out yet.
   const bool lives = found != leases_.end() && now < found->second.end;

@@ -146,7 +146,7 @@ void add_facts(CLI::App& app, Command& command) {
   doctor->add_flag("--json", command.json, "As JSON");
   doctor->footer("Example: arashi-agent doctor");
   doctor->callback([&command] { command.exit_code = print_doctor(command.json); });
-  auto* status = app.add_subcommand("status", "What lives on this machine's agent now");
+  auto* status = app.add_subcommand("status", "What is active on this machine's agent now");
   add_socket(*status, command.options);
   status->add_flag("--json", command.json, "As JSON");
   status->footer("Example: arashi-agent status --socket /run/arashi/agent.sock");
@@ -164,7 +164,7 @@ int recover_or_tell(const Options& options) {
 }
 
 void add_recover(CLI::App& app, Command& command) {
-  auto* recover = app.add_subcommand("recover", "Take back whatever the journals hold, print each; exit 6 if something is left");
+  auto* recover = app.add_subcommand("recover", "Revert whatever the journals hold, print each; exit 6 if something is left");
   add_directories(*recover, command.options);
   recover->footer("Example: arashi-agent recover --run-dir /run/arashi");
   recover->callback([&command] { command.exit_code = recover_or_tell(command.options); });
@@ -195,7 +195,7 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
 
 int run(int argc, char** argv) {
   Command command;
-  CLI::App app("Injects faults on this machine when an experiment asks for it, and takes them back when in doubt.", "arashi-agent");
+  CLI::App app("Injects faults on this machine when an experiment asks for it, and reverts them when in doubt.", "arashi-agent");
   app.set_version_flag("--version", std::string("arashi-agent " ARASHI_VERSION));
   app.failure_message(usage_error);
   add_serving_options(app, command.options);

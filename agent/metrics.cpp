@@ -36,7 +36,7 @@ void put_steps(std::ostream& out, const std::vector<Injection>& injections) {
     steps[std::string(name_of(step))] = 0;  // a series that is always there can be alerted on
   for (const auto& injection : injections)
     if (!is_over(injection.step)) ++steps[std::string(name_of(injection.step))];
-  head(out, "arashi_injections", "gauge", "Faults that are not over, by step.");
+  head(out, "arashi_injections", "gauge", "Faults that have not ended, by step.");
   by_label(out, "arashi_injections", "step", steps);
 }
 
@@ -45,7 +45,7 @@ std::string labels_of(const Injection& injection) {
 }
 
 void put_evidence(std::ostream& out, const std::vector<Injection>& injections) {
-  head(out, "arashi_evidence_events", "gauge", "Events a live fault could have affected (seen) and did affect (affected).");
+  head(out, "arashi_evidence_events", "gauge", "Events an active fault could have affected (seen) and did affect (affected).");
   for (const auto& injection : injections) {
     if (is_over(injection.step)) continue;
     const auto labels = labels_of(injection);
@@ -57,7 +57,7 @@ void put_evidence(std::ostream& out, const std::vector<Injection>& injections) {
 // "delay" in nanoseconds, "loss" as a fraction, "matched packets" as a count: requested beside achieved.
 void put_values(std::ostream& out, const std::vector<Injection>& injections) {
   head(out, "arashi_evidence_value", "gauge",
-       "What a live fault was asked to do (requested) and does (achieved), in the unit of its label.");
+       "What an active fault was asked to do (requested) and does (achieved), in the unit of its label.");
   for (const auto& injection : injections) {
     if (is_over(injection.step)) continue;
     for (const auto& value : injection.evidence.values) {
@@ -87,7 +87,7 @@ std::string metrics_text(const Tally& counters, const Gauges& gauges) {
   put_steps(out, gauges.injections);
   head(out, "arashi_inject_requests_total", "counter", "Requests to inject a fault, by outcome.");
   by_label(out, "arashi_inject_requests_total", "outcome", counters.injections);
-  head(out, "arashi_reverts_total", "counter", "Faults taken back, by how it ended.");
+  head(out, "arashi_reverts_total", "counter", "Faults reverted, by outcome.");
   by_label(out, "arashi_reverts_total", "outcome", counters.reverts);
   put_one(out, "arashi_leases", "gauge", "Experiments that hold a lease.", gauges.leases);
   put_one(out, "arashi_leases_opened_total", "counter", "Leases opened; renewals are not counted.", counters.leases_opened);

@@ -190,7 +190,7 @@ Operations::Reply Operations::inject_admitted(const protocol::InjectRequest& ask
   if (still_leased) return protocol::print(protocol::InjectReply{.id = injection.id, .evidence = injection.evidence, .took = end - begin});
   count(faults_.revert(asked.experiment, asked.id));
   return fail(Code::expired, asked.fault, " on ", asked.victim.label, ": the lease of experiment '", asked.experiment,
-              "' ended while it was being applied; it was taken back");
+              "' ended while it was being applied; it was reverted");
 }
 
 std::size_t Operations::living(const std::string& except) {

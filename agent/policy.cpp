@@ -74,11 +74,12 @@ Result<void> check_policy(const Policy& policy, const Subject& subject, std::siz
   if (const auto* rule = match(policy.denied_faults, subject.fault)) return against(subject, "deniedFaults has '", *rule, "'");
   if (match(policy.allowed_faults, subject.fault) == nullptr) return against(subject, "allowedFaults does not have it");
   if (subject.duration <= Duration::zero())
-    return fail(Blame::input, subject.fault, " on ", subject.victim.label, ": its duration must be longer than nothing");
+    return fail(Blame::input, subject.fault, " on ", subject.victim.label, ": its duration must be > 0");
   if (subject.duration > policy.longest_duration)
     return against(subject, "it would last ", to_text(subject.duration), ", longestDuration is ", to_text(policy.longest_duration));
-  if (live >= policy.most_injections) return against(subject, live, " injections live already, mostInjections is ", policy.most_injections);
-  if (subject.holds_agent) return against(subject, "it would hit the agent itself, which must live to undo it");
+  if (live >= policy.most_injections)
+    return against(subject, live, " injections are active already, mostInjections is ", policy.most_injections);
+  if (subject.holds_agent) return against(subject, "it would hit the agent itself, which has to run to revert it");
   if (subject.victim.pid == 1) return against(subject, "process 1 is init: the machine would go down with it");
   if (!subject.namespace_name.empty())
     if (const auto* rule = match(policy.protected_namespaces, subject.namespace_name))

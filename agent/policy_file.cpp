@@ -53,7 +53,7 @@ void read(const YAML::Node& node, Duration& out, Wrongs& wrongs) {
   if (!text) return;
   const auto parsed = parse_duration(*text);
   if (!parsed) return wrongs.push_back({node.Mark(), parsed.error().message});
-  if (*parsed <= Duration::zero()) return wrongs.push_back({node.Mark(), "must be longer than nothing"});
+  if (*parsed <= Duration::zero()) return wrongs.push_back({node.Mark(), "must be > 0"});
   out = *parsed;
 }
 
@@ -109,7 +109,7 @@ Policy read_policy(const YAML::Node& root, Wrongs& wrongs) {
     if (std::ranges::find(names, *name) == names.end())
       wrongs.push_back({entry.first.Mark(), "unknown key '" + *name + "'" + suggestion(*name, names)});
     else if (!seen.insert(*name).second)
-      wrongs.push_back({entry.first.Mark(), "'" + *name + "' stands here twice: which one holds? Keep one"});
+      wrongs.push_back({entry.first.Mark(), "'" + *name + "' is a duplicate key: keep one of them"});
     else
       read_entry(*name, entry.second, policy, wrongs);
   }

@@ -109,7 +109,7 @@ class Supervisor {
   }
 
   void end_silent_one() {
-    say(self, "the injector process has been silent for ", to_text(longest_silence), " while faults live: ending it");
+    say(self, "the injector process has been silent for ", to_text(longest_silence), " while faults are active: ending it");
     injector_->signal(SIGKILL);
   }
 
@@ -159,7 +159,7 @@ class Supervisor {
     if (!injector_) return;
     const auto code = injector_->wait(std::nullopt).value_or(-1);
     say(self, "the injector process ended (", code > 128 ? "signal " : "exit ", code > 128 ? code - 128 : code, ")",
-        failure_ ? ": " + failure_->message : "", "; taking back what it left");
+        failure_ ? ": " + failure_->message : "", "; reverting what it left");
     recover();
   }
 

@@ -54,6 +54,7 @@ Json to_json(const guard::Config& config, const Outcome& outcome) {
   if (!outcome.refused.empty()) json["refused"] = outcome.refused;
   json["abortAfter"] = outcome.abort ? Json(seconds(*outcome.abort)) : Json();
   json["limitCrossed"] = outcome.cap_crossed;
+  json["burned"] = outcome.burned;
   json["reasons"] = Json::array();
   for (const auto& reason : outcome.why) json["reasons"].push_back(json_of(reason));
   json["slos"] = Json::array();
@@ -83,7 +84,9 @@ Json to_json(const Record& record, const guard::Config& config, const Shape& sha
               {"high", study.false_share.high},
               {"confidence", confidence},
               {"independent", study.independent},
-              {"groundTruth", "by the planned end the recorded bad events would have stayed within the limit, had nobody stopped it"}}}}},
+              {"groundTruth",
+               "the recorded burn rate was not above the threshold, and without the abort the limit would not have been reached by the "
+               "planned end"}}}}},
           {"missed", study.missed},
           {"quiet", {{"spentMedian", study.quiet_median}, {"spentMost", study.quiet_most}}},
           {"incidents", incidents},

@@ -3,6 +3,7 @@
 #include "experiments/run/streak.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace arashi::backtest {
 namespace {
@@ -11,6 +12,28 @@ constexpr double peak_over_mean = 3;  // as `arashi run` reckons: a history's me
 constexpr auto look = std::chrono::seconds(1);
 
 using Samples = std::deque<Sample>;
+
+// Beyond doubt by what was recorded: the chance of so many bad events at the threshold is below one in a million (Chernoff's bound). The
+// guard itself aborts at one in a thousand, so its false aborts are not called right by this.
+bool burns(const guard::SloTerms& slo, double threshold, std::uint64_t total, std::uint64_t bad) {
+  constexpr double least = 1e-6;
+  const double allowed = threshold * (1 - slo.objective);
+  if (total == 0 || bad == 0 || allowed >= 1) return false;
+  const double events = static_cast<double>(total), ratio = static_cast<double>(bad) / events;
+  if (ratio <= allowed) return false;
+  const double good = ratio < 1 ? (1 - ratio) * std::log((1 - ratio) / (1 - allowed)) : 0;
+  return -events * (ratio * std::log(ratio / allowed) + good) < std::log(least);
+}
+
+// The counts of what lies wholly in a stretch.
+bool burns_between(const Series& series, const guard::SloTerms& slo, double threshold, Duration from, Duration to) {
+  std::uint64_t total = 0, bad = 0;
+  for (auto at = std::ranges::lower_bound(series.samples, from, {}, &Sample::begin); at != series.samples.end() && at->end <= to; ++at) {
+    total += at->total;
+    bad += at->bad;
+  }
+  return burns(slo, threshold, total, bad);
+}
 
 // What is still to come of one SLO's series: samples as they become known, and the notice that one is overdue.
 class Coming {
@@ -55,7 +78,7 @@ class Coming {
 class Replay {
  public:
   Replay(const Record& record, const guard::Config& config, const Shape& shape, guard::Guard guard, Duration start)
-      : config_(config), shape_(shape), guard_(std::move(guard)), start_(start) {
+      : record_(record), config_(config), shape_(shape), guard_(std::move(guard)), start_(start) {
     Duration steady = shape.steady;
     for (const Series& each : record.series) steady = std::max(steady, each.step * 2);
     zero_ = start - steady;
@@ -79,6 +102,7 @@ class Replay {
       known_ = now;
     }
     if (injected_) look_back(end);
+    if (outcome_.abort) outcome_.burned = burned(start_ + *outcome_.abort, end);
     return std::move(outcome_);
   }
 
@@ -128,6 +152,16 @@ class Replay {
     outcome_.why = std::move(verdict.reasons);
   }
 
+  [[nodiscard]] bool burned(Duration abort, Duration end) const {
+    for (std::size_t i = 0; i < record_.series.size(); ++i) {
+      const Series& series = record_.series[i];
+      const Duration recent = std::max<Duration>(std::chrono::seconds(10), series.step * 2);
+      for (const auto& [from, to] : {std::pair{abort - recent, abort}, std::pair{start_, abort}, std::pair{start_, end}})
+        if (burns_between(series, config_.slos[i], config_.burn, from, to)) return true;
+    }
+    return false;
+  }
+
   void look_back(Duration end) {
     const guard::Verdict verdict = guard_.evaluate(end - zero_);
     outcome_.slos.resize(verdict.slos.size());
@@ -139,6 +173,7 @@ class Replay {
     }
   }
 
+  const Record& record_;
   const guard::Config& config_;
   const Shape& shape_;
   guard::Guard guard_;

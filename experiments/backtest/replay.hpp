@@ -27,7 +27,11 @@ struct Outcome {
   std::optional<Duration> abort;   // after the first injection
   std::vector<guard::Reason> why;  // the strongest first
   std::vector<SloOutcome> slos;
-  bool cap_crossed = false;  // by the planned end, without an abort, an SLO would have spent more than its limit
+  bool cap_crossed = false;  // by the planned end, without an abort, an SLO would have used more than its limit
+  // An SLO's recorded burn rate was above the guard's threshold, beyond what chance gives once in a million: in the seconds before the
+  // abort, or from the first injection to the abort or to the planned end.
+  bool burned = false;
+  [[nodiscard]] bool justified() const { return cap_crossed || burned; }
 };
 
 // The terms that a run would find in a history like this one: events of a whole window, and the highest rate.

@@ -58,7 +58,7 @@ Incident incident_of(const std::vector<const Outcome*>& together) {
   Incident incident{.from = aborted_at(*together.front()), .to = aborted_at(*together.back()), .starts = together.size()};
   std::vector<double> spent;
   for (const Outcome* each : together) {
-    incident.justified += each->cap_crossed ? 1 : 0;
+    incident.justified += each->justified() ? 1 : 0;
     spent.push_back(most_of(*each, &SloOutcome::spent));
     incident.would_spend_most = std::max(incident.would_spend_most, most_of(*each, &SloOutcome::would_spend));
   }
@@ -95,7 +95,7 @@ void count(Study& study, const Outcome& outcome, std::vector<double>& quiet) {
     return;
   }
   ++study.aborted;
-  ++(outcome.cap_crossed ? study.justified : study.false_aborts);
+  ++(outcome.justified() ? study.justified : study.false_aborts);
   if (!outcome.why.empty()) ++study.layers[std::string(guard::name_of(outcome.why.front().layer))];
   study.spent_most = std::max(study.spent_most, most_of(outcome, &SloOutcome::spent));
 }

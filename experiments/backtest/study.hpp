@@ -26,9 +26,9 @@ struct Incident {  // aborts near each other in time: one cause, met by several 
 
 struct Study {
   std::size_t starts = 0, ran = 0, aborted = 0;
-  std::size_t false_aborts = 0;                // the limit would not have been crossed by the planned end
-  std::size_t justified = 0;                   // it would have
-  std::size_t missed = 0;                      // it was, and the guard let it go
+  std::size_t false_aborts = 0;                // neither of what makes an abort right
+  std::size_t justified = 0;                   // the burn rate was above the threshold, or the limit would have been crossed by the end
+  std::size_t missed = 0;                      // the limit was crossed, and the guard did not abort
   std::map<std::string, std::size_t> refused;  // why it would not have started → how often
   std::map<std::string, std::size_t> layers;   // of the strongest reason
   // Starts nearer to each other than an experiment's length see the same events: so many stretches are told apart at most.

@@ -52,7 +52,7 @@ std::string param_text(const ParamText& param) {
 
 std::string fault_text(const protocol::FaultText& fault) {
   std::string text = plan::wrapped(fault.name + "\n  ", fault.summary, 2) + "  on: " + joined(fault.target_kinds) + "\n";
-  if (!fault.reversible) text += "  What it does can't be undone.\n";
+  if (!fault.reversible) text += "  It cannot be reverted.\n";
   if (!fault.params.empty()) text += "  with:\n";
   for (const auto& param : fault.params) text += param_text(param);
   return text;

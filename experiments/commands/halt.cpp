@@ -101,7 +101,7 @@ int halt(const HaltOptions& options) {
 }  // namespace
 
 void add_halt(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("halt", "take faults back at once, on every agent");
+  auto* command = app.add_subcommand("halt", "revert all faults at once, on every agent");
   auto options = std::make_shared<HaltOptions>();
   command->add_option("experiment", options->experiment, "an experiment's name or a run's id; without it: everything");
   command->add_flag("--json", options->json, "print what was reverted as JSON");

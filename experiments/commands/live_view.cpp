@@ -27,8 +27,6 @@ std::string number(const char* format, double value) {
   return text.data();
 }
 
-std::string percent(double fraction) { return number(fraction < 0.1 ? "%.2f%%" : "%.1f%%", fraction * 100); }
-
 // What a byte of UTF-8 adds: nothing if it continues a character; two columns for what starts at U+3000 or later (CJK, emoji).
 std::size_t columns_of(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -107,13 +105,7 @@ std::string track(const plan::Planned& planned, const FaultResult& fault, const 
   return out;
 }
 
-std::string amount(const std::optional<double>& value, const std::string& unit) {
-  if (!value) return "?";
-  if (unit == "ns") return number("%.3g ms", *value / 1e6);
-  if (unit == "fraction") return number("%.3g%%", *value * 100);
-  if (unit == "bit/s") return number("%.4g Mbit/s", *value / 1e6);
-  return number("%.6g", *value);
-}
+std::string amount(const std::optional<double>& value, const std::string& unit) { return value ? amount_text(*value, unit) : "?"; }
 
 std::string achieved(const FaultResult& fault) {
   std::string text;
@@ -129,18 +121,18 @@ std::string achieved(const FaultResult& fault) {
 void draw_slo(Page& page, const guard::SloState& slo) {
   const double share = slo.budget_limit > 0 ? slo.budget_spent / slo.budget_limit : 1;
   const char* colour = share >= 0.5 || slo.burn_rate > 14.4 ? red : slo.burn_rate > 1 ? yellow : green;
-  page.line(" " + fill(slo.name, 16) + " " + bar(share, 16) + " " + percent(slo.budget_spent) + " of " + percent(slo.budget_limit) +
-                " spent   burn " + number("%.1f", slo.burn_rate) + "   " + std::to_string(slo.bad) + " bad of " +
-                std::to_string(slo.total) +
+  page.line(" " + fill(slo.name, 16) + " " + bar(share, 16) + " " + "error budget used " + percent_text(slo.budget_spent) + " (limit " +
+                percent_text(slo.budget_limit) + ")   burn rate " + factor_text(slo.burn_rate) + "   " + std::to_string(slo.bad) + " of " +
+                std::to_string(slo.total) + " requests bad" +
                 (slo.state == guard::Freshness::fresh ? "" : "   data " + std::string(guard::name_of(slo.state))),
             colour);
-  // How near the guard is to stopping it: by chance, by time, by each window's alert.
-  std::string near = guard::chance_words(slo.log_e, slo.log_threshold);
-  if (slo.lasts) near += "   spent in " + guard::period_words(*slo.lasts) + " at this rate";
+  // How near the guard is to an abort: by significance, by time, by each window's alert.
+  std::string near = guard::significance_words(slo.log_e, slo.log_threshold);
+  if (slo.lasts) near += "   limit reached in " + period_text(*slo.lasts) + " at this rate";
   const std::string windows = guard::windows_words(slo.windows);
-  if (!windows.empty()) near += "   burn by window " + windows;
+  if (!windows.empty()) near += "   burn rate by window " + windows;
   page.line("     " + near, dim);
-  if (!slo.period.empty()) page.line("     the budget is of " + slo.period + (slo.extrapolated ? ", extrapolated" : ""), dim);
+  if (!slo.period.empty()) page.line("     error budget of " + slo.period + (slo.extrapolated ? ", extrapolated" : ""), dim);
   if (const std::string sources = guard::sources_words(slo); !sources.empty()) page.line("     by " + sources, dim);
   if (slo.effect) page.line("     " + guard::cause_words(*slo.effect), slo.effect->cause == guard::Cause::unknown ? dim : yellow);
 }
@@ -172,7 +164,7 @@ std::string picture(const spec::Experiment& experiment, const run::Runner& runne
   if (result.slos.empty() && !result.loads.empty())
     for (const auto& load : result.loads)
       page.line(" " + fill(load.name, 16) + " " + number("%.1f", load.rate_achieved) + " of " + number("%.1f/s", load.rate_intended) +
-                "   " + std::to_string(load.bad) + " bad of " + std::to_string(load.total));
+                "   " + std::to_string(load.bad) + " of " + std::to_string(load.total) + " requests bad");
   // Those that matter now first in line: standing ones are never cut off by ended ones.
   std::vector<std::size_t> order(result.faults.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -38,7 +38,7 @@ Show how_to_show(const Options& options) {
 
 // Exit code and words of a stop before there was anything to run.
 int stopped_early(const std::string& by) {
-  tell("stopped by " + by + " while the agents were asked; nothing was touched");
+  tell("interrupted by " + by + " while the agents were asked; nothing was changed");
   return run::exit_code(run::Outcome::interrupted);
 }
 
@@ -96,7 +96,7 @@ Result<int> run_it(const Options& options) {
 }  // namespace
 
 void add_run(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("run", "run an experiment: check, plan, break, guard, put back, tell");
+  auto* command = app.add_subcommand("run", "run an experiment: check, plan, inject, guard, revert, report");
   auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "the spec, YAML or JSON")->required();
   add_agent_options(*command, options->fleet, Local::started);
@@ -108,7 +108,7 @@ void add_run(CLI::App& app, int& exit_code) {
   command->footer(
       "Example:\n  arashi run examples/held.yaml\n  arashi run game-day.yaml --agents 10.0.0.3,10.0.0.4 --pki pki/runner\n"
       "Exit code: 0 held, 1 refuted or aborted, 2 bad spec, 3 refused or no steady state, 4 stopped, 5 inconclusive,\n"
-      "6 something may be left behind. ^C stops it and puts everything back.");
+      "6 something may be left behind. ^C interrupts it and reverts everything.");
   command->callback([options, &exit_code] {
     const auto ran = run_it(*options);
     exit_code = ran ? *ran : complain("run", ran.error());

@@ -1,4 +1,4 @@
-// `arashi status`: what lives on the agents now.
+// `arashi status`: what is active on the agents now.
 #include "experiments/commands/agent_options.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/fleet/awaited.hpp"
@@ -61,7 +61,7 @@ void show(const std::vector<std::shared_ptr<fleet::Agent>>& agents, const std::v
       if (all || !over(one)) rows.push_back(row_of(agents[i]->name(), one));
     for (const auto& lease : replies[i]->leases) leases += agents[i]->name() + ": lease of " + lease + "\n";
   }
-  print(rows.size() > 1 ? table(rows) : "no fault lives\n");
+  print(rows.size() > 1 ? table(rows) : "no active faults\n");
   print(leases);
 }
 
@@ -97,7 +97,7 @@ int status(const StatusOptions& options) {
 }  // namespace
 
 void add_status(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("status", "what lives on the agents now");
+  auto* command = app.add_subcommand("status", "what is active on the agents now");
   auto options = std::make_shared<StatusOptions>();
   command->add_flag("--json", options->json, "print it as JSON, times in nanoseconds");
   command->add_flag("--all", options->all, "also what has ended");

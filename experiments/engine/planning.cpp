@@ -93,8 +93,8 @@ std::vector<std::string> left_overs(const std::string& agent, const Result<proto
   for (const auto& one : reply->injections)
     if (one.step == Step::stuck)
       warnings.push_back("agent " + agent + " still holds " + one.fault + " on " + one.victim.label + " [" + one.id + "] of '" +
-                         one.experiment + "', which it could not take back: " + one.problem +
-                         "; mend the cause, then the agent or `arashi-agent recover` takes it back");
+                         one.experiment + "', which it could not revert: " + one.problem +
+                         "; mend the cause, then the agent or `arashi-agent recover` reverts it");
   return warnings;
 }
 

@@ -31,7 +31,7 @@ struct TlsAdvice {
 constexpr std::array tls_advice{
     TlsAdvice{"alert unknown ca", "the agent does not know the authority that made PKI/cert.pem: take one of the agent's own authority"},
     TlsAdvice{"alert certificate expired", "PKI/cert.pem has expired: make a new one (arashi pki runner)"},
-    TlsAdvice{"alert unsupported certificate", "PKI/cert.pem is none of a runner: make one (arashi pki runner)"},
+    TlsAdvice{"alert unsupported certificate", "PKI/cert.pem lacks the role 'runner': make one (arashi pki runner)"},
     TlsAdvice{"has expired", "the agent's certificate has: make a new one (arashi pki agent) and start the agent with it"},
     TlsAdvice{"not yet valid", "compare this machine's clock with the agent's"},
     TlsAdvice{"no alternative certificate subject name",

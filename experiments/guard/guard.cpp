@@ -21,11 +21,11 @@ Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const 
   const double share = allowance(slo, source, config);
   if (share > 1e-9) return share * budget_units(slo, source);
   const double spent = source.window_bad / budget_units(slo, source);
-  std::string text = source_of(slo, source) + ": nothing of its budget is left to experiment with: " + percent_words(spent) +
-                     " of it are spent in " + (slo.period.empty() ? "the last " + period_words(slo.window) : slo.period);
-  if (config.reserve > 0) text += ", " + percent_words(config.reserve) + " must stay (guard.reserve)";
-  if (slo.promised > 0) text += ", " + percent_words(slo.promised) + " are promised to other experiments under way";
-  if (slo.bearable <= 1e-9) text += ", and an SLO of theirs over the same counts can bear nothing more";
+  std::string text = source_of(slo, source) + ": no error budget is left for this experiment: " + percent_text(spent) + " is used of " +
+                     (slo.period.empty() ? "the last " + period_text(slo.window) : slo.period);
+  if (config.reserve > 0) text += ", " + percent_text(config.reserve) + " must stay (guard.reserve)";
+  if (slo.promised > 0) text += ", " + percent_text(slo.promised) + " is reserved for other running experiments";
+  if (slo.bearable <= 1e-9) text += ", and one of their SLOs over the same counts has no budget left";
   return fail(Blame::refused, text,
               slo.period.empty() ? "; wait until the window has moved on" : "; the next one begins at " + slo.next_period);
 }
@@ -33,31 +33,32 @@ Result<double> check_left(const SloTerms& slo, const SourceTerms& source, const 
 // What to do about an allowance that is too small.
 std::string remedy(const SloTerms& slo, const SourceTerms& source, const Config& config, const std::string& else_do) {
   if (allowance(slo, source, config) >= config.budget) return else_do;
-  if (slo.promised > 0 || slo.bearable < config.budget) return "; the rest is spent, or promised to other experiments under way";
-  return "; the rest is spent, or to be kept (guard.reserve)";
+  if (slo.promised > 0 || slo.bearable < config.budget) return "; the rest is used, or reserved for other running experiments";
+  return "; the rest is used, or kept by guard.reserve";
 }
 
 Result<void> check_room(const SloTerms& slo, const SourceTerms& source, const Config& config, double left) {
   const double reserve = most_unseen(slo, source, config.rollback);
   if (slo.method == Method::occurrences && !(reserve < left))
-    return fail(Blame::refused, source_of(slo, source), ": a rollback may take ", seconds(config.rollback), " s, in which up to ", reserve,
-                " events can fail, but the experiment may spend only ", left, "; raise guard.budget");
+    return fail(Blame::refused, source_of(slo, source), ": a revert may take ", period_text(config.rollback), ", in which up to ",
+                number_text(reserve), " events can fail, but the limit of the experiment is ", number_text(left), "; raise guard.budget");
   // Few events a second: what the highest rate tells of so short a time is less than what comes by chance. A cap that this alone fills
   // would be reached at once, or be crossed by what nobody has seen yet. Where the rate itself fills it, the plan says so and the guard
   // stops early.
   const Duration blind = std::min(source.lag, config.length) + config.rollback;
   const double unseen = most_unseen(slo, source, blind);
   if (slo.method == Method::occurrences && unseen >= left && source.rate_most * seconds(blind) < left)
-    return fail(Blame::refused, source_of(slo, source), ": its data may be ", to_text(source.lag), " old, and a rollback may take ",
-                to_text(config.rollback), ": in that time ", unseen, " events may come by chance, but the experiment may spend only ", left,
-                " bad ones",
+    return fail(Blame::refused, source_of(slo, source), ": its data may be ", to_text(source.lag), " old, and a revert may take ",
+                to_text(config.rollback), ": in that time ", number_text(unseen),
+                " events may come by chance, but the limit of the experiment is ", number_text(left), " bad ones",
                 remedy(slo, source, config,
-                       "; raise guard.budget to more than " + percent_words(unseen / budget_units(slo, source)) +
+                       "; raise guard.budget to more than " + percent_text(unseen / budget_units(slo, source)) +
                            ", measure it by a quicker source, or add a load of your own"));
   const double blip = source.rate_most * seconds(config.grace);
   if (slo.method == Method::occurrences && !(blip + reserve < left))
-    return fail(Blame::refused, source_of(slo, source), ": an outage of guard.grace (", seconds(config.grace), " s) alone may spend ", blip,
-                " bad events, but the experiment may spend only ", left, "; raise guard.budget or lower guard.grace");
+    return fail(Blame::refused, source_of(slo, source), ": an outage of guard.grace (", seconds(config.grace), " s) alone may use ",
+                number_text(blip), " bad events, but the limit of the experiment is ", number_text(left),
+                "; raise guard.budget or lower guard.grace");
   return {};
 }
 
@@ -68,28 +69,29 @@ Result<void> check_source(const SloTerms& slo, const SourceTerms& source, const 
     return fail(Blame::input, source_of(slo, source), ": ", source.window_bad, " bad events in the window: must not be negative");
   const double left = TRY(check_left(slo, source, config));
   if (!(left >= 1) && slo.method == Method::occurrences)
-    return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
-                " bad events, not even one", remedy(slo, source, config, "; raise the budget, or the traffic with a load of your own"));
+    return fail(Blame::refused, source_of(slo, source), ": ", percent_text(left / budget_units(slo, source)), " of its budget is ",
+                number_text(left), " bad events, not even one",
+                remedy(slo, source, config, "; raise the budget, or the traffic with a load of your own"));
   if (!(left >= 1) && slo.method == Method::timeslices)
-    return fail(Blame::refused, source_of(slo, source), ": ", left / budget_units(slo, source) * 100, " % of its budget is ", left,
-                " time slices of ", seconds(slo.slice), " s, not even one",
-                remedy(slo, source, config, "; raise guard.budget to at least " + percent_words(1 / budget_units(slo, source))));
+    return fail(Blame::refused, source_of(slo, source), ": ", percent_text(left / budget_units(slo, source)), " of its budget is ",
+                number_text(left), " time slices of ", period_text(slo.slice), ", not even one",
+                remedy(slo, source, config, "; raise guard.budget to at least " + percent_text(1 / budget_units(slo, source))));
   return check_room(slo, source, config, left);
 }
 
 Result<void> check_slices(const SloTerms& slo) {
   if (slo.method == Method::occurrences) return {};
   if (slo.slice <= Duration::zero() || slo.slice > slo.window)
-    return fail(Blame::input, "SLO '", slo.name, "': a time slice must be longer than nothing and no longer than the window");
+    return fail(Blame::input, "SLO '", slo.name, "': a time slice must be > 0 and no longer than the window");
   if (slo.method == Method::timeslices && !(slo.slice_target > 0 && slo.slice_target <= 1))
-    return fail(Blame::input, "SLO '", slo.name, "': a time slice's target must be over 0 % and at most 100 %");
+    return fail(Blame::input, "SLO '", slo.name, "': a time slice's target must be > 0% and at most 100%");
   return {};
 }
 
 Result<void> check_slo(const SloTerms& slo, const Config& config) {
   if (!inside_unit(slo.objective))
-    return fail(Blame::input, "SLO '", slo.name, "': an objective of ", slo.objective * 100, " % must lie between 0 % and 100 %");
-  if (slo.window <= Duration::zero()) return fail(Blame::input, "SLO '", slo.name, "': the window must be longer than nothing");
+    return fail(Blame::input, "SLO '", slo.name, "': an objective of ", percent_text(slo.objective), " must lie between 0% and 100%");
+  if (slo.window <= Duration::zero()) return fail(Blame::input, "SLO '", slo.name, "': the window must be > 0");
   TRY(check_slices(slo));
   if (std::none_of(slo.sources.begin(), slo.sources.end(), [](const auto& source) { return source.authoritative; }))
     return fail(Blame::input, "SLO '", slo.name, "': no authoritative source measures it");
@@ -102,12 +104,12 @@ Result<void> check_slo(const SloTerms& slo, const Config& config) {
 }
 
 Result<void> check(const Config& config) {
-  if (!(config.budget > 0 && config.budget <= 1)) return fail(Blame::input, "guard budget must be over 0 % and at most 100 %");
-  if (!(config.reserve >= 0 && config.reserve < 1)) return fail(Blame::input, "guard reserve must be at least 0 % and under 100 %");
+  if (!(config.budget > 0 && config.budget <= 1)) return fail(Blame::input, "guard budget must be > 0% and at most 100%");
+  if (!(config.reserve >= 0 && config.reserve < 1)) return fail(Blame::input, "guard reserve must be at least 0% and under 100%");
   if (config.grace < Duration::zero()) return fail(Blame::input, "guard grace cannot be negative");
   if (!inside_unit(config.alpha)) return fail(Blame::input, "guard alpha must lie between 0 and 1");
   if (!positive(config.burn)) return fail(Blame::input, "guard burn threshold must be over 0");
-  if (config.length <= Duration::zero()) return fail(Blame::input, "the experiment's planned length must be longer than nothing");
+  if (config.length <= Duration::zero()) return fail(Blame::input, "the experiment's planned length must be > 0");
   if (config.rollback < Duration::zero()) return fail(Blame::input, "the time for a rollback cannot be negative");
   if (config.on_no_data == OnNoData::hold && config.hold <= Duration::zero())
     return fail(Blame::input, "onNoData: hold needs a time, such as hold: 10s");

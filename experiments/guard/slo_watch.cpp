@@ -107,15 +107,15 @@ std::optional<Reason> SloWatch::cap_reason(Duration now) const {
   const Budget& budget = source.budget();
   const double charged = budget.charged(now);
   if (!budget.begun() || charged < source.limit()) return std::nullopt;
-  std::string text = terms_.name + of_source(source) + " has spent " + percent_words(budget.spent()) + " of its " +
-                     (terms_.period.empty() ? window_words(terms_.window) + " budget" : "budget of " + terms_.period);
-  if (source.lost() > 0) text += " (" + std::to_string(source.lost()) + " of its bad requests never came)";
+  std::string text = terms_.name + of_source(source) + ": error budget used " + percent_text(budget.spent()) + " of " +
+                     (terms_.period.empty() ? window_words(terms_.window) : terms_.period) + " (limit " + percent_text(source.limit()) +
+                     ")";
+  if (source.lost() > 0) text += " (" + std::to_string(source.lost()) + " of the bad requests did not arrive)";
   if (budget.spent() < source.limit()) {
-    text += " and could be at " + percent_words(charged) + " by the time all is rolled back";
-    if (budget.unknown(now)) text += ", for nothing is known of the last " + period_words(budget.blind(now));
+    text += ", up to " + percent_text(charged) + " when everything is reverted";
+    if (budget.unknown(now)) text += ", because there is no data for the last " + period_text(budget.blind(now));
     if (!source.usable(now) && !source.problem().empty()) text += " (" + source.problem() + ")";
   }
-  text += "; the limit of this experiment is " + percent_words(source.limit());
   return Reason{terms_.name, Layer::cap, charged, source.limit(), text};
 }
 
@@ -126,10 +126,9 @@ std::optional<Reason> SloWatch::e_process_reason() const {
       std::max_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) { return a.log_e() < b.log_e(); });
   const Budget& budget = loudest->budget();
   const double share = static_cast<double>(budget.bad()) / static_cast<double>(std::max<std::uint64_t>(budget.total(), 1));
-  std::string text = terms_.name + of_source(*loudest) + " burns its budget more than " + number_words(null_.burn) +
-                     " times as fast as it may: " + std::to_string(budget.bad()) + " of " + std::to_string(budget.total()) +
-                     " requests were bad (" + percent_words(share) +
-                     ") since the first injection; the chance that this is an accident is below " + percent_words(null_.alpha);
+  std::string text = terms_.name + of_source(*loudest) + ": burn rate above " + factor_text(null_.burn) +
+                     " since the first injection: " + std::to_string(budget.bad()) + " of " + std::to_string(budget.total()) +
+                     " requests bad (" + percent_text(share) + "), significance p < " + number_text(null_.alpha);
   if (const auto seen = effect()) text += "; " + cause_words(*seen);
   return Reason{terms_.name, Layer::e_process, highest_log_e_, threshold, text};
 }
@@ -141,9 +140,8 @@ std::optional<Reason> SloWatch::burn_reason() const {
     if (!rule) continue;
     const double burn = source->rates().over(rule->longer);
     if (strongest && burn / rule->threshold <= strongest->value / strongest->threshold) continue;
-    const std::string text = terms_.name + of_source(*source) + " burned its budget at " + number_words(burn) +
-                             " times the rate it may in the last " + period_words(rule->longer) + "; from " +
-                             number_words(rule->threshold) + " on that is an alert";
+    const std::string text = terms_.name + of_source(*source) + ": burn rate " + factor_text(burn) + " over the last " +
+                             period_text(rule->longer) + " (alert threshold " + factor_text(rule->threshold) + ")";
     strongest = Reason{terms_.name, Layer::burn_rate, burn, rule->threshold, text};
   }
   return strongest;
@@ -155,12 +153,12 @@ Reason SloWatch::no_data_reason(const SourceWatch& source, Duration now) const {
   std::string text = terms_.name + of_source(source) + ": ";
   if (source.usable(now)) {
     silent = source.budget().blind(now);
-    text += "no request has been seen yet";
+    text += "no request seen yet";
   } else if (source.freshness(now) == Freshness::silent) {
     silent = source.budget().blind(now);
-    text += "not a word from its source since " + period_words(silent);
+    text += "no data for " + period_text(silent);
   } else {
-    text += "no data (" + std::string(name_of(source.freshness(now))) + ") since " + period_words(silent);
+    text += "no usable data (" + std::string(name_of(source.freshness(now))) + ") for " + period_text(silent);
   }
   if (!source.problem().empty()) text += ": " + source.problem();
   return Reason{terms_.name, Layer::no_data, seconds(silent), seconds(limit), text};

@@ -26,7 +26,7 @@ Result<void> check(const spec::Load& load) {
   const bool recorded = !load.arrivals.record.empty();
   if (!recorded && !(std::isfinite(load.rate.per_second) && load.rate.per_second > 0))
     return fail(Blame::input, "load '", load.name, "': the rate must be over 0/s");
-  if (load.timeout <= Duration::zero()) return fail(Blame::input, "load '", load.name, "': the timeout must be longer than nothing");
+  if (load.timeout <= Duration::zero()) return fail(Blame::input, "load '", load.name, "': the timeout must be > 0");
   return {};
 }
 

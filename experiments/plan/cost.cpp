@@ -83,7 +83,7 @@ void check_loads(const spec::Experiment& experiment, Plan& plan) {
   for (const spec::Load& load : experiment.loads)
     if (load.tls.insecure)
       plan.warnings.push_back("load '" + load.name +
-                              "' takes whoever answers (tls.insecure): what it measures may be someone else's answers");
+                              "' does not verify the server (tls.insecure): its measurements may be of another server");
 }
 
 namespace {

@@ -113,7 +113,7 @@ void check_claims(const std::string& experiment, Plan& plan) {
   for (std::size_t i = 0; i < plan.injections.size(); ++i) {
     const Planned& one = plan.injections[i];
     if (!one.how.reversible)
-      plan.warnings.push_back(in_words(one) + " can't be undone" + (one.how.undo.empty() ? "" : ": " + one.how.undo));
+      plan.warnings.push_back(in_words(one) + " cannot be reverted" + (one.how.undo.empty() ? "" : ": " + one.how.undo));
     for (std::size_t j = i + 1; j < plan.injections.size(); ++j) {
       const Planned& other = plan.injections[j];
       if (one.agent != other.agent || !share_time(one, other)) continue;

@@ -69,7 +69,7 @@ Case check_case(const Json& check) {
 std::string flaw_of(const Json& fault) {
   if (fault.at("activeAt").is_null()) return "not injected";
   if (fault.at("step") != "reverted") return text_at(fault, "step");
-  return fault.at("evidence").at("bit").get<bool>() ? "" : "did not bite";
+  return fault.at("evidence").at("bit").get<bool>() ? "" : "no effect observed";
 }
 
 Case fault_case(const Json& fault) {

@@ -55,7 +55,7 @@ Json fault_schema() {
        {"mechanism", "how", text()},
        {"askedAt", "when the agent was asked", time_or_null()},
        {"activeAt", "when its effect had been read back", time_or_null()},
-       {"revertedAt", "when the agent said that it is undone", time_or_null()},
+       {"revertedAt", "when the agent confirmed that it is reverted", time_or_null()},
        {"step", "where it ended", one_of({"intended", "applying", "active", "lost", "reverting", "reverted", "drifted", "stuck"})},
        {"problem", "why lost, drifted or stuck", text()},
        {"evidence", "what it did", evidence}});
@@ -217,7 +217,7 @@ Json result_schema() {
                   object_of({{"firstInjection", "first fault active", time_or_null()},
                              {"firstBad", "first request found bad after it", time_or_null()},
                              {"decision", "the guard's, or who stopped it", time_or_null()},
-                             {"lastRevert", "last fault undone", time_or_null()},
+                             {"lastRevert", "last fault reverted", time_or_null()},
                              {"recovered", "SLOs hold again", time_or_null()}})},
                  {"states", "when each state was entered", list_of(object_of({{"state", "name", text()}, {"at", "seconds", number()}}))},
                  {"faults", "each injection", list_of(fault_schema())},

@@ -1,6 +1,7 @@
+#include "experiments/guard/words.hpp"
 #include "experiments/report/report.hpp"
+#include "injector/core/figures.hpp"
 #include "injector/core/json.hpp"
-#include "injector/core/units.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,12 +29,7 @@ std::string fixed(double value, int digits) {
 }
 
 std::string amount(const Json& value, const std::string& unit) {
-  if (!value.is_number()) return "unknown";
-  const auto number = value.get<double>();
-  if (unit == "ns") return to_text(Duration{std::llround(number / 1e4) * 10'000});
-  if (unit == "fraction") return fixed(number * 100, number < 0.01 ? 3 : 2) + "%";
-  if (unit == "bit/s") return fixed(number / 1e6, 3) + " Mbit/s";
-  return fixed(number, number == std::floor(number) ? 0 : 2);
+  return value.is_number() ? amount_text(value.get<double>(), unit) : "unknown";
 }
 
 std::string headline(const Json& result, bool in_colour) {
@@ -53,7 +49,7 @@ std::string headline(const Json& result, bool in_colour) {
 
 std::string times(const Json& result) {
   constexpr std::array rows{std::pair{"firstInjection", "first injection"}, std::pair{"firstBad", "first bad request"},
-                            std::pair{"decision", "decision to stop"}, std::pair{"lastRevert", "last revert"},
+                            std::pair{"decision", "abort decision"}, std::pair{"lastRevert", "last revert"},
                             std::pair{"recovered", "recovered"}};
   std::string text;
   std::optional<double> before;
@@ -74,7 +70,7 @@ std::string end_of(const Json& fault, const Json& plan, std::size_t index) {
   const auto step = fault.at("step").get<std::string>();
   const Json::json_pointer reversible("/injections/" + std::to_string(index) + "/reversible");
   const bool cannot = plan.contains(reversible) && plan.at(reversible) == false;
-  return cannot && step == "reverted" ? "over (what it did can't be undone)" : step;
+  return cannot && step == "reverted" ? "ended (cannot be reverted)" : step;
 }
 
 std::string faults(const Json& result) {
@@ -86,7 +82,7 @@ std::string faults(const Json& result) {
     text += was_active ? end_of(fault, result.at("plan"), i) : "not injected";
     if (const auto problem = fault.value("problem", std::string()); !problem.empty()) text += " (" + problem + ")";
     const auto& evidence = fault.at("evidence");
-    text += !was_active || evidence.at("bit").get<bool>() ? "\n" : "; it did not bite\n";
+    text += !was_active || evidence.at("bit").get<bool>() ? "\n" : "; no effect observed\n";
     if (!was_active) continue;
     for (const auto& value : evidence.at("values")) {
       const auto unit = value.value("unit", std::string());
@@ -98,15 +94,8 @@ std::string faults(const Json& result) {
   return text;
 }
 
-// "1 in 71": how likely it is an accident.
-std::string chance(double log_e) { return "1 in " + fixed(std::exp(std::min(log_e, 20.7)), 0); }
-
 std::string guard_lines(const Json& slo) {
-  constexpr double some = 0.7;  // an e-value of 2
-  std::string text;
-  const auto log_e = slo.value("logE", 0.0);
-  if (log_e >= some)
-    text += "      chance of an accident " + chance(log_e) + ", the guard stops at " + chance(slo.value("logThreshold", 0.0)) + "\n";
+  std::string text = "      " + guard::significance_words(slo.value("logE", 0.0), slo.value("logThreshold", 0.0)) + "\n";
   const auto sources = slo.find("sources");
   for (std::size_t i = 0; sources != slo.end() && sources->size() > 1 && i < sources->size(); ++i) {
     const Json& source = sources->at(i);
@@ -124,8 +113,8 @@ std::string slos(const Json& result) {
   std::string text;
   for (const auto& slo : result.at("slos")) {
     text += "  SLO " + slo.at("name").get<std::string>() + ": " + std::to_string(slo.at("bad").get<std::uint64_t>()) + " of " +
-            std::to_string(slo.at("total").get<std::uint64_t>()) + " requests bad, " + fixed(100 * slo.at("budgetSpent").get<double>(), 3) +
-            "% of the error budget spent\n";
+            std::to_string(slo.at("total").get<std::uint64_t>()) + " requests bad, error budget used " +
+            percent_text(slo.at("budgetSpent").get<double>()) + "\n";
     text += guard_lines(slo);
   }
   for (const auto& check : result.at("checks"))

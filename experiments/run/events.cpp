@@ -104,7 +104,7 @@ void Runner::Inside::take(const LeaseFailed& failed, Duration now) {
   if (timeline_runs())
     stop(Outcome::inconclusive,
          "agent " + failed.agent + " was out of reach for " + to_text(lease_ttl) +
-             " and has by its lease taken its faults back: " + failed.problem,
+             " and its lease ended, so it has reverted its faults: " + failed.problem,
          now);
 }
 
@@ -123,7 +123,7 @@ void Runner::Inside::take(const LoadFailed& failed, Duration now) {
 
 void Runner::Inside::take(const StopAsked& asked, Duration now) {
   note(now, "stop asked", asked.by + (state == State::reverting ? ": it is reverting already, and waits for every agent to confirm" : ""));
-  const std::string reason = "stopped by " + asked.by;
+  const std::string reason = "interrupted by " + asked.by;
   if (timeline_runs()) return stop(Outcome::interrupted, reason, now);
   if (closing == Closing::checks) {
     awaited.clear();

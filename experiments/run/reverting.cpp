@@ -107,8 +107,8 @@ void Runner::Inside::conclude_left_behind(const std::vector<std::string>& dirty)
     const std::string left = unconfirmed_on(name);
     conclude(Outcome::left_behind, "agent " + name + " did not confirm within " + to_text(revert_bound) + " that everything is reverted" +
                                        (left.empty() ? "" : "; may be left there: " + left) +
-                                       "; its lease has ended, but look there with `arashi status`, or take it back with "
-                                       "`arashi-agent recover` where no agent lives" +
+                                       "; its lease has ended, but check it with `arashi status`, or revert it with "
+                                       "`arashi-agent recover` where no agent runs" +
                                        (problem.empty() ? "" : ": " + problem));
   }
 }

@@ -196,7 +196,7 @@ void Runner::Inside::learn(std::size_t index, const protocol::InjectionStatus& s
   if (status.step == Step::lost || status.step == Step::stuck) {
     fault.step = status.step;
     fault.problem = status.problem;
-    return stop(Outcome::inconclusive, named(fault) + " was lost while it should have stood: " + status.problem, now);
+    return stop(Outcome::inconclusive, named(fault) + " was lost while it should have been active: " + status.problem, now);
   }
   if (!is_over(status.step)) return;
   mark_over(index, status.step, status.problem, now);

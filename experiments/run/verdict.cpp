@@ -11,28 +11,21 @@ namespace {
 
 constexpr Duration weighs = std::chrono::seconds(60);  // so long a standstill of the runner's own is in doubt with what comes after
 
-std::string percent(double fraction) {
-  std::ostringstream text;
-  text.precision(3);
-  text << fraction * 100 << "%";
-  return text.str();
-}
-
-// Neither that it burns nor that it held was shown.
+// Neither a violation nor that it held was shown.
 std::string undecided(const guard::SloState& slo) {
   if (slo.total > 0 && slo.log_held >= slo.log_held_threshold) return "";
   std::ostringstream text;
   text << slo.name << ": ";
   if (slo.total < slo.held_needs)
-    text << "only " << slo.total << " events since the first injection, too few to tell (" << slo.held_needs << " needed)";
+    text << "only " << slo.total << " events since the first injection, too few for a verdict (" << slo.held_needs << " needed)";
   else if (slo.bad == 0)
-    text << "of " << slo.total << " events too few are known of everybody to say that it held (" << slo.held_needs << " needed)";
+    text << "too few of " << slo.total << " events are known of all requests to show that it held (" << slo.held_needs << " needed)";
   else
-    text << slo.bad << " of " << slo.total << " events were bad: too many to say that it held, too few to stop it";
+    text << slo.bad << " of " << slo.total << " events were bad: too many to show that it held, too few to abort";
   return text.str();
 }
 
-std::string did_not_bite(const FaultResult& fault) {
+std::string without_effect(const FaultResult& fault) {
   const std::string who = fault.fault + " on " + fault.victim;
   const std::string detail = fault.evidence.detail.empty() ? "" : " (" + fault.evidence.detail + ")";
   if (!fault.active_at) return who + " was never injected";
@@ -40,10 +33,9 @@ std::string did_not_bite(const FaultResult& fault) {
   if (fault.evidence.bit) return "";
   const auto matched = std::ranges::find(fault.evidence.values, "matched packets", &Achieved::what);
   if (matched != fault.evidence.values.end() && matched->achieved == 0.0)
-    return who + " stood but matched no traffic: none of " + std::to_string(fault.evidence.seen) + " packets was of the kind it is about" +
-           detail;
+    return who + " was active but matched no traffic: 0 of " + std::to_string(fault.evidence.seen) + " packets matched" + detail;
   std::ostringstream text;
-  text << who << " stood but affected nothing: " << fault.evidence.affected << " of " << fault.evidence.seen << " events" << detail;
+  text << who << " was active, no effect observed: " << fault.evidence.affected << " of " << fault.evidence.seen << " events" << detail;
   return text.str();
 }
 
@@ -86,11 +78,11 @@ void Runner::Inside::tell_standstill() {
   result.reasons.insert(in_doubt ? result.reasons.begin() : result.reasons.end(), reason);
 }
 
-// How many faults bit.
+// How many faults took effect.
 std::size_t Runner::Inside::judge_faults(bool open) {
   std::size_t bit = 0;
   for (const auto& fault : result.faults) {
-    const std::string why = did_not_bite(fault);
+    const std::string why = without_effect(fault);
     bit += why.empty() ? 1 : 0;
     if (open && !why.empty() && (!decided || fault.active_at)) conclude(Outcome::inconclusive, why);
     if (open && fault.step == Step::drifted) conclude(Outcome::inconclusive, fault.fault + " on " + fault.victim + ": " + fault.problem);
@@ -98,14 +90,14 @@ std::size_t Runner::Inside::judge_faults(bool open) {
   return bit;
 }
 
-// What each SLO spent, in words.
+// How much of each error budget was used, in words.
 std::string Runner::Inside::judge_slos() {
   std::ostringstream kept;
   for (std::size_t i = 0; i < std::min(experiment.slos.size(), result.slos.size()); ++i) {
     const auto& slo = result.slos[i];
     if (const auto why = undecided(slo); !why.empty()) conclude(Outcome::inconclusive, why);
-    kept << (i == 0 ? "" : ", ") << slo.name << " spent " << percent(slo.budget_spent) << " of its budget ("
-         << percent(experiment.guard.budget.fraction) << " allowed)";
+    kept << (i == 0 ? "" : ", ") << slo.name << ": error budget used " << percent_text(slo.budget_spent) << " (limit "
+         << percent_text(experiment.guard.budget.fraction) << ")";
   }
   return kept.str();
 }
@@ -119,11 +111,12 @@ void Runner::Inside::judge() {
   const bool open = !decided || result.outcome == Outcome::inconclusive;
   const std::size_t bit = judge_faults(open);
   if (decided && result.outcome == Outcome::refuted && bit == 0 && result.times.first_injection)
-    result.reasons.emplace_back("no fault was seen to have affected anything: the cause may be another");
+    result.reasons.emplace_back("no effect of any fault was observed: the cause may be something else");
   const std::string kept = open && result.times.first_injection ? judge_slos() : "";
   if (decided) return;
   std::string reason = "steady, and nothing was injected";
-  if (!result.faults.empty()) reason = std::to_string(bit) + (bit == 1 ? " fault bit" : " faults bit") + (kept.empty() ? "" : "; ") + kept;
+  if (!result.faults.empty())
+    reason = std::to_string(bit) + (bit == 1 ? " fault took effect" : " faults took effect") + (kept.empty() ? "" : "; ") + kept;
   conclude(Outcome::held, reason);
 }
 

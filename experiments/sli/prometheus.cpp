@@ -35,7 +35,7 @@ Result<void> check(const spec::PrometheusSource& source) {
   if (!source.url.starts_with("http://") && !source.url.starts_with("https://"))
     return fail(Blame::input, "Prometheus URL '", source.url, "' must start with http:// or https://");
   if (source.every <= Duration::zero() || source.scrape <= Duration::zero())
-    return fail(Blame::input, "Prometheus '", source.url, "': every and scrape must be longer than nothing");
+    return fail(Blame::input, "Prometheus '", source.url, "': every and scrape must be > 0");
   return {};
 }
 

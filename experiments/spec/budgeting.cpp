@@ -46,7 +46,7 @@ void read_window(const Fields& slo, Slo& out) {
   slo.object("calendar", [&](const Fields& fields) { out.calendar = read_calendar(fields); });
   if (!out.calendar) return;
   out.window = usual_length(*out.calendar);
-  if (slo.has("window")) slo.report.complain(slo.path("calendar"), "stands beside 'window': a window rolls or follows the calendar");
+  if (slo.has("window")) slo.report.complain(slo.path("calendar"), "and 'window' exclude each other: keep one of them");
 }
 
 void read_budgeting(const Fields& slo, Slo& out) {
@@ -56,7 +56,7 @@ void read_budgeting(const Fields& slo, Slo& out) {
   if (method == "ratioTimeslices") out.method = Method::ratio_timeslices;
   slo.object("slice", [&](const Fields& slice) { read_slice(slice, out); });
   if (out.method == Method::timeslices && !(out.slice_target > 0))
-    slo.complain("counts bad time slices but says not which are bad: add slice: {target: 95%, window: 1m}");
+    slo.complain("counts bad time slices and has no slice: add slice: {target: 95%, window: 1m}");
   const Tree* lost = slo.find("countLost");
   if (lost == nullptr || lost->text == "false") return;
   if (lost->text == "true")

@@ -172,14 +172,14 @@ constexpr auto steady_keys = std::to_array<Key>({
 
 constexpr auto step_keys = std::to_array<Key>({
     {.name = "at", .type = Type::duration, .summary = "when, from the first fault on", .example = "30s", .fallback = "0s", .zero = zero},
-    {"for", Type::duration, "how long; then it is undone", "60s", required},
+    {"for", Type::duration, "how long; then it is reverted", "60s", required},
     {"fault", Type::text, "which fault (arashi faults lists them)", "network.impair", required},
     {"on", Type::name, "which target", "ledger", required},
     {"with", Type::special, "the fault's parameters", "{delay: 200ms}"},
 });
 
 constexpr auto recovery_keys = std::to_array<Key>({
-    {"within", Type::duration, "the SLOs hold again this soon after the last fault was undone", "30s", required},
+    {"within", Type::duration, "the SLOs hold again this soon after the last fault was reverted", "30s", required},
 });
 
 constexpr auto window_keys = std::to_array<Key>({

@@ -63,7 +63,8 @@ void read_authority(const Fields& fields, Measure& measure) {
 void read_measures(const Fields& fields, const ReadSlo& read, Slo& slo, std::optional<ImportedSlo>& imported) {
   for (const std::string_view key : {"load", "latency", "rate", "prometheus", "metrics", "datadog", "mackerel", "cloudwatch", "newrelic",
                                      "command", "accessLog", "from", "server"})
-    if (fields.has(key)) fields.report.complain(fields.path(key), "stands beside 'sources': move it into the source that it is for");
+    if (fields.has(key))
+      fields.report.complain(fields.path(key), "and 'sources' exclude each other: move it into the source that it is for");
   fields.list("sources", [&](const Fields& source) {
     Measure measure = read_measure(source);
     read_authority(source, measure);

@@ -66,7 +66,7 @@ void read_ramp(const Fields& ramp, Load& load) {
   ramp.list("stages", [&](const Fields& stage) { load.arrivals.stages.push_back(read_stage(stage)); });
   const bool one = ramp.has("to") || ramp.has("over");
   if (one && ramp.has("stages")) return ramp.complain("has both 'stages' and 'to' or 'over': make it one more stage");
-  if (!one && !ramp.has("stages")) return ramp.complain("says not where it goes: add 'to' and 'over', or 'stages'");
+  if (!one && !ramp.has("stages")) return ramp.complain("has no end: add 'to' and 'over', or 'stages'");
   if (!one) return;
   Arrivals::Stage stage;
   read_one_rate(ramp, "to", stage.to);

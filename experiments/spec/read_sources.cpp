@@ -265,7 +265,7 @@ Measure read_measure(const Fields& slo) {
   if (given.empty() && !slo.has("from")) {
     std::string all;
     for (const std::string_view kind : kinds) all.append(all.empty() ? "" : ", ").append(kind);
-    slo.complain("says not what measures it: 'load' (the name of a load) or one of " + all + " is needed");
+    slo.complain("has no source that measures it: 'load' (the name of a load) or one of " + all + " is needed");
   }
   slo.object("prometheus", [&](const Fields& source) { out.source = read_prometheus(source); });
   slo.object("metrics", [&](const Fields& source) { out.source = read_metrics(source); });

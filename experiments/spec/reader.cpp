@@ -107,7 +107,7 @@ void Fields::check_keys() const {
     report.place(path(key.text), tree_.items[i].where);
     const auto declaration = std::ranges::find(object_.keys, std::string_view(key.text), &Key::name);
     if (!seen.insert(key.text).second)
-      report.complain_at(key.where, path(key.text), shown(key.text) + " is written twice: keep one of them");
+      report.complain_at(key.where, path(key.text), shown(key.text) + " is a duplicate key: keep one of them");
     else if (key.text == "<<")
       report.complain_at(key.where, path_, "merging with '<<' is not supported: write the keys out, or use an alias for a whole value");
     else if (declaration == object_.keys.end())
@@ -251,7 +251,7 @@ void Fields::pairs(std::string_view key, std::map<std::string, std::string>& out
     if (name.kind != Tree::Kind::scalar || value.kind != Tree::Kind::scalar)
       report.complain_at(value.where, path(key), shown(name.text) + " is " + std::string(name_of(value.kind)) + ", a text is expected");
     else if (!out.emplace(name.text, value.text).second)
-      report.complain_at(name.where, path(key), shown(name.text) + " is written twice: keep one of them");
+      report.complain_at(name.where, path(key), shown(name.text) + " is a duplicate key: keep one of them");
   }
 }
 
@@ -280,7 +280,7 @@ void Fields::named(std::string_view key, const std::function<void(const std::str
     if (tree->keys[i].kind != Tree::Kind::scalar || !is_name(name))
       report.complain_at(tree->keys[i].where, path(key), shown(name) + " is not a name: a-z, 0-9 and '-' inside, at most 63");
     else if (!seen.insert(name).second)
-      report.complain_at(tree->keys[i].where, here, shown(name) + " is written twice: keep one of them");
+      report.complain_at(tree->keys[i].where, here, shown(name) + " is a duplicate key: keep one of them");
     else
       read(name, Fields(report, tree->items[i], here, *declared(key).object));
   }

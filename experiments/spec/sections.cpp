@@ -48,7 +48,7 @@ Json as_json(const Fields& target, const Tree& tree, const std::string& path) {
     if (key.kind != Tree::Kind::scalar)
       target.report.complain(here, "has a key that is " + std::string(name_of(key.kind)) + ", a text is expected");
     else if (json.contains(key.text))
-      target.report.complain_at(key.where, here, "'" + key.text + "' is written twice: keep one of them");
+      target.report.complain_at(key.where, here, "'" + key.text + "' is a duplicate key: keep one of them");
     else
       json[key.text] = as_json(target, tree.items[i], here);
   }
@@ -173,7 +173,7 @@ void place_params(const Fields& step, const Tree& tree, const protocol::FaultTex
     const Tree& key = tree.keys[i];
     const std::string path = step.path("with") + "." + key.text;
     const auto param = std::ranges::find(fault.params, key.text, &ParamText::name);
-    if (complained.contains(key.text)) step.report.complain_at(key.where, path, "'" + key.text + "' is written twice: keep one of them");
+    if (complained.contains(key.text)) step.report.complain_at(key.where, path, "'" + key.text + "' is a duplicate key: keep one of them");
     step.report.place(path, param == fault.params.end() ? key.where : tree.items[i].where);
     complained[key.text] = param != fault.params.end() && lacks_unit(step, *param, tree.items[i]);
   }
@@ -198,7 +198,7 @@ Selector read_selector(const Fields& target) {
   if (!selector.kind.empty() || target.names("pods") || target.names("container")) return selector;
   std::string known;
   for (const auto name : kind_names()) known.append(known.empty() ? "" : ", ").append(name);
-  target.complain("says not what it is: one of " + known + " is needed, such as process: {name: wallet}");
+  target.complain("has no kind: one of " + known + " is needed, such as process: {name: wallet}");
   return selector;
 }
 

@@ -23,12 +23,12 @@ constexpr std::size_t shown_limit = 400;
 constexpr std::array params{
     Param{.name = "command",
           .type = ParamType::list,
-          .summary = "program and arguments that bring the fault about; no shell",
+          .summary = "program and arguments that inject the fault; no shell",
           .example = "[/bin/true]",
           .required = true},
     Param{.name = "undo",
           .type = ParamType::list,
-          .summary = "program and arguments that take it back; must be right when run twice, or after a command that did only half",
+          .summary = "program and arguments that revert it; must be right when run twice, or after a command that did only half",
           .example = "[/bin/true]",
           .required = true},
     Param{.name = "verify",
@@ -51,7 +51,7 @@ constexpr std::array params{
           .most = 6e11},
     Param{.name = "outlivesReboot",
           .type = ParamType::boolean,
-          .summary = "a reboot does not take it back (it changes files): undo also runs after one",
+          .summary = "a reboot does not revert it (it changes files): undo also runs after one",
           .example = "true",
           .fallback = "false"},
 };
@@ -112,7 +112,7 @@ Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   prepared.claims = {"command:" + request.id};
   prepared.mechanism = "command";
   prepared.because =
-      request.params.contains("verify") ? "a user's own fault" : "a user's own fault; without verify nothing shows that it bit";
+      request.params.contains("verify") ? "a user's own fault" : "a user's own fault; without verify nothing shows that it took effect";
   prepared.undo = "run " + to_text(Json(prepared.change.undo));
   if (!cgroup) prepared.because += "; without cgroups what it leaves running is not ended";
   prepared.outlives_reboot = flag_param(request.params, "outlivesReboot");
@@ -199,7 +199,7 @@ Result<Evidence> observe(const Host& /*host*/, const Change& /*change*/) {
 
 const Fault command_run_fault =
     make_fault<prepare, apply, revert, observe>({.name = "command.run",
-                                                 .summary = "runs your own program as a fault, and another to take it back",
+                                                 .summary = "runs your own program as a fault, and another to revert it",
                                                  .params = params,
                                                  .scopes = scopes,
                                                  .slow_revert = true,

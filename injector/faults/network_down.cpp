@@ -89,7 +89,7 @@ Result<Prepared<Change>> prepare(const Host& host, const Request& request) {
   prepared.mechanism = "rtnetlink";
   prepared.because = rhythm.every > Duration{} ? "down for " + to_text(rhythm.down) + " every " + to_text(rhythm.every) + " by a worker"
                                                : "the device is set down, as `ip link set down` does";
-  prepared.undo = "bring " + device.name + " up, and put back the addresses, routes and neighbours that the kernel dropped";
+  prepared.undo = "bring " + device.name + " up, and restore the addresses, routes and neighbours that the kernel dropped";
   return prepared;
 }
 

@@ -108,7 +108,7 @@ Result<void> restore_routes(Socket& socket, std::int32_t device, const std::vect
     last = {};
     for (const auto& route : wanted) {
       if (contains(present, route, same_raw)) continue;
-      const auto put = ask(socket, route_message(route, present), "put a route back");
+      const auto put = ask(socket, route_message(route, present), "restore a route");
       if (!put) last = put;
       if (!put) ++missing;
     }

@@ -73,7 +73,7 @@ Result<void> restore_addresses(Socket& socket, std::int32_t device, const std::v
   for (const auto& address : wanted)
     if (header_of<ifaddrmsg>(address).ifa_family == AF_INET6 && !contains(present, address, same_address))
       TRY(ask(socket, address_message(address, NLM_F_CREATE | NLM_F_EXCL, (flags_of_address(address) & kept_address_flags) | IFA_F_NODAD),
-              "put an address back"));
+              "restore an address"));
   return {};
 }
 
@@ -99,7 +99,7 @@ Result<void> finish_addresses(Socket& socket, std::int32_t device, const std::ve
     const auto flags = flags_of_address(address) & kept_address_flags;
     const auto found = std::ranges::find_if(present, [&](const Raw& each) { return same_address(each, address); });
     if (found != present.end() && (flags_of_address(*found) & kept_address_flags) != flags)
-      TRY(ask(socket, address_message(address, NLM_F_REPLACE, flags), "put an address's flags back"));
+      TRY(ask(socket, address_message(address, NLM_F_REPLACE, flags), "restore an address's flags"));
   }
   return {};
 }
@@ -123,7 +123,7 @@ Result<void> restore_neighbours(Socket& socket, std::int32_t device, const std::
     if (contains(present, neighbour, same_raw)) continue;
     Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
     message.body(neighbour);
-    TRY(ask(socket, std::move(message), "put a permanent neighbour back"));
+    TRY(ask(socket, std::move(message), "restore a permanent neighbour"));
   }
   return {};
 }
@@ -160,7 +160,7 @@ Result<DeviceState> device_state(Socket& socket, const Device& device) {
   state.neighbours = TRY(neighbours(socket, device.index));
   if (state.addresses.size() + state.routes.size() + state.neighbours.size() > most_entries)
     return fail(Blame::unsupported, "device '", device.name, "' has more than ", most_entries,
-                " addresses, routes and neighbours to put back");
+                " addresses, routes and neighbours to restore");
   for (const auto& route : state.routes)
     if (rtnetlink::uses_nexthop_object(route))
       return fail(Blame::unsupported, "a route by device '", device.name,

@@ -181,7 +181,7 @@ std::optional<Duration> time_in_ramp(const Host& host, const Impairment& impairm
 std::string ramp_problem(const Host& host, const Impairment& impairment, std::size_t step) {
   const auto steps = netem::ramp_steps(impairment.effects);
   if (step >= steps) return {};
-  const auto place = " at " + std::to_string(100 * step / steps) + " % of its ramp";
+  const auto place = " at " + std::to_string(100 * step / steps) + "% of its ramp";
   if (host.workers == nullptr || !host.workers->state(impairment.id).alive)
     return "the worker that lets netem grow is gone: it stays" + place;
   const auto reached = step_length(impairment) * static_cast<std::int64_t>(step + 1);
@@ -301,7 +301,7 @@ Evidence evidence_from(const Impairment& impairment, const Readings& readings) {
                     " in place; " + std::to_string(readings.counters.matched) + " of " + std::to_string(readings.counters.seen) +
                     " packets matched, " + std::to_string(readings.drops) + " lost";
   if (const auto steps = netem::ramp_steps(asked); readings.step < steps)
-    evidence.detail += "; the ramp is at " + std::to_string(100 * readings.step / steps) + " %";
+    evidence.detail += "; the ramp is at " + std::to_string(100 * readings.step / steps) + "%";
   if (!readings.missing.empty()) evidence.detail += "; " + readings.missing;
   return evidence;
 }

@@ -143,7 +143,7 @@ TEST_CASE("what an earlier experiment could not take back is told before the nex
   const auto told = plan();
   INFO(told.output);
   CHECK(told.exit_code == 0);
-  CHECK(told.output.find("of 'earlier', which it could not take back: undo exited with 1") != std::string::npos);
+  CHECK(told.output.find("of 'earlier', which it could not revert: undo exited with 1") != std::string::npos);
   std::ofstream(marker) << "";
   (void)agent.halt("earlier");
   REQUIRE(eventually([&] { return agent.live() == 0; }, 10s));

@@ -113,7 +113,7 @@ TEST_CASE("what is wrong with a certificate, and what to do about it, is told to
   };
   const Wrong table[] = {{"stranger", "ca", "does not know the authority that made"},
                          {"expired", "ca", "-by-ca/cert.pem has expired"},
-                         {"agent", "ca", "-by-ca/cert.pem is none of a runner"},
+                         {"agent", "ca", "-by-ca/cert.pem lacks the role 'runner'"},
                          {"runner", "other", "the agent's certificate is not of"},
                          {"runner", "ca", "the agent's certificate has: make a new one", "late"},
                          {"runner", "ca", "name the agent as its certificate does", "agent", "localhost"}};

@@ -119,7 +119,7 @@ TEST_CASE("backtest: counts on standard input, told to people and to machines") 
   const Ran text = backtest(spec + " --from " + record);
   CHECK(text.exit_code == 0);
   CHECK(text.output.find("1000 random starts") != std::string::npos);
-  CHECK(text.output.find("aborted for nothing") != std::string::npos);
+  CHECK(text.output.find("false aborts") != std::string::npos);
   CHECK(text.output.find("2025-10-09T") != std::string::npos);
   CHECK(text.output.find('\r') == std::string::npos);  // progress is for terminals
 

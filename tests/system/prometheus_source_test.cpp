@@ -322,7 +322,7 @@ TEST_CASE("real Prometheus: of a calendar window only what was bad since its beg
   REQUIRE_MESSAGE(gone, gone.error().message);
   const auto refused = guard::Guard::make(*gone);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("nothing of its budget is left") != std::string::npos);
+  CHECK(refused.error().message.find("no error budget is left") != std::string::npos);
   with_rate.slos[0].measures[0].source = spec::PrometheusSource{.url = prometheus.source().url, .bad = "sum(none)", .total = "sum(no)"};
   const auto none = engine::guard_config(with_rate);  // no traffic before the experiment's own: nothing is spent
   REQUIRE_MESSAGE(none, none.error().message);

@@ -81,7 +81,7 @@ void stop_in(const std::string& state, const Spec& spec, int signal) {
   run.signal(signal);
   CHECK(run.wait(seconds(50)) == 4);
   CHECK(boot_now() - asked < soon);
-  CHECK(text_of(folder.path() / "out" / "result.json").find("stopped by " + std::string(signal == SIGINT ? "^C" : "SIGTERM")) !=
+  CHECK(text_of(folder.path() / "out" / "result.json").find("interrupted by " + std::string(signal == SIGINT ? "^C" : "SIGTERM")) !=
         std::string::npos);
   CHECK(process_state(victim.pid()) == 'S');
 }
@@ -98,7 +98,7 @@ TEST_CASE("a run is stopped while a silent agent is asked what it can do") {
   run.signal(SIGINT);
   CHECK(run.wait(seconds(50)) == 4);
   CHECK(boot_now() - asked < soon);
-  CHECK(run.output.find("stopped by ^C while the agents were asked; nothing was touched") != std::string::npos);
+  CHECK(run.output.find("interrupted by ^C while the agents were asked; nothing was changed") != std::string::npos);
 }
 
 TEST_CASE("a run is stopped while the past is asked of a Prometheus that says nothing") {

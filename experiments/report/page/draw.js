@@ -12,21 +12,27 @@ function add(parent, tag, attributes, ...children) {
 }
 
 const known = value => value !== null && value !== undefined;
+// Figures as injector/core/figures.hpp writes them: "0.5%", "1.2 s", "14.4x".
+const trimmed = text => text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+const digitsOf = size => size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size > 0 ? Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(size)))) : 0;
+const number = value => trimmed(value.toFixed(digitsOf(Math.abs(value))));
 function time(value) {
   if (!known(value)) return '–';
   const size = Math.abs(value);
-  if (size < 0.001) return (value * 1e6).toFixed(0) + ' µs';
-  if (size < 1) return (value * 1e3).toFixed(size < 0.01 ? 2 : 0) + ' ms';
-  if (size < 100) return value.toFixed(2) + ' s';
-  return Math.floor(value / 60) + ' min ' + (value % 60).toFixed(0) + ' s';
+  if (size >= 172800) return number(value / 86400) + ' days';
+  if (size >= 3600) return number(value / 3600) + ' h';
+  if (size >= 120) return number(value / 60) + ' min';
+  if (size >= 1 || size === 0) return number(value) + ' s';
+  return size >= 0.001 ? number(value * 1e3) + ' ms' : number(value * 1e6) + ' us';
 }
-const share = value => known(value) ? (value * 100).toPrecision(value >= 0.1 ? 3 : 2).replace(/\.?0+$/, '') + ' %' : '–';
+const share = value => known(value) ? number(value * 100) + '%' : '–';
+const factor = value => known(value) ? value.toFixed(Math.abs(value) < 99.95 ? 1 : 0) + 'x' : '–';
 function amount(value, unit) {
   if (!known(value)) return '–';
   if (unit === 'ns') return time(value / 1e9);
   if (unit === 'fraction') return share(value);
-  if (unit === 'bit/s') return Math.round(value / 1e3) / 1e3 + ' Mbit/s';
-  return String(Math.round(value * 1000) / 1000);
+  if (unit === 'bit/s') return number(value / 1e6) + ' Mbit/s';
+  return number(value);
 }
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
 const end = Math.max(1, ...result.states.map(s => s.at), ...result.events.map(e => e.at), ...result.guard.map(g => g.at));
@@ -34,10 +40,10 @@ const end = Math.max(1, ...result.states.map(s => s.at), ...result.events.map(e 
 const verdicts = {
   'held': ['good', 'Held', 'The hypothesis held.'],
   'refuted': ['bad', 'Refuted', 'The hypothesis did not hold.'],
-  'refused': ['warn', 'Refused', 'Nothing was broken: the experiment was not allowed to start.'],
-  'interrupted': ['warn', 'Interrupted', 'A person stopped it before it was done.'],
+  'refused': ['warn', 'Refused', 'Nothing was injected: the experiment was not allowed to start.'],
+  'interrupted': ['warn', 'Interrupted', 'A person interrupted it before its end.'],
   'inconclusive': ['warn', 'Inconclusive', 'The run cannot tell whether the hypothesis holds.'],
-  'left-behind': ['bad', 'Something may be left behind', 'A fault could not be shown to be taken back. Look at the faults below first.'],
+  'left-behind': ['bad', 'Something may be left behind', 'A fault could not be shown to be reverted. Look at the faults below first.'],
 };
 
 function drawBanner() {
@@ -62,7 +68,7 @@ function drawTimes() {
   const tiles = [
     ['First injection', t.firstInjection, null, ''],
     ['First bad request', t.firstBad, t.firstInjection, 'after the first injection'],
-    ['Decision to stop', t.decision, t.firstBad, 'after the first bad request'],
+    ['Abort decision', t.decision, t.firstBad, 'after the first bad request'],
     ['Last revert', t.lastRevert, t.decision, 'after the decision'],
     ['Recovered', t.recovered, t.lastRevert, 'after the last revert'],
   ].filter(tile => known(tile[1]));
@@ -107,7 +113,7 @@ function drawTimeline() {
     const kind = fault.step === 'lost' || fault.step === 'drifted' ? 'lost' : fault.step === 'stuck' ? 'stuck' : '';
     drawFaultLane(card, fault, kind);
   }
-  const marks = [[result.times.firstBad, 'first bad request', ''], [result.times.decision, 'decision', ''], [result.times.recovered, 'recovered', 'calm']];
+  const marks = [[result.times.firstBad, 'first bad request', ''], [result.times.decision, 'abort decision', ''], [result.times.recovered, 'recovered', 'calm']];
   for (const track of card.querySelectorAll('.lane'))
     for (const [at, title, kind] of marks) if (known(at)) add(track, 'div', {class: 'mark ' + kind, title: title + ' +' + time(at), style: 'left:' + percent(at)});
   const axis = add(card, 'div', {class: 'axis'});
@@ -147,13 +153,13 @@ function shadeFaults(u) {
   u.ctx.restore();
 }
 
-// An e-value as the chance that what was seen is an accident; below 1 in 10¹² it is no longer told apart.
+// The reciprocal of an e-value is a p-value; below one in 10¹² it is no longer told apart.
 const leastChance = 12 * Math.LN10;
 const raised = exponent => [...String(exponent)].map(digit => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]).join('');
-function chance(logE) {
-  if (!known(logE) || logE < 0.7) return 'any';
+function significance(logE) {
+  if (!known(logE) || logE < 0.7) return 'none';
   const decades = Math.min(logE, leastChance) / Math.LN10;
-  return '1 in ' + (decades < 6 ? Math.round(10 ** decades).toLocaleString('en') : '10' + raised(Math.floor(decades + 1e-9)));
+  return 'p = ' + (decades < 6 ? number(10 ** -decades) : '10⁻' + raised(Math.floor(decades + 1e-9)));
 }
 // Ticks at whole powers of ten, at most five of them.
 function splitsOfChance(u, axis, low, high) {
@@ -162,21 +168,21 @@ function splitsOfChance(u, axis, low, high) {
 }
 function drawEvidence(box, slo, times, states) {
   const most = Math.max(0, ...states.map(s => s.logE || 0));
-  chart(box, 'Is it an accident? ' + slo.name, 'the chance that so many bad requests come although the budget burns no faster than it may; lowest ' + chance(most) + ', the guard stops at ' + chance(slo.logThreshold),
-    times, [{label: 'chance', values: states.map(s => Math.min(leastChance, Math.max(0, s.logE || 0))), stroke: colour('fault'), fill: colour('fault-wash')}],
-    chance, {label: 'stop', value: slo.logThreshold}, {splits: splitsOfChance});
+  chart(box, 'Significance: ' + slo.name, 'how unlikely so many bad requests are while the burn rate is within its limit; highest ' + significance(most) + ', the guard aborts at ' + significance(slo.logThreshold),
+    times, [{label: 'significance', values: states.map(s => Math.min(leastChance, Math.max(0, s.logE || 0))), stroke: colour('fault'), fill: colour('fault-wash')}],
+    significance, {label: 'abort', value: slo.logThreshold}, {splits: splitsOfChance});
 }
 const lineColours = ['warn', 'blue', 'fault', 'soft', 'good', 'ink'];
 function drawBurn(box, slo, times, states) {
   const seen = new Map();
   for (const state of states) for (const w of state.windows || []) seen.set(w.length, w.threshold);
   const series = [...seen.keys()].sort((a, b) => a - b).map((length, k) => ({
-    label: time(length).replace(/\.00/, '') + ' (alert at ' + seen.get(length).toPrecision(3) + ')', stroke: colour(lineColours[k % lineColours.length]),
+    label: time(length).replace(/\.00/, '') + ' (alert threshold ' + factor(seen.get(length)) + ')', stroke: colour(lineColours[k % lineColours.length]),
     values: states.map(s => { const w = (s.windows || []).find(x => x.length === length); return w ? w.burnRate / w.threshold : null; })}));
-  if (series.length) chart(box, 'Burn rate by window: ' + slo.name, 'each as a share of its alert; both this window and a twelfth of it must be over 1',
-    times, series, v => v.toPrecision(2) + '×', {label: 'alert', value: 1});
-  else chart(box, 'Burn rate: ' + slo.name, '1 spends the whole budget in exactly its window', times,
-    [{label: 'last 10 s', values: states.map(s => s.burnRate), stroke: colour('warn')}], v => v.toPrecision(3).replace(/\.0+$/, '') + '×', {label: '14.4×', value: 14.4});
+  if (series.length) chart(box, 'Burn rate by window: ' + slo.name, 'each divided by its alert threshold; the alert fires when both the window and a twelfth of it are above 1',
+    times, series, factor, {label: 'alert', value: 1});
+  else chart(box, 'Burn rate: ' + slo.name, 'at 1.0x the whole error budget is used in exactly its window', times,
+    [{label: 'last 10 s', values: states.map(s => s.burnRate), stroke: colour('warn')}], factor, {label: '14.4x', value: 14.4});
 }
 
 function drawCharts() {
@@ -199,11 +205,11 @@ function drawCharts() {
     const rows = result.guard.filter(g => g.slos[i]);
     const times = rows.map(g => g.at);
     const limit = known(slo.budgetLimit) ? slo.budgetLimit : ((result.plan.worstCase || []).find(c => c.slo === slo.name) || {}).stopAt;
-    const note = share(slo.budgetSpent) + ' of the whole budget spent' + (slo.period ? ' (of ' + slo.period + ')' : '') + (slo.extrapolated ? ' (the budget is extrapolated: no whole window was measured)' : '') +
-      '; charged also counts unknown time and the time a rollback takes';
+    const note = 'error budget used ' + share(slo.budgetSpent) + (slo.period ? ' (of ' + slo.period + ')' : '') + (slo.extrapolated ? ' (the budget is extrapolated: no whole window was measured)' : '') +
+      '; charged also counts time without data and the time a revert takes';
     chart(box, 'Error budget: ' + slo.name, note, times,
-      [{label: 'spent', values: rows.map(g => g.slos[i].spent), stroke: colour('blue'), fill: colour('fault-wash')}, {label: 'charged', values: rows.map(g => g.slos[i].charged), stroke: colour('soft'), dash: [2, 3]}],
-      share, known(limit) ? {label: 'this experiment may spend', value: limit} : null);
+      [{label: 'used', values: rows.map(g => g.slos[i].spent), stroke: colour('blue'), fill: colour('fault-wash')}, {label: 'charged', values: rows.map(g => g.slos[i].charged), stroke: colour('soft'), dash: [2, 3]}],
+      share, known(limit) ? {label: 'limit', value: limit} : null);
     drawEvidence(box, slo, times, rows.map(g => g.slos[i]));
     drawBurn(box, slo, times, rows.map(g => g.slos[i]));
   });
@@ -231,7 +237,7 @@ function drawFaults() {
   const injections = result.plan.injections || [];
   result.faults.forEach((fault, n) => {
     const isOver = fault.step === 'reverted' && injections[n] && injections[n].reversible === false;
-    const end = !known(fault.activeAt) ? 'not injected' : isOver ? 'over (what it did can\'t be undone)' : fault.step;
+    const end = !known(fault.activeAt) ? 'not injected' : isOver ? 'ended (cannot be reverted)' : fault.step;
     const values = fault.evidence.values.length ? fault.evidence.values : [{what: '', unit: '', requested: null, achieved: null, note: ''}];
     values.forEach((value, i) => rows.push([
       i ? '' : fault.fault, i ? '' : fault.victim, i ? '' : fault.mechanism, value.what,
@@ -240,14 +246,14 @@ function drawFaults() {
       i ? '' : [end + (fault.problem ? ': ' + fault.problem : ''), fault.step === 'reverted' ? 'yes' : fault.step === 'stuck' ? 'no' : 'maybe'],
       value.note || (i ? '' : fault.evidence.detail)]));
   });
-  table(card, ['fault', 'victim', 'mechanism', 'what', 'requested', 'achieved', 'did it bite?', 'end', 'evidence'], rows);
+  table(card, ['fault', 'victim', 'mechanism', 'what', 'requested', 'achieved', 'took effect', 'end', 'evidence'], rows);
 }
 
 const layers = {'cap': 'Budget cap', 'e-process': 'Statistical test', 'burn-rate': 'Burn-rate alert', 'no-data': 'No data'};
 function drawWhy() {
   const reasons = (result.abort || {reasons: []}).reasons;
   if (!reasons.length) return;
-  add(page, 'h2', {}, 'Why the guard stopped it');
+  add(page, 'h2', {}, 'Why the guard aborted');
   table(add(page, 'section', {class: 'card'}), ['by', 'SLO', 'what it saw'], reasons.map(r => [[layers[r.layer] || r.layer, 'no'], r.slo, r.text]));
 }
 
@@ -255,23 +261,23 @@ function drawSlos() {
   if (!result.slos.length) return;
   add(page, 'h2', {}, 'Objectives');
   const card = add(page, 'section', {class: 'card'});
-  table(card, ['SLO', 'requests', 'bad', 'budget spent', 'it may spend', 'chance of an accident', 'stops at', 'shown to have held'],
-    result.slos.map(s => [s.name, [String(s.total), 'number'], [String(s.bad) + (s.lost ? ' (' + s.lost + ' never came)' : ''), 'number'], [share(s.budgetSpent), 'number'],
-      [share(s.budgetLimit), 'number'], [chance(s.logE), 'number'], [chance(s.logThreshold), 'number'],
+  table(card, ['SLO', 'requests', 'bad', 'error budget used', 'limit', 'significance', 'aborts at', 'shown to have held'],
+    result.slos.map(s => [s.name, [String(s.total), 'number'], [String(s.bad) + (s.lost ? ' (' + s.lost + ' did not arrive)' : ''), 'number'], [share(s.budgetSpent), 'number'],
+      [share(s.budgetLimit), 'number'], [significance(s.logE), 'number'], [significance(s.logThreshold), 'number'],
       s.logHeld >= s.logHeldThreshold ? ['yes', 'yes'] : ['no', 'maybe']]));
   const sources = result.slos.flatMap(s => (s.sources || []).length > 1 ? s.sources.map(x => [s.name, x]) : []);
-  if (sources.length) table(card, ['SLO', 'measured by', 'requests', 'bad', 'budget spent', 'data'],
+  if (sources.length) table(card, ['SLO', 'measured by', 'requests', 'bad', 'error budget used', 'data'],
     sources.map(([name, x]) => [name, x.name + (x.authoritative ? '' : ' (not authoritative)'), [String(x.total), 'number'], [String(x.bad), 'number'], [share(x.budgetSpent), 'number'], x.state + (x.problem ? ': ' + x.problem : '')]));
 }
 
 function drawEffects() {
   const effects = result.slos.filter(s => s.effect);
   if (!effects.length) return;
-  add(page, 'h2', {}, 'Was it the fault? Faulted replicas beside untouched ones');
+  add(page, 'h2', {}, 'Effect of the fault: faulted beside unfaulted replicas');
   const card = add(page, 'section', {class: 'card'});
   const rate = c => c.total ? share(c.bad / c.total) + ' (' + c.bad + ' of ' + c.total + ')' : '–';
-  const times = value => (value >= 10 ? value.toFixed(0) : value.toPrecision(2)) + '×';
-  table(card, ['SLO', 'faulted replicas: bad', 'untouched: bad', 'as likely to fail', '95 % interval', 'in words'], effects.map(({name, effect: e}) =>
+  const times = factor;
+  table(card, ['SLO', 'faulted replicas: bad', 'unfaulted: bad', 'as likely to fail', '95% interval', 'in words'], effects.map(({name, effect: e}) =>
     [name, [rate(e.treated), 'number'], [rate(e.control), 'number'], [times(e.ratio), 'number'],
       [times(e.lowest) + ' to ' + (known(e.highest) ? times(e.highest) : 'any'), 'number'],
       [e.text, e.cause === 'fault' ? 'no' : e.cause === 'unknown' ? '' : 'maybe']]));
@@ -288,7 +294,7 @@ function drawPlan() {
   const injections = result.plan.injections || [];
   if (!injections.length) return;
   add(page, 'h2', {}, 'Plan');
-  table(add(page, 'section', {class: 'card'}), ['at', 'for', 'fault', 'victim', 'mechanism', 'why this one', 'undo'],
+  table(add(page, 'section', {class: 'card'}), ['at', 'for', 'fault', 'victim', 'mechanism', 'reason', 'revert'],
     injections.map(i => [i.at + ' s', i.for + ' s', i.fault, i.victim, i.mechanism, i.because, i.undo].map(v => typeof v === 'object' && v ? v.label || '' : known(v) ? String(v) : '')));
 }
 

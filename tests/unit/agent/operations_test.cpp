@@ -160,7 +160,7 @@ TEST_CASE("a fault whose lease ended while it was being applied is taken back") 
   }
   const auto answer = agent.inject("mine", "aaaaaaa1");
   CHECK(answer.status == 409);
-  CHECK(message_of(answer).find("taken back") != std::string::npos);
+  CHECK(message_of(answer).find("reverted") != std::string::npos);
   CHECK(agent.faults.live() == 0);
 }
 

@@ -125,7 +125,7 @@ TEST_CASE("what is wrong in a policy file is told with line and column") {
   CHECK(complaint("deniedFaults: [process.kill, proces.pause]\n") ==
         "agent.yaml:1:30: deniedFaults: 'proces.pause' is no fault of this agent; did you mean 'process.pause'?");
   CHECK(complaint("deniedFaults: [\"proces.*\"]\n").find("agent.yaml:1:16: deniedFaults: 'proces.*' is no fault of this agent") == 0);
-  CHECK(complaint("deniedFaults: [process.kill]\ndeniedFaults: []\n").find("agent.yaml:2:1: 'deniedFaults' stands here twice") == 0);
+  CHECK(complaint("deniedFaults: [process.kill]\ndeniedFaults: []\n").find("agent.yaml:2:1: 'deniedFaults' is a duplicate key") == 0);
   CHECK(complaint("mostInjections: 3\n---\nmostInjections: 4\n").find("a second document") != std::string::npos);
   CHECK(complaint("- a\n").find("must be an object") != std::string::npos);
   CHECK(complaint("a: [\n").find("agent.yaml:") == 0);

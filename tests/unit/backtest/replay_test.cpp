@@ -76,12 +76,28 @@ TEST_CASE("an outage in the past is found as fast as a live guard finds it, and 
   CHECK(replayed(recorded(7200, 1, 100, outage), 5000).abort == std::nullopt);
 }
 
-TEST_CASE("an abort of what would have stayed within its budget is for nothing, and counted so") {
+TEST_CASE("an abort during a total outage is no false abort, however little the experiment would have used by its end") {
   const Record record = recorded(7200, 1, 100, [](int t) { return t >= 3600 && t < 3606 ? 1.0 : 0.0; });
   const Outcome outcome = replayed(record, 3598);
   REQUIRE(outcome.abort);
   CHECK_FALSE(outcome.cap_crossed);
+  CHECK(outcome.burned);
   CHECK(outcome.slos.at(0).would_spend == doctest::Approx(600 / (0.001 * 100 * 30 * 86400)).epsilon(0.01));
+  const Study study = summarise(record, shape, {outcome});
+  CHECK(study.justified == 1);
+  CHECK(study.false_aborts == 0);
+  CHECK(to_text(config_for(record), outcome).find(", a true abort\n") != std::string::npos);
+}
+
+TEST_CASE("an abort without a recorded violation is a false abort") {
+  const Record record = recorded(7200, 1, 100, [](int t) { return t >= 3600 && t < 4200 ? -1.0 : 0.0; });
+  const Outcome outcome = replayed(record, 3590);
+  REQUIRE(outcome.abort);
+  CHECK_FALSE(outcome.burned);
+  const Study study = summarise(record, shape, {outcome});
+  CHECK(study.justified == 0);
+  CHECK(study.false_aborts == 1);
+  CHECK(to_text(config_for(record), outcome).find("a false abort") != std::string::npos);
 }
 
 TEST_CASE("silence is charged second by second, as live") {
@@ -149,7 +165,7 @@ TEST_CASE("many starts: the same seed draws the same, and the shares add up") {
 
   const std::string text = to_text(record, config, shape, study);
   CHECK(text.find("302 random starts") != std::string::npos);
-  CHECK(text.find("When it would have stopped:") != std::string::npos);
+  CHECK(text.find("When it would have aborted:") != std::string::npos);
   const Json json = to_json(record, config, shape, study, outcomes);
   CHECK(json["aborted"]["count"] == study.aborted);
   CHECK(json["aborts"].size() == study.aborted);

@@ -55,8 +55,8 @@ TEST_CASE("plain lines tell each event once and how the SLOs stand now and then"
   world.run_for(std::chrono::seconds(6));
   const std::string later = lines.next(*world.runner, world.now);
   CHECK(later.find("state: observing") == std::string::npos);
-  CHECK(later.find("observing: pay spent") != std::string::npos);
-  CHECK(later.find("chance may explain it all, stops at 1 in 1000") != std::string::npos);
+  CHECK(later.find("observing: pay error budget used") != std::string::npos);
+  CHECK(later.find("no significant violation") != std::string::npos);
   CHECK(lines.next(*world.runner, world.now).empty());
 }
 

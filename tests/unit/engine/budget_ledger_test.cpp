@@ -56,7 +56,7 @@ TEST_CASE("budget ledger: what one experiment may spend is not there for another
     const auto third = engine::BudgetLedger::enter(directory.path, "c", experiment("pay", "http://pay/"), third_config);
     REQUIRE_FALSE(third);  // 0.6 and the 0.4 that were left
     CHECK(third.error().blame == Blame::refused);
-    CHECK(third.error().message.find("promised to other experiments under way") != std::string::npos);
+    CHECK(third.error().message.find("reserved for other running experiments") != std::string::npos);
     const auto other = engine::BudgetLedger::enter(directory.path, "d", experiment("pay", "http://elsewhere/"), other_config);
     CHECK(other);
     CHECK(directory.promises() == 3);

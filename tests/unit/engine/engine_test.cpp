@@ -162,7 +162,7 @@ TEST_CASE("each run has its own stop, heard in each state, and the other goes on
     REQUIRE(result);
     REQUIRE(*result);
     CHECK((*result)->outcome == run::Outcome::interrupted);
-    CHECK((*result)->reasons == std::vector<std::string>{"stopped by the test"});
+    CHECK((*result)->reasons == std::vector<std::string>{"interrupted by the test"});
     REQUIRE(*other_result);
     CHECK((*other_result)->outcome == run::Outcome::held);
   }

@@ -142,7 +142,7 @@ TEST_CASE("a run that could not be prepared leaves no folder, and one stopped me
   CHECK(stopped->finish(result).empty());
   CHECK(result.outcome == run::Outcome::interrupted);
   CHECK_FALSE(fs::exists(stopped->path() / "plan.json"));
-  CHECK(text_of(stopped->path() / "result.json").find("stopped by ^C") != std::string::npos);
+  CHECK(text_of(stopped->path() / "result.json").find("interrupted by ^C") != std::string::npos);
 }
 
 TEST_CASE("a full disk stops nothing, but what held is then inconclusive, and nothing is left half-written") {

@@ -26,7 +26,7 @@ TEST_CASE("the cap says what was spent and what the limit is") {
   CHECK(t == 65);
   const auto cap = std::find_if(verdict.reasons.begin(), verdict.reasons.end(), [](const auto& r) { return r.layer == Layer::cap; });
   REQUIRE(cap != verdict.reasons.end());
-  CHECK(cap->text == "checkout has spent 2 % of its 30-day budget; the limit of this experiment is 2 %");
+  CHECK(cap->text == "checkout: error budget used 2.01% of the last 30 days (limit 2%)");
   CHECK(verdict.slos[0].budget_spent == doctest::Approx(520 / 25920.0));
 }
 
@@ -62,7 +62,7 @@ TEST_CASE("silence spends the budget: with no data at all the experiment ends, a
   const auto verdict = guard.evaluate(53s);
   REQUIRE(verdict.abort);
   CHECK(verdict.reasons[0].layer == Layer::cap);
-  CHECK(verdict.reasons[0].text.find("nothing is known of the last 52 s (connection refused)") != std::string::npos);
+  CHECK(verdict.reasons[0].text.find("there is no data for the last 52 s (connection refused)") != std::string::npos);
   CHECK(verdict.slos[0].budget_spent == 0);
   CHECK(verdict.slos[0].state == Freshness::error);
 }
@@ -151,8 +151,8 @@ TEST_CASE("before the start: a cap that chance alone may fill before anybody see
   REQUIRE_FALSE(refused);
   CHECK(refused.error().blame == Blame::refused);
   CHECK_MESSAGE(refused.error().message.find("its data may be 16s old") != std::string::npos, refused.error().message);
-  CHECK(refused.error().message.find("2 events may come by chance, but the experiment may spend only 1.5") != std::string::npos);
-  CHECK(refused.error().message.find("raise guard.budget to more than 2.6 %") != std::string::npos);
+  CHECK(refused.error().message.find("2 events may come by chance, but the limit of the experiment is 1.5") != std::string::npos);
+  CHECK(refused.error().message.find("raise guard.budget to more than 2.5") != std::string::npos);
   source.by_chance = false;  // a load of one request in 333 s
   CHECK(guard::Guard::make(terms));
   auto late = config(100);  // its rate alone fills the cap: the plan warns, and the guard stops early

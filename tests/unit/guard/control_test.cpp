@@ -108,7 +108,7 @@ TEST_CASE("the guard's reason says what the control group says") {
     const auto verdict = guard.evaluate(8s);
     REQUIRE(verdict.abort);
     REQUIRE(verdict.slos[0].effect);
-    const std::string wanted = control_bad > 0 ? "looks like an incident of its own" : "it is the fault's doing";
+    const std::string wanted = control_bad > 0 ? "probably an independent incident" : "the fault is the cause";
     const bool said = std::any_of(verdict.reasons.begin(), verdict.reasons.end(),
                                   [&](const auto& reason) { return reason.text.find(wanted) != std::string::npos; });
     CHECK(said);

@@ -29,7 +29,7 @@ TEST_CASE("what could never work is refused, with the reason in words") {
     refuse("no events", [&](auto& c) { c.slos[0].sources[0].rate_most = events; });
   }
   refuse("not even one", [](auto& c) { c.slos[0].sources[0].window_events = 49'000; });
-  refuse("rollback", [](auto& c) { c.rollback = 60s; });
+  refuse("a revert may take", [](auto& c) { c.rollback = 60s; });
   refuse("length", [](auto& c) { c.length = 0s; });
   refuse("hold", [](auto& c) { c.on_no_data = guard::OnNoData::hold; });
   CHECK(guard::Guard::make(config(10)));

@@ -79,7 +79,7 @@ TEST_CASE("ledger: who comes last and finds a budget of others full is refused, 
   const auto made = Guard::make(loose);
   REQUIRE_FALSE(made);
   CHECK(made.error().blame == Blame::refused);
-  CHECK(made.error().message.find("an SLO of theirs over the same counts can bear nothing more") != std::string::npos);
+  CHECK(made.error().message.find("one of their SLOs over the same counts has no budget left") != std::string::npos);
 }
 
 TEST_CASE("ledger: loads over the same address count their own requests, so their promises are compared by the time everything fails") {

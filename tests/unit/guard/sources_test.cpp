@@ -98,7 +98,7 @@ TEST_CASE("pure silence is no data: abort aborts, hold holds and then aborts, ch
   const auto verdict = guard.evaluate(4100ms);
   REQUIRE(verdict.abort);
   CHECK(verdict.reasons[0].layer == Layer::no_data);
-  CHECK(verdict.reasons[0].text.find("not a word from its source since 3.1 s") != std::string::npos);
+  CHECK(verdict.reasons[0].text.find("no data for 3.1 s") != std::string::npos);
   CHECK(verdict.slos[0].state == Freshness::silent);
   guard.observe(0, slice(1s, 3s, 30, 0));
   CHECK_FALSE(guard.evaluate(4100ms).abort);
@@ -165,15 +165,14 @@ TEST_CASE("a late-born slice that says how many more may be bad is charged these
 TEST_CASE("before the start: a spent budget, a reserve or a promise to others leaves nothing, and nothing starts") {
   auto spent = config(10);
   spent.slos[0].sources[0].window_bad = 26'000;
-  CHECK(refusal(spent).find("nothing of its budget is left to experiment with: 100 % of it are spent in the last 30 days") !=
-        std::string::npos);
+  CHECK(refusal(spent).find("no error budget is left for this experiment: 100% is used of the last 30 days") != std::string::npos);
   auto reserved = config(10);
   reserved.slos[0].sources[0].window_bad = 13'000;
   reserved.reserve = 0.5;
-  CHECK(refusal(reserved).find("50 % must stay (guard.reserve)") != std::string::npos);
+  CHECK(refusal(reserved).find("50% must stay (guard.reserve)") != std::string::npos);
   auto promised = config(10);
   promised.slos[0].promised = 1;
-  CHECK(refusal(promised).find("100 % are promised to other experiments under way") != std::string::npos);
+  CHECK(refusal(promised).find("100% is reserved for other running experiments") != std::string::npos);
 
   auto little = config(10);
   little.slos[0].sources[0].window_bad = 0.99 * 25920;

@@ -249,7 +249,7 @@ TEST_CASE("what weakens the guard is a warning") {
   auto anyone = experiment();
   anyone.loads = {{.name = "l", .rate = {10}, .tls = {.insecure = true}}};
   CHECK(joined(planned(anyone, 1).warnings) ==
-        "load 'l' takes whoever answers (tls.insecure): what it measures may be someone else's answers\n");
+        "load 'l' does not verify the server (tls.insecure): its measurements may be of another server\n");
   auto unused = experiment();
   unused.targets.push_back({.name = "spare", .selector = {"node", {}}});
   CHECK(joined(planned(unused, 1).warnings) == "target 'spare' is not used in the timeline\n");
@@ -301,7 +301,7 @@ TEST_CASE("what can't be undone is a warning before anything starts") {
   auto plan = planned(experiment(), 1);
   plan.injections[0].how = {.mechanism = "signal", .undo = "the process stays dead", .reversible = false};
   plan::check_claims("game-day", plan);
-  CHECK(joined(plan.warnings) == "network.impair on netns wallet-1 (0s to 1m) can't be undone: the process stays dead\n");
+  CHECK(joined(plan.warnings) == "network.impair on netns wallet-1 (0s to 1m) cannot be reverted: the process stays dead\n");
 }
 
 TEST_CASE("the text tells victims, share, mechanism and why, undo and cost, in 100 columns") {

@@ -80,10 +80,10 @@ TEST_CASE("JUnit has a case for the verdict, each SLO, check and fault, with wha
 TEST_CASE("the closing summary tells verdict, times and what was achieved") {
   const auto text = report::terminal(run::to_json(aborted_run()), false);
   CHECK(contains(text, "REFUTED  checkout"));
-  CHECK(contains(text, "decision to stop    +13.000 s   (2.000 s later)"));
-  CHECK(contains(text, "delay: requested 50ms, achieved 50.1ms"));
-  CHECK(contains(text, "loss: requested 1.00%, achieved unknown"));
-  CHECK(contains(text, "40 of 100 requests bad, 2.100% of the error budget spent"));
+  CHECK(contains(text, "abort decision      +13.000 s   (2.000 s later)"));
+  CHECK(contains(text, "delay: requested 50 ms, achieved 50.1 ms"));
+  CHECK(contains(text, "loss: requested 1%, achieved unknown"));
+  CHECK(contains(text, "40 of 100 requests bad, error budget used 2.1%"));
   CHECK(contains(text, "check money (after): FAILED sum is 1 short"));
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("a fault that was never active is told as such, not as one that did no
   result.faults[0].evidence = {};
   const auto json = run::to_json(result);
   CHECK(contains(report::terminal(json, false), "network.impair on netns l: not injected\n"));
-  CHECK_FALSE(contains(report::terminal(json, false), "did not bite"));
+  CHECK_FALSE(contains(report::terminal(json, false), "no effect observed"));
   CHECK(contains(report::junit(json), "<failure message=\"not injected\">"));
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("what can't be undone is over at its end, and not reverted") {
   auto json = run::to_json(aborted_run());
   CHECK(contains(report::terminal(json, false), "network.impair on netns l: reverted\n"));
   json["plan"]["injections"] = Json::array({Json{{"reversible", false}}});
-  CHECK(contains(report::terminal(json, false), "network.impair on netns l: over (what it did can't be undone)\n"));
+  CHECK(contains(report::terminal(json, false), "network.impair on netns l: ended (cannot be reverted)\n"));
   json["plan"]["injections"] = "damaged";
   CHECK(contains(report::terminal(json, false), "network.impair on netns l: reverted\n"));
 }

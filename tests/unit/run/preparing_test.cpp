@@ -48,7 +48,7 @@ TEST_CASE("a stop while preparing ends the run at once, whatever has answered, a
     world.give(StopAsked{"SIGTERM"});
     CHECK(world.runner->state() == State::done);
     CHECK(world.result().outcome == Outcome::interrupted);
-    CHECK(world.result().reasons == std::vector<std::string>{"stopped by SIGTERM"});
+    CHECK(world.result().reasons == std::vector<std::string>{"interrupted by SIGTERM"});
     CHECK(world.give(Planned{world.plan}).empty());
     CHECK(world.give(PastRead{a_config(world)}).empty());
     CHECK(world.count<OpenLeases>() + world.count<RevertAll>() + world.count<Inject>() == 0);

@@ -19,7 +19,7 @@ TEST_CASE("too few events to tell is inconclusive") {
   world.good = 1;
   const auto& result = world.finish();
   CHECK(result.outcome == Outcome::inconclusive);
-  CHECK(says(result, "too few to tell"));
+  CHECK(says(result, "too few for a verdict"));
 }
 
 TEST_CASE("burning too slowly to be stopped and too fast to have held is inconclusive") {
@@ -28,7 +28,7 @@ TEST_CASE("burning too slowly to be stopped and too fast to have held is inconcl
   const auto& result = world.finish();
   CHECK_FALSE(result.abort);
   CHECK(result.outcome == Outcome::inconclusive);
-  CHECK(says(result, "events were bad: too many to say that it held, too few to stop it"));
+  CHECK(says(result, "events were bad: too many to show that it held, too few to abort"));
 }
 
 TEST_CASE("what is stuck is said loudest of all") {

@@ -69,7 +69,7 @@ TEST_CASE("a fault that was not shown to have bitten is inconclusive, never held
     const auto& result = world.finish();
     CHECK(result.outcome == Outcome::inconclusive);
     CHECK(exit_code(result.outcome) == 5);
-    CHECK(says(result, "network.impair on wallet-aaaaaaaa stood but affected nothing: 0 of 1000"));
+    CHECK(says(result, "network.impair on wallet-aaaaaaaa was active, no effect observed: 0 of 1000"));
   }
   SUBCASE("not read back") {
     auto world = one_fault();

@@ -143,7 +143,7 @@ TEST_CASE("a source that was steady and has gone silent before the others were s
   CHECK(world.count<Inject>() == 0);
   SUBCASE("for good") {
     CHECK(world.finish().outcome == Outcome::refused);
-    CHECK(says(world.result(), "no steady state: pay: not a word from its source"));
+    CHECK(says(world.result(), "no steady state: pay: no data for"));
     CHECK(world.count<Inject>() == 0);
   }
   SUBCASE("for a while") {

@@ -91,7 +91,7 @@ TEST_CASE("two stops before anything has begun are one end") {
   world.give(StopAsked{"^C"});
   world.give(StopAsked{"SIGTERM"});
   CHECK(world.result().outcome == Outcome::interrupted);
-  CHECK(world.result().reasons == std::vector<std::string>{"stopped by ^C"});
+  CHECK(world.result().reasons == std::vector<std::string>{"interrupted by ^C"});
   CHECK(world.result().states.size() == 2);
   CHECK(world.count<Finish>() == 1);
 }

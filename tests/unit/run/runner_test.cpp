@@ -22,7 +22,7 @@ TEST_CASE("a run with nothing wrong goes through all its states and held") {
   CHECK(world.count<Finish>() == 1);
   CHECK(world.count<RevertAll>() == 1);  // it ends the lease
   CHECK(std::holds_alternative<Finish>(world.sent.back()));
-  CHECK(says(result, "1 fault bit"));
+  CHECK(says(result, "1 fault took effect"));
 }
 
 TEST_CASE("a fault stands for as long as asked, and its evidence is read just before the end") {

@@ -263,5 +263,5 @@ TEST_CASE("what a log holds already says which time slices of the past were bad,
   slo.window = 1h;  // of 60 slices 1 % may be bad: less than the two
   const auto refused = guard::Guard::make(engine::guard_config(experiment).value());
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("nothing of its budget is left") != std::string::npos);
+  CHECK(refused.error().message.find("no error budget is left") != std::string::npos);
 }

@@ -59,7 +59,7 @@ TEST_CASE("an SLO's budget may be counted in events, in bad time slices, or in s
 
 TEST_CASE("what cannot be counted so is refused at its place, with what to do") {
   refuses("method: timeslice", "did you mean");
-  refuses("method: timeslices", "says not which are bad");
+  refuses("method: timeslices", "has no slice");
   refuses("method: timeslices, slice: {target: 95%}", "leaves no room for a single bad time slice", "budget: 2%");
   refuses("method: timeslices, slice: {target: 95%, window: 60d}", "longer than the SLO's window");
   refuses("method: timeslices, slice: {target: 95%, empty: maybe}", "good");

@@ -194,7 +194,7 @@ TEST_CASE("a spec's calendar is read, and told where it is wrong") {
            {"calendar: {duration: 1M, start: 2026-01-01, timeZone: UTC}", "did you mean 'timezone'"},
            {"calendar: 1M", "f:9:17: spec.slos.pay.calendar"},
            {"calendar: {duration: 1M, start: 2026-01-01, timezone: UTC}\n      window: 30d",
-            "f:9:17: spec.slos.pay.calendar: stands beside 'window'"},
+            "f:9:17: spec.slos.pay.calendar: and 'window' exclude each other"},
        }) {
     const auto parsed = with_slo(by_prometheus + "      " + each.calendar + "\n");
     std::string told;

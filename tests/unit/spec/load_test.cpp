@@ -183,7 +183,7 @@ TEST_CASE("what contradicts itself in a load is told at its place") {
   const std::pair<const char*, const char*> table[] = {
       {"{url: 'http://x/'}", "f:7:8: spec.load.l: 'rate' is missing: how many requests are started, such as rate: 200/s\n"},
       {"{rate: 1/s}", "f:7:8: spec.load.l: 'url' is missing: where the requests go, such as url: http://10.0.0.1/checkout\n"},
-      {"{url: 'http://x/', rate: {from: 1/s}}", "f:7:33: spec.load.l.rate: says not where it goes: add 'to' and 'over', or 'stages'\n"},
+      {"{url: 'http://x/', rate: {from: 1/s}}", "f:7:33: spec.load.l.rate: has no end: add 'to' and 'over', or 'stages'\n"},
       {"{url: 'http://x/', rate: {from: 1/s, to: 2/s}}",
        "f:7:33: spec.load.l.rate: 'over' is missing: how long it takes, such as over: 60s\n"},
       {"{url: 'http://x/', rate: {from: 1/s, to: 2/s, over: 1s, stages: []}}",

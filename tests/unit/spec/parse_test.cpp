@@ -191,7 +191,7 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
        {"f:5:17: spec.targets.a.container: 'container': is not supported yet in this version; select its cgroup, network namespace or "
         "process instead"}},
       {"targets: {a: {pick: one}}\ntimeline: []",
-       {"f:5:16: spec.targets.a: says not what it is: one of process, netns, cgroup, unit, node is needed, such as process: {name: "
+       {"f:5:16: spec.targets.a: has no kind: one of process, netns, cgroup, unit, node is needed, such as process: {name: "
         "wallet}"}},
       {"targets: {a: {node: {}, unit: {name: x}}}\ntimeline: []",
        {"f:5:23: spec.targets.a.node: a target is one kind of thing, this one is already 'unit': make two targets"}},
@@ -199,7 +199,7 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
       {"targets: {a: {node: {}, pick: {seed: x}}}\ntimeline: []",
        {"f:5:33: spec.targets.a.pick: needs count or percent, such as {count: 1, seed: 7}",
         "f:5:40: spec.targets.a.pick.seed: is 'x': a whole number is expected, such as seed: 7"}},
-      {"targets: {a: {node: {}}, a: {node: {}}}\ntimeline: []", {"f:5:28: spec.targets.a: 'a' is written twice: keep one of them"}},
+      {"targets: {a: {node: {}}, a: {node: {}}}\ntimeline: []", {"f:5:28: spec.targets.a: 'a' is a duplicate key: keep one of them"}},
       {"targets: [node]\ntimeline: []", {"f:5:12: spec.targets: is a list, a mapping of names is expected: NAME: {…}"}},
       {"timeline: {at: 0s}", {"f:5:13: spec.timeline: is a mapping, a list is expected, each with '- ' in front"}},
       {"hypothesis: x", {"f:5:3: spec: 'timeline' is missing: which fault, when, on what"}},
@@ -207,7 +207,7 @@ TEST_CASE("each kind of mistake has its place, its reason and what to do") {
        "10/s}}\ntimeline: []",
        {"f:5:13: spec.slos.s: has both 'load' and 'prometheus': one of them measures it"}},
       {"slos: {s: {objective: 99.9%}}\ntimeline: []",
-       {"f:5:13: spec.slos.s: says not what measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
+       {"f:5:13: spec.slos.s: has no source that measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
         "mackerel, cloudwatch, newrelic, command, accessLog is needed"}},
       {"slos: {s: {objective: 99.9%, from: a.yaml}}\ntimeline: []", {"f:5:38: spec.slos.s.from: files are not read here"}},
       {"slos: {s: {load: l}}\nload: {l: {url: 'http://x/', rate: 10/s}}\ntimeline: []",

@@ -165,7 +165,7 @@ TEST_CASE("a mistake among several sources is told with its place") {
       {"{objective: 99.9%, sources: {load: a}}",
        "f:7:36: spec.slos.s.sources: is a mapping, a list is expected, each with '- ' in front\n"},
       {"{objective: 99.9%, latency: 1s, sources: [" + one + "]}",
-       "f:7:36: spec.slos.s.latency: stands beside 'sources': move it into the source that it is for\n"},
+       "f:7:36: spec.slos.s.latency: and 'sources' exclude each other: move it into the source that it is for\n"},
       {"{objective: 99.9%, sources: [" + one + ", {load: nothing}]}",
        "f:7:95: spec.slos.s.sources[1].load: there is no load 'nothing'; none is declared\n"},
       {"{objective: 99.9%, sources: [" + mute + ", " + mute + "]}",
@@ -182,7 +182,8 @@ TEST_CASE("a mistake among several sources is told with its place") {
        "f:7:38: spec.slos.s.countLost: is control, but what measures this SLO knows no control group; give metrics.control, or write true "
        "to compare with the rate before\n"},
       {"{objective: 99.9%, sources: [" + one + ", {}]}",
-       "f:7:88: spec.slos.s.sources[1]: says not what measures it: 'load' (the name of a load) or one of prometheus, metrics, datadog, "
+       "f:7:88: spec.slos.s.sources[1]: has no source that measures it: 'load' (the name of a load) or one of prometheus, metrics, "
+       "datadog, "
        "mackerel, cloudwatch, newrelic, command, accessLog is needed\n"},
   };
   for (const auto& [text, problems] : table) CHECK(problems_of(text) == problems);
