@@ -44,7 +44,7 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
 
 int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is seen by the write, not by our death
-  CLI::App app{"Breaks a platform on purpose, in a controlled way, and always puts it back.", "arashi"};
+  CLI::App app{"Breaks a platform on purpose, in a controlled way, and always reverts it.", "arashi"};
   app.set_version_flag("--version", "arashi " ARASHI_VERSION);
   app.require_subcommand(1);
   app.failure_message(usage_error);

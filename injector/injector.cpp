@@ -174,7 +174,7 @@ Result<Injection> Injector::bring_about(const Host& host, const EntryPtr& entry,
   }
   const auto ended = take_back(entry);
   const std::string left =
-      ended.step == Step::reverted ? "" : "; and taking it back " + std::string(name_of(ended.step)) + ": " + ended.problem;
+      ended.step == Step::reverted ? "" : "; and reverting it " + std::string(name_of(ended.step)) + ": " + ended.problem;
   if (cut_short) return fail(Blame::refused, entry->fault->name, " was ended while it was being applied", left);
   auto cause = evidence ? kept.error() : evidence.error();
   cause.message += left;

@@ -75,7 +75,7 @@ Json effect_schema() {
   auto schema = object_of({{"treated", "at the replicas with the fault", counts_schema()},
                            {"control", "at those without", counts_schema()},
                            {"ratio", "so many times as likely is a bad event with the fault", number()},
-                           {"lowest", "of its 95 % interval, right at all times at once", number()},
+                           {"lowest", "of its 95% interval, right at all times at once", number()},
                            {"highest", "of its interval; null: nothing bounds it", time_or_null()},
                            {"logE", "log of the e-value against no harm", number()},
                            {"cause", "what the control group says", one_of({"unknown", "fault", "incident", "both"})},
