@@ -77,6 +77,8 @@ class InjectorProcess {
     if (options_.lifeline_fd >= 0) listen_to(options_.lifeline_fd, Source::lifeline);
     listen_to(signals_.get(), Source::signals);
     listen_to(done_.get(), Source::done);
+    for (const auto& damage : machine_.injector().damage())
+      say(self, damage, "; it was begun anew: faults of an earlier agent may be left behind that no record tells of");
     say_all(machine_.injector().recover(), "left by an earlier agent");
     tend_at_ = boot_now();  // what could not be reverted is tried again
     return start_api();
@@ -119,7 +121,7 @@ class InjectorProcess {
     auto pair = TRY(channel_pair());
     auto options = options_;
     options.channel_fd = pair.second.get();
-    options.control_fd = options.lifeline_fd = -1;
+    options.control_fd = options.lifeline_fd = options.copy_fd = -1;
     api_begin_ = boot_now();
     api_.emplace(TRY(Child::start({.argv = arguments_of("api", options),
                                    .dies_with_starter = true,
@@ -252,6 +254,7 @@ class InjectorProcess {
     for (const auto& done : queue) {
       if (done.answer && done.life == api_life_) send(*done.answer);
       if (done.tended) {
+        for (const auto& warning : machine_.injector().take_warnings()) say(self, warning);
         tending_ = false;
         tend_at_ = tend_now_ ? std::optional(boot_now()) : done.tend_again;
         tend_now_ = false;

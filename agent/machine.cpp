@@ -31,8 +31,15 @@ Result<Policy> load_policy(const Options& options) {
 }
 
 Result<std::unique_ptr<Machine>> Machine::open(const Options& options, std::unique_ptr<Workers> workers) {
-  auto volatile_journal = TRY(Journal::open(options.run_dir, Journal::Durability::until_reboot));
-  auto disk_journal = TRY(Journal::open(options.state_dir, Journal::Durability::on_disk));
+  std::optional<Journal> copy;
+  if (options.copy_fd >= 0) copy = TRY(Journal::in_memory(Fd(options.copy_fd)));
+  auto volatile_journal = Journal::open(options.run_dir, Journal::Durability::until_reboot);
+  auto disk_journal = Journal::open(options.state_dir, Journal::Durability::on_disk);
+  const auto problem = !volatile_journal ? volatile_journal.error() : !disk_journal ? disk_journal.error() : Error{};
+  const bool has_journals = problem.message.empty();
+  // A recovery goes on with the copy alone: it has all that the processes before had done.
+  const bool copy_will_do = workers == nullptr && copy && copy->was_there() && copy->damage().empty();
+  if (!has_journals && !copy_will_do) return pass(problem);
   auto machine = std::unique_ptr<Machine>(new Machine);
   auto host = host_of(options);
   host.workers = workers.get();
@@ -42,7 +49,13 @@ Result<std::unique_ptr<Machine>> Machine::open(const Options& options, std::uniq
     machine->classifiers_->fill();
   }
   machine->workers_ = std::move(workers);
-  machine->injector_ = std::make_unique<Injector>(std::move(host), std::move(volatile_journal), std::move(disk_journal));
+  if (has_journals) {
+    machine->injector_ =
+        std::make_unique<Injector>(std::move(host), std::move(volatile_journal).value(), std::move(disk_journal).value(), std::move(copy));
+  } else {
+    machine->journals_problem_ = problem.message;
+    machine->injector_ = std::make_unique<Injector>(std::move(host), *std::move(copy), std::nullopt);
+  }
   return machine;
 }
 

@@ -12,9 +12,11 @@ namespace arashi {
 
 class Machine : public Faults {
  public:
-  // Opens both journals; Blame::refused with the pid of the agent that has them open.
+  // Opens both journals; Blame::refused with the pid of the agent that has them open. Takes options.copy_fd over.
   static Result<std::unique_ptr<Machine>> open(const Options& options, std::unique_ptr<Workers> workers);
 
+  // Why the journals can't be used, so that a recovery goes by the supervisor's copy alone; "" where they can.
+  [[nodiscard]] const std::string& journals_problem() const { return journals_problem_; }
   Injector& injector() { return *injector_; }
   [[nodiscard]] const Host& host() const override { return injector_->host(); }
   Result<std::vector<Victim>> resolve(const Selector& selector) override;
@@ -33,6 +35,7 @@ class Machine : public Faults {
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<ClassifierStock> classifiers_;
   std::unique_ptr<Injector> injector_;
+  std::string journals_problem_;
 };
 
 Host host_of(const Options& options);

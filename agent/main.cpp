@@ -166,6 +166,7 @@ int recover_or_tell(const Options& options) {
 void add_recover(CLI::App& app, Command& command) {
   auto* recover = app.add_subcommand("recover", "Revert whatever the journals hold, print each; exit 6 if something is left");
   add_directories(*recover, command.options);
+  recover->add_option("--copy-fd", command.options.copy_fd)->group("");
   recover->footer("Example: arashi-agent recover --run-dir /run/arashi");
   recover->callback([&command] { command.exit_code = recover_or_tell(command.options); });
 }
@@ -177,6 +178,7 @@ void add_processes(CLI::App& app, Command& command) {
   add_serving_options(*injector, command.options);
   injector->add_option("--control-fd", command.options.control_fd)->required();
   injector->add_option("--lifeline-fd", command.options.lifeline_fd);
+  injector->add_option("--copy-fd", command.options.copy_fd);
   injector->callback([&command] { command.exit_code = run_injector_process(command.options); });
   auto* api = app.add_subcommand("api")->group("");
   add_serving_options(*api, command.options);

@@ -25,6 +25,7 @@ std::vector<std::string> arguments_of(const std::string& subcommand, const Optio
   add_fd("--control-fd", options.control_fd);
   add_fd("--lifeline-fd", options.lifeline_fd);
   add_fd("--channel-fd", options.channel_fd);
+  add_fd("--copy-fd", options.copy_fd);
   return arguments;
 }
 

@@ -20,6 +20,7 @@ struct Options {
   int control_fd = -1;   // injector: to the supervisor
   int lifeline_fd = -1;  // injector, embedded: the supervisor's standard input
   int channel_fd = -1;   // api: to the injector
+  int copy_fd = -1;      // injector, recover: the supervisor's copy of what the journals hold
 };
 
 // The arguments with which `arashi-agent SUBCOMMAND` reads these options back.

@@ -4,8 +4,10 @@
 #include "agent/say.hpp"
 #include "injector/host/command.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -36,6 +38,11 @@ class Supervisor {
       return 3;
     }
     watch_signals();
+    copy_.reset(memfd_create("arashi-journal", MFD_CLOEXEC));
+    if (!copy_) {
+      say(self, "cannot keep a copy of the journal: ", std::strerror(errno));
+      return 1;
+    }
     std::optional<int> code;
     while (!code) code = one_life();
     return *code;
@@ -76,8 +83,12 @@ class Supervisor {
     auto pair = TRY(control_pair());
     auto options = options_;
     options.control_fd = pair.second.get();
-    Launch launch{
-        .dies_with_starter = true, .death_signal = SIGTERM, .inherited = {pair.second.get()}, .piped_output = false, .piped_errors = false};
+    options.copy_fd = copy_.get();
+    Launch launch{.dies_with_starter = true,
+                  .death_signal = SIGTERM,
+                  .inherited = {pair.second.get(), copy_.get()},
+                  .piped_output = false,
+                  .piped_errors = false};
     Fd lifeline;
     if (options_.embedded) {
       lifeline.reset(dup(STDIN_FILENO));
@@ -165,8 +176,10 @@ class Supervisor {
 
   void recover() {
     exit_code_ = 0;
-    const auto arguments = arguments_of("recover", {.socket = {}, .run_dir = options_.run_dir, .state_dir = options_.state_dir});
-    auto child = Child::start({.argv = arguments, .dies_with_starter = true, .piped_output = false, .piped_errors = false});
+    const auto arguments =
+        arguments_of("recover", {.socket = {}, .run_dir = options_.run_dir, .state_dir = options_.state_dir, .copy_fd = copy_.get()});
+    auto child = Child::start(
+        {.argv = arguments, .dies_with_starter = true, .inherited = {copy_.get()}, .piped_output = false, .piped_errors = false});
     if (!child) {
       say(self, "recovery could not be started: ", child.error().message);
       exit_code_ = 6;
@@ -193,6 +206,7 @@ class Supervisor {
 
   const Options options_;
   Fd signals_, control_;
+  Fd copy_;  // of what the journals hold: nobody but our own processes reaches it, so that a damaged journal costs nothing while we live
   std::optional<Child> injector_;
   std::optional<Error> failure_;
   bool live_ = false;       // something lives: the injector process is to be heard from

@@ -44,8 +44,11 @@ Reverted outcome_of(const Injection& record, Duration took) { return {record.id,
 
 }  // namespace
 
-Injector::Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal)
-    : host_(std::move(host)), volatile_journal_(std::move(volatile_journal)), disk_journal_(std::move(disk_journal)) {
+Injector::Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal, std::optional<Journal> copy)
+    : host_(std::move(host)),
+      volatile_journal_(std::move(volatile_journal)),
+      disk_journal_(std::move(disk_journal)),
+      copy_(std::move(copy)) {
   agent_port_ = host_.control.agent_port;
 }
 
@@ -194,7 +197,10 @@ Injection Injector::step_to(const EntryPtr& entry, Step step, const std::string&
 Result<void> Injector::write_down(const Injection& record) {
   const std::lock_guard lock(journal_mutex_);
   auto& journal = record.outlives_reboot && disk_journal_ ? *disk_journal_ : volatile_journal_;
-  return journal.append(record);
+  const auto written = journal.append(record);
+  if (!copy_ || (!written && record.step == Step::intended)) return written;
+  const auto copied = copy_->append(record);
+  return written ? copied : written;
 }
 
 Reverted Injector::take_back(const EntryPtr& entry) {
@@ -285,9 +291,7 @@ std::vector<Reverted> Injector::revert(std::string_view experiment, std::string_
 }
 
 std::vector<Reverted> Injector::recover() {
-  std::vector<Injection> left = volatile_journal_.open_injections();
-  if (disk_journal_)
-    for (auto& each : disk_journal_->open_injections()) left.push_back(std::move(each));
+  auto left = written_down();
   const auto boot = boot_id().value_or("");
   std::vector<Reverted> ended;
   std::vector<std::string> ids;
@@ -302,6 +306,8 @@ std::vector<Reverted> Injector::recover() {
     }
     auto entry = std::make_shared<Entry>();
     entry->fault = find_fault(record.fault);
+    if (copy_) [[maybe_unused]]
+      const auto written = write_down(record);  // it may have been in the copy only, or in a journal only
     entry->record = std::move(record);
     const std::lock_guard lock(mutex_);
     ids.push_back(entry->record.id);

@@ -29,7 +29,8 @@ struct Reverted {
 
 class Injector {
  public:
-  Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal);
+  // `copy` holds what both journals hold, where nobody else reaches it (Journal::in_memory).
+  Injector(Host host, Journal volatile_journal, std::optional<Journal> disk_journal, std::optional<Journal> copy = std::nullopt);
   ~Injector();
 
   // What inject would do; reads only, claims checked. Used by `arashi plan`.
@@ -44,7 +45,8 @@ class Injector {
   std::vector<Reverted> revert(std::string_view experiment, std::string_view id);
 
   // Reverts what is past its deadline, marks what died as lost, tries the stuck again. Returns when it next wants to be called
-  // (CLOCK_BOOTTIME), nothing if no injection lives: no timer then.
+  // (CLOCK_BOOTTIME), nothing if no injection lives: no timer then. A journal that somebody has damaged is written anew; where it can't be,
+  // everything is reverted: what is written down nowhere may not live.
   std::optional<Duration> tend(Duration now);
 
   // All that are not over, evidence read afresh, and the ended ones of this process's life (newest 200).
@@ -53,6 +55,11 @@ class Injector {
   // Takes back everything the journals hold from an earlier life; what belongs to another boot is only marked reverted unless it outlives
   // reboots. Called at start and by `arashi-agent recover`.
   std::vector<Reverted> recover();
+
+  // What its owner should know of and no answer tells, since the last call: a journal that was damaged.
+  std::vector<std::string> take_warnings();
+  // Why records may be missing in the journals as they were found; empty where they were whole, or where a copy has made up for it.
+  [[nodiscard]] std::vector<std::string> damage() const;
 
   [[nodiscard]] std::size_t live() const;
   [[nodiscard]] std::size_t live(std::string_view experiment) const;
@@ -72,7 +79,9 @@ class Injector {
   Result<Injection> bring_about(const Host& host, const EntryPtr& entry, Duration duration);
   Injection step_to(const EntryPtr& entry, Step step, const std::string& problem);
   Result<void> write_down(const Injection& record);
-  Reverted take_back(const EntryPtr& entry);  // with the entry held
+  std::vector<Injection> written_down() const;  // by an earlier life
+  bool mend_journals();                         // false: what lives is not written down
+  Reverted take_back(const EntryPtr& entry);    // with the entry held
   Reverted end(const EntryPtr& entry);
   Reverted end_held(const EntryPtr& entry);
   std::vector<Reverted> end_all(const std::vector<EntryPtr>& entries);
@@ -84,11 +93,12 @@ class Injector {
   std::atomic<std::uint16_t> agent_port_ = 0;
   std::mutex journal_mutex_;  // taken last, never together with mutex_
   Journal volatile_journal_;
-  std::optional<Journal> disk_journal_;
+  std::optional<Journal> disk_journal_, copy_;
   mutable std::mutex mutex_;  // guards what follows, and the entries; never held over a fault's function
   std::condition_variable changed_;
   std::map<std::string, EntryPtr> entries_;
   std::deque<Injection> ended_;
+  std::vector<std::string> warnings_;
   std::vector<std::future<void>> background_;  // slow reverts that tend() started; waited for at the end of this object
 };
 

@@ -2,6 +2,7 @@
 #include "injector/entry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace arashi {
 
@@ -54,12 +55,59 @@ void Injector::tend_one(const EntryPtr& entry, Duration now) {
   background_.push_back(std::move(running));
 }
 
+// What only the copy still holds counts too.
+std::vector<Injection> Injector::written_down() const {
+  std::map<std::string, Injection> found;
+  for (const auto* journal : {&volatile_journal_, disk_journal_ ? &*disk_journal_ : nullptr, copy_ ? &*copy_ : nullptr})
+    if (journal != nullptr)
+      for (auto& record : journal->open_injections()) found.try_emplace(record.id, std::move(record));
+  std::vector<Injection> all;
+  for (auto& [id, record] : found) all.push_back(std::move(record));
+  return all;
+}
+
+bool Injector::mend_journals() {
+  bool fine = true;
+  std::vector<std::string> found;
+  {
+    const std::lock_guard lock(journal_mutex_);
+    for (auto* journal : {&volatile_journal_, disk_journal_ ? &*disk_journal_ : nullptr}) {
+      if (journal == nullptr) continue;
+      const auto mended = journal->mend();
+      fine = fine && mended;
+      if (!mended)
+        found.push_back(mended.error().message + ": everything is reverted");
+      else if (!mended->empty())
+        found.push_back(*mended + "; it was written anew");
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  warnings_.insert(warnings_.end(), found.begin(), found.end());
+  return fine;
+}
+
+std::vector<std::string> Injector::take_warnings() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(warnings_, {});
+}
+
+std::vector<std::string> Injector::damage() const {
+  std::vector<std::string> found;
+  if (copy_ && copy_->was_there() && copy_->damage().empty()) return found;
+  for (const auto* journal : {&volatile_journal_, disk_journal_ ? &*disk_journal_ : nullptr})
+    if (journal != nullptr && !journal->damage().empty()) found.push_back(journal->damage());
+  return found;
+}
+
 std::optional<Duration> Injector::tend(Duration now) {
+  const auto entries = newest_first("", "");
+  if (!entries.empty() && !mend_journals()) now = Duration::max();
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(background_, [](const auto& each) { return each.wait_for(0s) == std::future_status::ready; });
   }
-  for (const auto& entry : newest_first("", "")) tend_one(entry, now);
+  for (const auto& entry : entries) tend_one(entry, now);
+  if (now == Duration::max()) now = boot_now();
   std::optional<Duration> next;
   const std::lock_guard lock(mutex_);
   for (const auto& [id, entry] : entries_) {

@@ -6,6 +6,7 @@
 
 namespace arashi {
 
-std::uint32_t crc32c(std::string_view bytes);
+// `before` is that of what the bytes follow: crc32c("ab") == crc32c("b", crc32c("a")).
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0);
 
 }  // namespace arashi

@@ -3,6 +3,7 @@
 
 #include "injector/host/cgroup.hpp"
 #include "injector/host/files.hpp"
+#include "injector/host/netns.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -140,7 +141,7 @@ Result<Doors> open_doors(const Launch& launch, Ends& ends) {
   doors.inherited = &launch.inherited;
   TRY(connect(launch, doors, ends));
   if (!launch.directory.empty()) doors.directory = TRY(open_file(launch.directory, O_PATH | O_DIRECTORY));
-  if (!launch.netns.empty()) doors.netns = TRY(open_file(launch.netns, O_RDONLY));
+  if (!launch.netns.empty()) doors.netns = TRY(open_netns_file(launch.netns));
   for (const auto& cgroup : launch.cgroups) doors.cgroups.push_back(TRY(open_file(cgroup / "cgroup.procs", O_WRONLY)));
   return doors;
 }

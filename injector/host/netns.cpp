@@ -1,8 +1,14 @@
 #include "injector/host/netns.hpp"
 
+#include "injector/host/files.hpp"
+
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -16,10 +22,10 @@ namespace arashi {
 namespace {
 
 Fd open_if_same(const std::filesystem::path& path, std::uint64_t inode) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  auto fd = open_netns_file(path);
   struct stat found {};
-  if (!fd || fstat(fd.get(), &found) != 0 || found.st_ino != inode) return {};
-  return fd;
+  if (!fd || fstat(fd->get(), &found) != 0 || found.st_ino != inode) return {};
+  return std::move(fd).value();
 }
 
 bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
@@ -37,6 +43,27 @@ Fd search(const Host& host, std::uint64_t inode) {
 }
 
 }  // namespace
+
+Result<Fd> open_netns_file(const std::filesystem::path& path) {
+  // A FIFO would wait for a writer, and a device may do things when it is opened: what it is, is looked at first, and again afterwards.
+  struct statfs where {};
+  auto fd = open_file(path, O_PATH);
+  if (!fd) return fd;
+  if (fstatfs(fd->get(), &where) != 0) return sys_fail("look at '", path.string(), "'");
+  if (where.f_type != NSFS_MAGIC) return fail(Blame::input, "'", path.string(), "' is not a network namespace");
+  fd = open_file("/proc/self/fd/" + std::to_string(fd->get()), O_RDONLY | O_NONBLOCK);
+  if (!fd) return fd;
+  if (ioctl(fd->get(), NS_GET_NSTYPE) != CLONE_NEWNET)
+    return fail(Blame::input, "'", path.string(), "' is a namespace, but not one of the network");
+  return fd;
+}
+
+Result<std::uint64_t> netns_inode(const std::filesystem::path& path) {
+  const auto fd = TRY(open_netns_file(path));
+  struct stat found {};
+  if (fstat(fd.get(), &found) != 0) return sys_fail("look at '", path.string(), "'");
+  return static_cast<std::uint64_t>(found.st_ino);
+}
 
 Result<Netns> own_netns(const Host& host) {
   const auto path = host.proc / "self/ns/net";

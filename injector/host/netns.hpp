@@ -19,6 +19,12 @@ struct Netns {
   static constexpr auto keys = std::tuple(key("path", &Netns::path), key("inode", &Netns::inode));
 };
 
+// Opens a network namespace's file (/proc/PID/ns/net, /run/netns/NAME) and nothing else: any other file, a FIFO too, is Blame::input at
+// once.
+Result<Fd> open_netns_file(const std::filesystem::path& path);
+// Its identity.
+Result<std::uint64_t> netns_inode(const std::filesystem::path& path);
+
 // The namespace of the calling process.
 Result<Netns> own_netns(const Host& host);
 

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 std::set<std::uint64_t> netns_inodes(const Host& host, const std::string& text) {
   std::set<std::uint64_t> inodes;
   if (text.find('/') != std::string::npos) {
-    if (const auto inode = inode_of(text)) inodes.insert(*inode);
+    if (const auto inode = netns_inode(text)) inodes.insert(*inode);
     return inodes;
   }
   for (const auto& each : named_netns(host, text)) inodes.insert(each.netns);

@@ -40,7 +40,7 @@ bool has_cgroup(const Host& host, const std::string& name) {
 void mount_small(const std::filesystem::path& path) {
   std::filesystem::create_directories(path);
   if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) FAIL("SKIP: needs CAP_SYS_ADMIN");
-  REQUIRE(::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=32k") == 0);
+  REQUIRE(::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=32k,mode=0700") == 0);
 }
 
 }  // namespace

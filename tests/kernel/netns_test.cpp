@@ -1,8 +1,10 @@
 // Doing something inside a network namespace: where each thread is meanwhile and afterwards, as readlink tells of it.
 #include "injector/host/netns.hpp"
+#include "injector/target.hpp"
 #include "tests/support/namespaces.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <future>
@@ -58,4 +60,33 @@ TEST_CASE("the first thread of a process, whose namespace is the process's, neve
         }).has_value());
   CHECK(first == home);
   CHECK(acting == link_to(there.inode()));
+}
+
+TEST_CASE("only a network namespace is opened as one: neither a FIFO, nor a device, nor another kind of namespace") {
+  const Namespace there;
+  const Directory directory;
+  const auto fifo = directory.path() / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  const auto link = directory.path() / "link";
+  std::filesystem::create_symlink(there.path(), link);
+  CHECK(netns_inode(there.path()).value_or(0) == there.inode());
+  CHECK(netns_inode(link).value_or(0) == there.inode());
+  for (const std::string path : {fifo.string(), std::string("/dev/null"), std::string("/proc/self/ns/mnt"), std::string("/etc/hostname")}) {
+    CAPTURE(path);
+    const auto opened = open_netns_file(path);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().blame == Blame::input);
+    CHECK(opened.error().message.find("namespace") != std::string::npos);
+    for (const std::string kind : {"netns", "process"}) {
+      const auto key = kind == "netns" ? "path" : "netns";
+      const auto found = resolve(Host{}, {.kind = kind, .match = {{key, path}}});
+      CHECK((!found || found->empty()));
+    }
+    struct stat info {};
+    REQUIRE(stat(path.c_str(), &info) == 0);
+    // A request that names it all the same, as a forged one would.
+    CHECK_FALSE(open_netns(Host{}, {.path = path, .inode = info.st_ino}).has_value());
+    CHECK_FALSE(run_command({.argv = {"true"}, .netns = path}, std::chrono::seconds(10), 10).has_value());
+  }
+  CHECK(netns_inode(directory.path() / "none").error().blame == Blame::missing);
 }

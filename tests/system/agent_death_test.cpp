@@ -2,14 +2,20 @@
 // it was before.
 #include "injector/core/id.hpp"
 #include "injector/core/json.hpp"
+#include "injector/host/files.hpp"
 #include "tests/support/agent.hpp"
 #include "tests/support/snapshot.hpp"
+
+#include <sys/stat.h>
 
 #include <doctest/doctest.h>
 #include <test_paths.hpp>
 
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -230,4 +236,100 @@ TEST_CASE("a process that dies at a random moment of an injection leaves nothing
     if (pid == candidates[2]) (void)eventually([&] { return agent.halt("").status == 200; }, 20s);
     CHECK(victims.left_behind() == "");
   }
+}
+
+namespace {
+
+using Harm = std::pair<std::string, std::function<void(const std::filesystem::path& run_dir)>>;
+
+void flip_a_bit_in_each_line(const std::filesystem::path& journal) {
+  auto text = read_text(journal).value_or("");
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) text[at] = static_cast<char>(text[at] ^ 1);
+  std::ofstream(journal, std::ios::binary) << text;
+}
+
+const std::vector<Harm>& harms() {
+  namespace fs = std::filesystem;
+  static const std::vector<Harm> all{{"run directory removed", [](const fs::path& run) { fs::remove_all(run); }},
+                                     {"file removed", [](const fs::path& run) { fs::remove(run / "journal"); }},
+                                     {"file truncated", [](const fs::path& run) { fs::resize_file(run / "journal", 17); }},
+                                     {"a bit flipped in each line", [](const fs::path& run) { flip_a_bit_in_each_line(run / "journal"); }},
+                                     {"a link in its place", [](const fs::path& run) {
+                                        fs::remove(run / "journal");
+                                        fs::create_symlink("/dev/null", run / "journal");
+                                      }}};
+  return all;
+}
+
+bool is_written_down(const Agent& agent, const Victims& victims) {
+  const auto journal = agent.run_dir() / "journal";
+  if (std::filesystem::is_symlink(journal)) return false;
+  const auto text = read_text(journal).value_or("");
+  return text.starts_with("arashi journal 1\n") && text.find(victims.ids[0]) != std::string::npos &&
+         text.find(victims.ids[1]) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a journal that is lost while faults live, and then the injector process is killed at once: all is reverted all the same") {
+  for (const auto& [name, harm] : harms()) {
+    CAPTURE(name);
+    const Victims victims;
+    const Agent agent;
+    hit(agent, victims);
+    const auto pid = agent.injector_pid();
+    harm(agent.run_dir());
+    end_now(pid);
+    check_gone(victims, name);
+  }
+}
+
+TEST_CASE("a journal that is lost while faults live is written anew within a second") {
+  for (const auto& [name, harm] : harms()) {
+    CAPTURE(name);
+    const Victims victims;
+    Agent agent;
+    hit(agent, victims);
+    harm(agent.run_dir());
+    const auto begin = boot_now();
+    CHECK(eventually([&] { return is_written_down(agent, victims); }, 10s));
+    MESSAGE(name << ": written anew after " << (boot_now() - begin) / 1ms << " ms");
+    end_all_at_once(agent);
+    const auto ran = run({BIN_DIR "/arashi-agent", "recover", "--run-dir", agent.run_dir()}, 30s);
+    CHECK_MESSAGE(ran.exit_code == 0, ran.output);
+    check_gone(victims, name);
+  }
+}
+
+TEST_CASE("a run directory that others can write to: everything is reverted and nothing is injected any more") {
+  const Victims victims;
+  const Agent agent;
+  hit(agent, victims);
+  REQUIRE(chmod(agent.run_dir().c_str(), 0777) == 0);
+  check_gone(victims, "directory writable by others");
+  const auto refused = agent.inject("death", new_id(), "process.pause", victims.by_pid(), "{}");
+  CHECK(refused.status == 501);
+  CHECK(refused.body.find("writable by others") != std::string::npos);
+  CHECK_FALSE(victims.stopped());
+  REQUIRE(chmod(agent.run_dir().c_str(), 0700) == 0);
+}
+
+TEST_CASE("recover says by its exit code that it can't know what was there") {
+  for (const auto& [name, harm] : harms()) {
+    CAPTURE(name);
+    const Victims victims;
+    Agent agent;
+    hit(agent, victims);
+    end_all_at_once(agent);
+    CHECK(agent.supervisor().wait(boot_now() + 5s) == 128 + SIGKILL);
+    harm(agent.run_dir());
+    const auto ran = run({BIN_DIR "/arashi-agent", "recover", "--run-dir", agent.run_dir()}, 30s);
+    CHECK(ran.exit_code == 6);
+    CHECK(ran.output.find("journal") != std::string::npos);
+    REQUIRE(kill(victims.process.pid(), SIGCONT) == 0);
+  }
+  const Directory nothing;
+  std::filesystem::create_directory(nothing.path() / "open");
+  REQUIRE(chmod((nothing.path() / "open").c_str(), 0777) == 0);
+  CHECK(run({BIN_DIR "/arashi-agent", "recover", "--run-dir", nothing.path() / "open"}, 30s).exit_code == 6);
 }
