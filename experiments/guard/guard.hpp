@@ -41,10 +41,11 @@ struct Slice {
   std::uint64_t total = 0, bad = 0;
   Freshness state = Freshness::fresh;
   Duration newest{};              // time of the newest sample it rests on: what came after is unknown
-  std::string problem;            // why not fresh
+  std::string problem;            // why not fresh, or why bad
   std::optional<Counts> control;  // of total and bad, those at replicas that no fault touches
   std::optional<double> missing;  // partial: the share of the events that is not among them, where that is known
   std::optional<double> unknown;  // late_born: so many more may be bad, at most, where that is known
+  std::uint64_t ours = 0;         // partial: so many events are missing because the runner itself did not ask for them
   std::vector<Returned> returned;
 };
 
@@ -120,6 +121,7 @@ struct Reason {
   Layer layer{};
   double value = 0, threshold = 0;  // budget share; log e-value; burn rate; seconds of blindness
   std::string text;                 // for a person on call
+  bool unknown = false;             // it rests on what is not known, not on bad events that were seen
 };
 
 struct Window {

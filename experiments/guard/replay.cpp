@@ -96,6 +96,7 @@ Json write_slice(const Slice& slice) {
   if (slice.control) json["control"] = write_counts(*slice.control);
   if (slice.missing) json["missing"] = *slice.missing;
   if (slice.unknown) json["unknown"] = *slice.unknown;
+  if (slice.ours > 0) json["ours"] = slice.ours;
   if (!slice.returned.empty()) json["returned"] = list_of(slice.returned, &write_returned);
   return json;
 }
@@ -118,6 +119,7 @@ Result<Slice> read_slice(const Json& json) {
     slice.unknown = 0;
     fields.read("unknown", *slice.unknown);
   }
+  if (fields.has("ours")) fields.read("ours", slice.ours);
   if (fields.has("returned")) fields.read("returned", slice.returned, &read_returned);
   if (fields.has("control")) slice.control = TRY(read_counts(*fields.find("control")));
   TRY(fields.result());

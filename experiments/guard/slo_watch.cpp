@@ -116,7 +116,7 @@ std::optional<Reason> SloWatch::cap_reason(Duration now) const {
     if (budget.unknown(now)) text += ", because there is no data for the last " + period_text(budget.blind(now));
     if (!source.usable(now) && !source.problem().empty()) text += " (" + source.problem() + ")";
   }
-  return Reason{terms_.name, Layer::cap, charged, source.limit(), text};
+  return Reason{terms_.name, Layer::cap, charged, source.limit(), text, budget.spent() < source.limit()};
 }
 
 std::optional<Reason> SloWatch::e_process_reason() const {
@@ -161,7 +161,7 @@ Reason SloWatch::no_data_reason(const SourceWatch& source, Duration now) const {
     text += "no usable data (" + std::string(name_of(source.freshness(now))) + ") for " + period_text(silent);
   }
   if (!source.problem().empty()) text += ": " + source.problem();
-  return Reason{terms_.name, Layer::no_data, seconds(silent), seconds(limit), text};
+  return Reason{terms_.name, Layer::no_data, seconds(silent), seconds(limit), text, true};
 }
 
 // Without data, or without a single event so far: nothing may start.

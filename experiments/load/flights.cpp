@@ -156,6 +156,7 @@ Flight* Flights::make_ready(std::uint64_t request, Duration intended) {
   flight->request = request;
   flight->intended = intended;
   flight->sent = flight->sent_again = false;
+  flight->no_socket = 0;
   if (std::exchange(flight->found_dead, false)) curl_easy_setopt(flight->easy, CURLOPT_FRESH_CONNECT, alone() ? 1L : 0L);
   if (write_values(*flight)) return flight;
   put_back(*flight);

@@ -25,6 +25,7 @@ struct Flight {
   // Whether libcurl has begun to write it; it would write it again where a connection dies before the first byte of the answer.
   bool sent = false, sent_again = false;
   bool found_dead = false;    // the connection that it was given, before anything was written
+  int no_socket = 0;          // errno: no socket could be opened
   void* owner = nullptr;      // Hooks::self
   std::string url{}, body{};  // of this request, where they are not the same in each
   HeaderLines headers{nullptr, &curl_slist_free_all}, connect_to{nullptr, &curl_slist_free_all};

@@ -59,22 +59,26 @@ class Book {
   struct News {
     std::vector<std::pair<std::uint64_t, Duration>> started;
     std::vector<Finished> finished;
+    std::vector<std::pair<std::uint64_t, Duration>> held_up;
     Duration seen{};  // all that had arrived by then is told
   };
   // Takes a thread's news, and gives it its share of what is due; returns when the next request is.
   Duration exchange(std::size_t thread, News& news, std::uint64_t& next, std::deque<Waiting>& waiting) {
     const std::lock_guard lock(mutex_);
     for (const auto& [request, at] : news.started) ledger_.started(request, at);
+    for (const auto& [request, by] : news.held_up) ledger_.held_up(request, by);
     for (const Finished& each : news.finished) ledger_.answered(each.request, each.answer, each.arrived, each.why);
     seen_[thread] = news.seen;
-    ledger_.advance(boot_now(), *std::ranges::min_element(seen_));
-    for (; next < ledger_.due(); next += seen_.size())
-      if (const auto intended = ledger_.intended(next)) waiting.push_back({next, *intended});
+    const Duration now = boot_now();
+    ledger_.make_due(now);
+    for (; next < ledger_.due(); next += seen_.size())  // before their age is looked at: until they are taken on it is not the service's
+      if (ledger_.take(next, now)) waiting.push_back({next, *ledger_.intended(next)});
+    ledger_.advance(now, *std::ranges::min_element(seen_));
     return ledger_.next_intended().value_or(Duration::max());
   }
   void finish() {
     const std::lock_guard lock(mutex_);
-    ledger_.finish(boot_now());
+    ledger_.finish(boot_now(), *std::ranges::min_element(seen_));
     finished_ = true;
   }
   std::vector<guard::Slice> drain(Duration latency) {
@@ -119,9 +123,11 @@ class Shard {
       const Duration next = book_.exchange(number_, news_, next_, waiting_);
       news_.started.clear();
       news_.finished.clear();
+      news_.held_up.clear();
       begin_waiting();
       multi_->wait(std::min(next, boot_now() + tick));
       multi_->take(news_.finished);
+      multi_->take_held_up(news_.held_up);
     }
     book_.exchange(number_, news_, next_, waiting_);
     multi_->end();
@@ -142,7 +148,8 @@ class Shard {
       }
       news_.started.emplace_back(first.request, now);
       if (!multi_->begin(first.request, first.intended))
-        news_.finished.push_back({.request = first.request, .answer = Answer::failed, .arrived = now, .why = "could not be sent"});
+        news_.finished.push_back(
+            {.request = first.request, .answer = Answer::not_sent, .arrived = now, .why = "it makes no request that can be sent"});
     }
   }
 

@@ -6,8 +6,16 @@ namespace arashi::load {
 namespace {
 
 constexpr Duration slice_length = std::chrono::seconds(1);
-constexpr Duration grace = std::chrono::seconds(1);  // an answer this much after its timeout still goes into the latencies
-constexpr Duration blind = std::chrono::seconds(1);  // who has not looked for so long has seen nothing
+constexpr Duration grace = std::chrono::seconds(1);             // an answer this much after its timeout still goes into the latencies
+constexpr Duration late_most = std::chrono::milliseconds(500);  // what is taken on later than this is not sent: it would come as a burst
+
+constexpr Duration noticeable = std::chrono::milliseconds(100);
+constexpr const char* stood_still = "the runner stood still, or had no processor";
+
+std::string commonest(const std::map<std::string, std::uint64_t>& counts) {
+  const auto most = std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; });
+  return most == counts.end() ? "" : most->first;
+}
 
 void take_quantiles(Second& second, const Histogram& latencies) {
   second.p50 = latencies.quantile(0.5);
@@ -56,7 +64,7 @@ Ledger::Bin& Ledger::bin_at(std::uint64_t index) {
   return bins_[index - first_bin_];
 }
 
-void Ledger::advance(Duration now, Duration seen) {
+void Ledger::make_due(Duration now) {
   for (; next_ && *next_ <= now; make_next()) {
     Bin& bin = bin_at(bin_of(*next_));
     ++bin.second.intended;
@@ -66,9 +74,13 @@ void Ledger::advance(Duration now, Duration seen) {
     requests_.push_back({*next_});
     last_due_ = *next_;
   }
+}
+
+void Ledger::advance(Duration now, Duration seen) {
+  make_due(now);
   if (now > terms_.start) bin_at(bin_of(now));
   for (std::size_t i = 0; i < thresholds_.size(); ++i) {
-    age(i, std::max(seen, now - blind));
+    age(i, seen);
     close(i, now);
   }
   retire(now);
@@ -80,7 +92,7 @@ void Ledger::age(std::size_t threshold, Duration seen) {
   for (; by.decided < due(); ++by.decided) {
     const Request& request = requests_[by.decided - first_request_];
     if (request.answered) continue;
-    if (seen - request.at <= by.patience) return;
+    if (seen - request.at - request.held_up <= by.patience) return;
     decide(threshold, request.at, by.latency > Duration{} ? Answer::good : Answer::timed_out, true, seen);
   }
 }
@@ -91,6 +103,10 @@ void Ledger::decide(std::size_t threshold, Duration at, Answer answer, bool slow
   Tally& tally = bin->tallies[threshold];
   ByLatency& sum = thresholds_[threshold].sum;
   --tally.undecided;
+  if (answer == Answer::not_sent) {
+    ++tally.not_sent;
+    return;
+  }
   ++sum.total;
   if (!slow && answer == Answer::good) {
     ++tally.good;
@@ -102,6 +118,19 @@ void Ledger::decide(std::size_t threshold, Duration at, Answer answer, bool slow
   sum.last_bad = when - terms_.epoch;
 }
 
+bool Ledger::take(std::uint64_t request, Duration now) {
+  if (request < first_request_ || request >= due()) return false;
+  Request& known = requests_[request - first_request_];
+  known.held_up = std::max(now - known.at, Duration{});
+  if (known.held_up <= late_most) return true;
+  answered(request, Answer::not_sent, now, stood_still);
+  return false;
+}
+
+void Ledger::held_up(std::uint64_t request, Duration by) {
+  if (request >= first_request_ && request < due()) requests_[request - first_request_].held_up += by;
+}
+
 void Ledger::started(std::uint64_t request, Duration now) {
   last_start_ = std::max(last_start_, now);
   ++started_;
@@ -110,23 +139,52 @@ void Ledger::started(std::uint64_t request, Duration now) {
 }
 
 void Ledger::answered(std::uint64_t request, Answer answer, Duration arrived, const std::string& why) {
-  if (answer != Answer::good) ++summary_.failures[why];
-  if (request < first_request_ || request >= due() || requests_[request - first_request_].answered) return;
+  if (request < first_request_ || request >= due() || requests_[request - first_request_].answered) {
+    if (answer != Answer::good && answer != Answer::not_sent) ++summary_.failures[why];
+    return;
+  }
   Request& known = requests_[request - first_request_];
   const Duration latency = arrived - known.at;
+  const bool ours =
+      answer == Answer::not_sent || (answer == Answer::timed_out && known.held_up > noticeable && latency - known.held_up < terms_.timeout);
   known.answered = true;
-  for (std::size_t i = 0; i < thresholds_.size(); ++i)
-    if (request >= thresholds_[i].decided) decide(i, known.at, answer, latency > thresholds_[i].patience, arrived);
-  if (Bin* bin = live_bin(known.at)) {
-    --bin->unanswered;
-    if (answer != Answer::failed || latency >= terms_.timeout) bin->latencies.add(latency);
+  bool held_up = ours;
+  for (std::size_t i = 0; i < thresholds_.size(); ++i) {
+    if (request < thresholds_[i].decided) continue;
+    const bool slow = latency > thresholds_[i].patience;
+    const bool by_us = ours || (answer == Answer::good && slow && latency - known.held_up <= thresholds_[i].patience);
+    decide(i, known.at, by_us ? Answer::not_sent : answer, slow, arrived);
+    held_up = held_up || by_us;
+  }
+  tell_why(known.at, answer, ours || held_up, answer == Answer::not_sent ? why : held_up ? stood_still : why);
+  Bin* bin = live_bin(known.at);
+  if (bin == nullptr) return;
+  --bin->unanswered;
+  if (!ours && (answer != Answer::failed || latency >= terms_.timeout)) bin->latencies.add(latency);
+}
+
+void Ledger::tell_why(Duration at, Answer answer, bool ours, const std::string& why) {
+  Bin* bin = live_bin(at);
+  if (ours) {
+    ++summary_.not_sent[why];
+    if (bin != nullptr) ++bin->not_sent[why];
+  } else if (answer != Answer::good) {
+    ++summary_.failures[why];
+    if (bin != nullptr) ++bin->problems[why];
   }
 }
 
 guard::Slice Ledger::slice_of(const Bin& bin, std::size_t threshold, Duration end) const {
   const Tally& tally = bin.tallies[threshold];
   const std::uint64_t bad = tally.failed + tally.slow;
-  return {.begin = bin.second.begin, .end = end, .total = tally.good + bad, .bad = bad, .newest = end};
+  guard::Slice slice{.begin = bin.second.begin, .end = end, .total = tally.good + bad, .bad = bad, .newest = end};
+  if (bad > 0) slice.problem = tally.slow > tally.failed ? "answered too late" : commonest(bin.problems);
+  if (tally.not_sent == 0) return slice;
+  slice.state = guard::Freshness::partial;
+  slice.missing = static_cast<double>(tally.not_sent) / static_cast<double>(tally.not_sent + slice.total);
+  slice.ours = tally.not_sent;
+  slice.problem = std::to_string(tally.not_sent) + " requests were not sent in time: " + commonest(bin.not_sent);
+  return slice;
 }
 
 void Ledger::close(std::size_t threshold, Duration now) {
@@ -144,6 +202,7 @@ Second Ledger::second_of(const Bin& bin) const {
   second.good = bin.tallies.front().good;
   second.failed = bin.tallies.front().failed;
   second.slow = bin.tallies.front().slow;
+  second.not_sent = bin.tallies.front().not_sent;
   take_quantiles(second, bin.latencies);
   return second;
 }
@@ -171,8 +230,8 @@ void Ledger::settle(Bin& bin, std::size_t threshold) {
   bin.tallies[threshold].undecided = 0;
 }
 
-void Ledger::finish(Duration now) {
-  advance(now);
+void Ledger::finish(Duration now, Duration seen) {
+  advance(now, seen);
   next_.reset();
   for (std::size_t i = 0; i < thresholds_.size(); ++i) {
     Threshold& by = thresholds_[i];
@@ -180,7 +239,7 @@ void Ledger::finish(Duration now) {
       Bin& bin = bins_[by.next_slice - first_bin_];
       settle(bin, i);
       const guard::Slice slice = slice_of(bin, i, std::min(bin.second.begin + slice_length, now - terms_.epoch));
-      if (slice.total > 0) by.slices.push_back(slice);
+      if (slice.total > 0 || slice.ours > 0) by.slices.push_back(slice);
     }
     by.decided = due();
   }

@@ -9,7 +9,8 @@
 
 namespace arashi::load {
 
-enum class Answer { good, failed, timed_out };
+// not_sent: or not in time, because the runner itself could not; that says nothing about the service.
+enum class Answer { good, failed, timed_out, not_sent };
 
 class Ledger {
  public:
@@ -23,18 +24,25 @@ class Ledger {
   };
   explicit Ledger(Terms terms);
 
-  // Makes the requests that are due, counts those that have become too old, and closes the seconds that are decided.
+  // Makes the requests that are due.
+  void make_due(Duration now);
+  // The same, counts those that have become too old, and closes the seconds that are decided.
   // `seen`: all that had arrived by then was told; what came in time is not too old for being read late.
   void advance(Duration now, Duration seen);
   void advance(Duration now) { advance(now, now); }
   [[nodiscard]] std::uint64_t due() const { return first_request_ + requests_.size(); }  // requests 0 … due()-1 should have been started
   [[nodiscard]] std::optional<Duration> intended(std::uint64_t request) const;           // of one that is due and not long over
   [[nodiscard]] std::optional<Duration> next_intended() const { return next_; }
+  // A thread takes it on. False: nobody looked for so long that it is not sent any more.
+  [[nodiscard]] bool take(std::uint64_t request, Duration now);
+  // By the runner itself, before it was sent: so much of its age is not the service's.
+  void held_up(std::uint64_t request, Duration by);
   void started(std::uint64_t request, Duration now);
   // `why`: of what is not good, for people.
   void answered(std::uint64_t request, Answer answer, Duration arrived, const std::string& why = {});
   // No more requests: what is undecided and young is taken out of the counts.
-  void finish(Duration now);
+  void finish(Duration now, Duration seen);
+  void finish(Duration now) { finish(now, now); }
 
   // The seconds closed since the last call by this threshold, one of the terms' latencies.
   std::vector<guard::Slice> drain(Duration latency);
@@ -42,17 +50,18 @@ class Ledger {
 
  private:
   struct Request {
-    Duration at{};
+    Duration at{}, held_up{};
     bool answered = false;
   };
   struct Tally {  // of one second by one threshold
-    std::uint64_t undecided = 0, good = 0, failed = 0, slow = 0;
+    std::uint64_t undecided = 0, good = 0, failed = 0, slow = 0, not_sent = 0;
   };
   struct Bin {  // one second
     Second second;
     std::vector<Tally> tallies;
     std::uint64_t unanswered = 0, end = 0;  // the first request that is not in it
     Histogram latencies;
+    std::map<std::string, std::uint64_t> problems, not_sent;  // why, and how many
   };
   struct Threshold {
     Duration latency{}, patience{};
@@ -67,6 +76,7 @@ class Ledger {
   Bin& bin_at(std::uint64_t index);
   void make_next();
   void decide(std::size_t threshold, Duration at, Answer answer, bool slow, Duration when);
+  void tell_why(Duration at, Answer answer, bool ours, const std::string& why);
   void age(std::size_t threshold, Duration seen);
   void close(std::size_t threshold, Duration now);
   void retire(Duration now);

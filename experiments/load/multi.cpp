@@ -10,12 +10,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 
 namespace arashi::load {
 namespace {
 
 constexpr std::size_t streams = 100;  // requests at once on one HTTP/2 connection: what libcurl and most servers take
 constexpr std::size_t events_at_once = 256;
+constexpr Duration standstill = std::chrono::milliseconds(200);
 constexpr int most_timer_rounds = 16;  // a timer that is due again at once may not keep us from the sockets
 
 void watch(int epoll, int fd, std::uint32_t events) {
@@ -123,6 +126,32 @@ void Multi::release(Flight& flight) {
 
 // ---- its end
 
+namespace {
+
+// What went wrong on this side, before anything was sent: no answer of the service's.
+std::optional<std::string> our_own(const Flight& flight, CURLcode code) {
+  if (code == CURLE_OK || flight.sent) return std::nullopt;
+  if (flight.no_socket != 0) return "no socket could be opened here: " + std::generic_category().message(flight.no_socket);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "the host's name does not resolve here";
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ENGINE_INITFAILED:
+      return curl_easy_strerror(code);
+    default:
+      break;
+  }
+  long error = 0;
+  curl_easy_getinfo(flight.easy, CURLINFO_OS_ERRNO, &error);
+  if (code == CURLE_COULDNT_CONNECT && error == EADDRNOTAVAIL) return "no local port is free for another connection";
+  return std::nullopt;
+}
+
+}  // namespace
+
 // Where a threshold lies between our last two looks, the kernel knows on which side of it the answer came.
 Duration Multi::arrival(const Flight& flight) const {
   const bool matters = std::ranges::any_of(terms_.patience, [&](Duration patience) {
@@ -135,6 +164,11 @@ Duration Multi::arrival(const Flight& flight) const {
 
 Finished Multi::ending(const Flight& flight, CURLcode code) const {
   Finished end{.request = flight.request, .answer = Answer::failed, .arrived = arrival(flight), .why = {}};
+  if (const auto ours = our_own(flight, code)) {
+    end.answer = Answer::not_sent;
+    end.why = *ours;
+    return end;
+  }
   if (code != CURLE_OK) {
     end.why = flight.sent_again ? "ended without an answer" : curl_easy_strerror(code);
     return end;
@@ -160,7 +194,7 @@ void Multi::take(std::vector<Finished>& finished) {
     finished.push_back(ending(flight, message->data.result));
     release(flight);
   }
-  time_out(looked_, finished);
+  time_out(seen_, finished);
 }
 
 // Requests begin in the order of their intended times, so the first ones time out first.
@@ -232,6 +266,7 @@ curl_socket_t Multi::socket_opens(void* flight, curlsocktype, curl_sockaddr* add
   which.sent_again = which.sent;
   if (which.sent) return CURL_SOCKET_BAD;
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  which.no_socket = fd >= 0 || errno == EAFNOSUPPORT ? 0 : errno;
   if (fd >= 0) static_cast<Multi*>(which.owner)->opened_.push_back(fd);
   return fd;
 }
@@ -321,7 +356,16 @@ void Multi::take_event(int fd, std::uint32_t events) {
   act(fd, mask);
 }
 
+// Since we last looked, but for what we slept by will. Connections that were being made waited for us.
+void Multi::note_standstill(Duration entered, Duration due) {
+  const Duration away = entered - looked_ + std::max(boot_now() - std::max(due, entered), Duration{});
+  if (away <= standstill) return;
+  for (const auto& [flight, request] : begun_)
+    if (flight->under_way && flight->request == request && !flight->sent) held_up_.emplace_back(request, away);
+}
+
 void Multi::sleep_until(Duration due, int at_most) {
+  const Duration entered = boot_now();
   tell_epoll();
   if (at_most != 0 && (armed_ != due || armed_ <= looked_)) {
     itimerspec when{};
@@ -332,6 +376,7 @@ void Multi::sleep_until(Duration due, int at_most) {
   }
   std::array<epoll_event, events_at_once> events;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled in by epoll_wait
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), at_most);
+  note_standstill(entered, due);
   looked_ = boot_now();
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events.at(static_cast<std::size_t>(i));

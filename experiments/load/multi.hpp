@@ -40,6 +40,8 @@ class Multi {
   void wake() const;  // from any thread
   // What has ended since the last call, timeouts included.
   void take(std::vector<Finished>& finished);
+  // Which requests waited for us instead of the service before they were sent, and for how long, since the last call.
+  void take_held_up(std::vector<std::pair<std::uint64_t, Duration>>& held_up) { std::swap(held_up, held_up_); }
   // All that had arrived by then has been taken.
   [[nodiscard]] Duration seen() const { return seen_; }
   // Breaks off all requests and closes all connections.
@@ -68,6 +70,7 @@ class Multi {
   [[nodiscard]] int before_request(Flight& flight, int local_port);
   void learn_ports();
   [[nodiscard]] bool is_dead(int fd) const;
+  void note_standstill(Duration entered, Duration due);
   void time_out(Duration now, std::vector<Finished>& finished);
   [[nodiscard]] Duration next_timeout();
   [[nodiscard]] Duration arrival(const Flight& flight) const;
@@ -93,6 +96,7 @@ class Multi {
   int running_ = 0;   // as libcurl counted them last
   Duration armed_{};  // what the timer is set to
   Duration looked_{}, seen_{}, seen_before_{};
+  std::vector<std::pair<std::uint64_t, Duration>> held_up_;
 };
 
 }  // namespace arashi::load

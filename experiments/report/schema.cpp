@@ -133,6 +133,7 @@ Json abort_schema() {
 Json load_schema() {
   const auto second = object_of({{"at", "begin of this second", number()},
                                  {"intended", "requests meant to start", whole()},
+                                 {"notSent", "of these, not sent in time by the runner itself: neither good nor bad", whole()},
                                  {"started", "requests started", whole()},
                                  {"good", "answered well and in time", whole()},
                                  {"failed", "error or no answer", whole()},
@@ -159,6 +160,8 @@ Json load_schema() {
                                 {"p999", "99.9th percentile", number()},
                                 {"most", "the longest", number()}})},
                     {"failures", "why answers failed, and how many", Json{{"type", "object"}, {"additionalProperties", whole()}}},
+                    {"notSent", "why the runner itself did not send requests in time, and how many; they count as unknown",
+                     Json{{"type", "object"}, {"additionalProperties", whole()}}},
                     {"seconds", "one entry a second", list_of(second)}});
 }
 

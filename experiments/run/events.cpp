@@ -14,6 +14,7 @@ void Runner::Inside::take(const SliceSeen& seen, Duration now) {
   guard->observe(seen.slo, seen.slice, seen.source);
   guard_inputs.push_back({.now = now, .slo = seen.slo, .slice = seen.slice, .source = seen.source});
   watch_first_bad(seen.slo, seen.slice);
+  watch_own(seen.slice);
   if (state >= State::injecting) evaluate(now);
   Watched* one = watched_source(seen.slo, seen.source);
   if (one == nullptr) return;
@@ -35,6 +36,12 @@ void Runner::Inside::watch_first_bad(std::size_t slo, const guard::Slice& slice)
   const auto& first = result.times.first_injection;
   if (!first || slice.bad == 0 || slice.end <= *first || first_bad[slo]) return;
   first_bad[slo] = std::max(slice.begin, *first);
+}
+
+void Runner::Inside::watch_own(const guard::Slice& slice) {
+  if (slice.ours == 0 || !result.times.first_injection || slice.end <= *result.times.first_injection) return;
+  not_sent += slice.ours;
+  not_sent_why = slice.problem;
 }
 
 std::string first_reason(const guard::Verdict& verdict) {

@@ -129,6 +129,8 @@ struct Runner::Inside {
   void settle_first_bad();
   void tell_incident();
   void tell_standstill();
+  void tell_own();
+  void watch_own(const guard::Slice& slice);  // what the runner itself did not send
 
   [[nodiscard]] bool is_incident(std::size_t slo) const;
   void note(Duration now, const std::string& what, const std::string& detail = {});
@@ -161,6 +163,8 @@ struct Runner::Inside {
     Duration from{}, until{};
   };
   std::vector<Standstill> stood_still;  // of the runner, from the first injection to the end
+  std::uint64_t not_sent = 0;           // requests, since the first injection
+  std::string not_sent_why;
 };
 
 }  // namespace arashi::run

@@ -15,6 +15,7 @@ namespace arashi::load {
 struct Second {
   Duration begin{};  // since epoch
   std::uint64_t intended = 0, started = 0, good = 0, failed = 0, slow = 0;
+  std::uint64_t not_sent = 0;  // or held up, by the runner itself: neither good nor bad
   Duration p50{}, p90{}, p99{}, most{};
 };
 
@@ -36,6 +37,7 @@ struct Summary {
   std::optional<Duration> first_bad, last_bad;    // since epoch; when it was found bad
   std::vector<ByLatency> thresholds;              // the strictest first
   std::map<std::string, std::uint64_t> failures;  // why, and how many answers failed so
+  std::map<std::string, std::uint64_t> not_sent;  // why the runner did not send so many in time; they count as unknown
   Latencies latencies;
   std::vector<Second> seconds;
 };

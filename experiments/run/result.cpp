@@ -154,6 +154,7 @@ Json json_of(const load::Summary& load) {
   for (const auto& second : load.seconds)
     rows.push_back({{"at", seconds(second.begin)},
                     {"intended", second.intended},
+                    {"notSent", second.not_sent},
                     {"started", second.started},
                     {"good", second.good},
                     {"failed", second.failed},
@@ -178,6 +179,7 @@ Json json_of(const load::Summary& load) {
           {"lastBad", or_null(load.last_bad)},
           {"thresholds", std::move(thresholds)},
           {"failures", load.failures},
+          {"notSent", load.not_sent},
           {"latencies",
            {{"p50", seconds(load.latencies.p50)},
             {"p90", seconds(load.latencies.p90)},

@@ -78,6 +78,21 @@ void Runner::Inside::tell_standstill() {
   result.reasons.insert(in_doubt ? result.reasons.begin() : result.reasons.end(), reason);
 }
 
+// What the runner itself did not send tells nothing of the service: neither that it held, nor that it did not.
+void Runner::Inside::tell_own() {
+  if (not_sent == 0) return;
+  const auto why = "the runner itself did not send all requests: " + not_sent_why;
+  const bool by_unknown = result.abort && std::ranges::all_of(result.abort->reasons, &guard::Reason::unknown);
+  if (decided && result.outcome == Outcome::refuted && by_unknown && unrecovered.empty()) {
+    result.outcome = Outcome::inconclusive;
+    result.reasons.insert(result.reasons.begin(), why);
+  } else if (decided && result.outcome != Outcome::inconclusive) {
+    result.reasons.push_back(why);
+  } else {
+    conclude(Outcome::inconclusive, why);
+  }
+}
+
 // How many faults took effect.
 std::size_t Runner::Inside::judge_faults(bool open) {
   std::size_t bit = 0;
@@ -106,6 +121,7 @@ void Runner::Inside::judge() {
   settle_first_bad();
   tell_incident();
   tell_standstill();
+  tell_own();
   if (decided && result.outcome == Outcome::refused && anything_active_ever())
     result.outcome = Outcome::inconclusive;  // "refused" promises that nothing was touched
   const bool open = !decided || result.outcome == Outcome::inconclusive;

@@ -4,6 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -304,4 +309,55 @@ TEST_CASE("what cannot be requested is refused with its reason") {
   load = load_to("http://127.0.0.1/", 1);
   load.method = "get";
   refuse(load, "method");
+}
+
+TEST_CASE("what the runner itself cannot send is told from the service's failures") {
+  SUBCASE("a name that does not resolve here") {
+    const auto generator = start(load_to("http://no-such-host.invalid/", 20), 300ms);
+    const auto slice = first_slices(*generator, 1).front();
+    generator->stop();
+    CHECK(slice.bad == 0);
+    CHECK(slice.ours + slice.total == 20);
+    CHECK(slice.problem.find("does not resolve") != std::string::npos);
+  }
+  SUBCASE("no descriptor is left") {
+    HttpServer server([](const Asked&) { return Answered{.after = 20s}; });
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const auto generator = start(load_to(server.url(), 20), 0s);
+    rlimit few = before;
+    few.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    const bool noticed = testing::eventually([&] { return !generator->summary().not_sent.empty(); }, 20s);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    generator->stop();
+    CHECK(noticed);
+    CHECK(generator->summary().failures.empty());
+    CHECK(generator->summary().not_sent.begin()->first.find("no socket could be opened here") == 0);
+  }
+}
+
+// A child process is the runner here; its parent stops it for three seconds, as SIGSTOP or a frozen virtual machine does.
+TEST_CASE("a runner that stood still calls no request of a healthy service bad") {
+  HttpServer server([](const Asked&) { return Answered{}; });
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const Duration epoch = boot_now();
+    auto generator = load::Generator::start(load_to(server.url(), 50), {300ms}, epoch);
+    if (!generator) ::_exit(100);
+    std::this_thread::sleep_for(5s);
+    (*generator)->stop();
+    const auto summary = (*generator)->summary();
+    if (summary.bad > 0) ::_exit(101);
+    ::_exit(summary.not_sent.empty() ? 102 : 0);
+  }
+  std::this_thread::sleep_for(1s);
+  ::kill(child, SIGSTOP);
+  std::this_thread::sleep_for(3s);
+  ::kill(child, SIGCONT);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }

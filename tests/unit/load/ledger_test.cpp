@@ -180,12 +180,57 @@ TEST_CASE("what came in time and is told late is not too old") {
   CHECK(book.drain(300ms).at(0).bad == 0);
 }
 
-TEST_CASE("who does not look for a second hides nothing") {
+TEST_CASE("who does not look knows nothing: no request is bad for it, and no second closes") {
   auto book = ledger(1);
   book.advance(100s);
-  book.advance(101s + 250ms, 100s);
+  book.advance(105s, 100s);
   CHECK(book.summary().bad == 0);
-  book.advance(101s + 350ms, 100s);
+  CHECK(book.drain(300ms).empty());
+  book.answered(0, Answer::good, 100s + 100ms);
+  book.advance(105s, 105s);
+  CHECK(book.drain(300ms).at(0).bad == 0);
+}
+
+TEST_CASE("requests that nobody took on in time are not sent, and are neither good nor bad") {
+  auto book = ledger(10);
+  book.advance(100s);
+  REQUIRE(book.take(0, 100s));
+  book.answered(0, Answer::good, 100s + 10ms);
+  book.make_due(103s);  // the runner stood still for 3 s
+  std::uint64_t taken = 0;
+  for (std::uint64_t i = 1; i < book.due(); ++i)
+    if (book.take(i, 103s)) {
+      ++taken;
+      book.answered(i, Answer::good, 103s + 10ms);
+    }
+  book.advance(103s + 200ms);
+  const auto slices = book.drain(300ms);
+  REQUIRE(slices.size() == 3);
+  CHECK(taken == 6);  // of the last half second
+  for (const auto& slice : slices) {
+    CHECK(slice.bad == 0);
+    CHECK(slice.state == guard::Freshness::partial);
+    CHECK(slice.problem.find("stood still") != std::string::npos);
+    CHECK(slice.total + slice.ours == 10);
+  }
+  CHECK(slices[1].total == 0);
+  CHECK(*slices[1].missing == 1);
+  CHECK(book.summary().bad == 0);
+}
+
+TEST_CASE("a slow answer is not the service's fault as far as the runner held its request up") {
+  auto book = ledger(1);
+  book.make_due(100s);
+  REQUIRE(book.take(0, 100s + 400ms));
+  book.answered(0, Answer::good, 100s + 500ms);  // the service took 100 ms
+  book.make_due(101s);
+  REQUIRE(book.take(1, 101s + 400ms));
+  book.answered(1, Answer::good, 101s + 900ms);  // and here half a second
+  book.advance(102s - 1ns);
+  const auto slices = book.drain(300ms);
+  REQUIRE(slices.size() == 1);
+  CHECK(slices[0].bad == 0);
+  CHECK(slices[0].ours == 1);
   CHECK(book.summary().bad == 1);
 }
 

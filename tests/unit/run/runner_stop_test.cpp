@@ -19,6 +19,29 @@ TEST_CASE("a failed check during stops the run at once") {
   CHECK(seconds_between(*result.times.first_injection, *result.times.decision) < 8);
 }
 
+TEST_CASE("requests that the runner itself did not send make the run inconclusive, not refuted") {
+  auto world = one_fault();
+  world.until(State::observing);
+  world.run_for(seconds(2));
+  world.data = false;
+  for (int second = 0; second < 100 && world.runner->state() == State::observing; ++second) {
+    const Duration begin = world.slice_begin;
+    world.run_for(seconds(1));
+    world.give(SliceSeen{0,
+                         {.begin = begin,
+                          .end = begin + seconds(1),
+                          .state = guard::Freshness::partial,
+                          .newest = begin + seconds(1),
+                          .problem = "200 requests were not sent in time: no socket",
+                          .missing = 1,
+                          .ours = 200}});
+  }
+  world.data = true;
+  const auto& result = world.finish();
+  CHECK(result.outcome == Outcome::inconclusive);
+  CHECK(says(result, "no socket"));
+}
+
 TEST_CASE("the guard aborts: RevertAll is the first command of the same step") {
   auto world = one_fault();
   world.plan.injections[0].length = seconds(60);
