@@ -72,7 +72,8 @@ Result<void> same_version(const std::string& agent, const std::string& body) {
 
 Unexpected<Error> unreachable(const Address& address, const Error& cause) {
   if (!address.unix_socket.empty() && ::access(address.unix_socket.c_str(), F_OK) != 0)
-    return fail(Blame::missing, "agent ", address.name, ": nothing runs here: there is no '", address.unix_socket,
+    // Not Blame::missing, which is an agent's answer: what was asked of one that died meanwhile may have been done.
+    return fail(Blame::system, "agent ", address.name, ": nothing runs here: there is no '", address.unix_socket,
                 "'. Start arashi-agent, or name others by --agents");
   const Error advised{.message = cause.message + advice_on(cause.message, std::filesystem::path(address.ca).parent_path()),
                       .blame = cause.blame,
