@@ -1,7 +1,7 @@
 #include "experiments/engine/budget_names.hpp"
 
-#include "experiments/sli/promql.hpp"
-#include "experiments/spec/series.hpp"
+#include "experiments/sli/prometheus/promql.hpp"
+#include "experiments/spec/sources/series.hpp"
 
 #include <algorithm>
 #include <filesystem>

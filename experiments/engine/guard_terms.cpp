@@ -1,8 +1,8 @@
 #include "experiments/engine/guard_terms.hpp"
 
-#include "experiments/sli/access_log.hpp"
+#include "experiments/sli/logs/access_log.hpp"
 #include "experiments/sli/open.hpp"
-#include "experiments/sli/prometheus_range.hpp"
+#include "experiments/sli/prometheus/prometheus_range.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "experiments/engine/recorded.hpp"
 
-#include "experiments/sli/prometheus_range.hpp"
+#include "experiments/sli/prometheus/prometheus_range.hpp"
 #include "injector/core/fd.hpp"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "experiments/import/import.hpp"
-#include "experiments/spec/tree.hpp"
+#include "experiments/spec/document/tree.hpp"
 
 namespace arashi::import {
 

@@ -1,5 +1,5 @@
 #include "experiments/import/document.hpp"
-#include "experiments/spec/text.hpp"
+#include "experiments/spec/document/text.hpp"
 
 #include <algorithm>
 

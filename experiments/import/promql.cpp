@@ -1,5 +1,5 @@
 #include "experiments/import/import.hpp"
-#include "experiments/spec/series.hpp"
+#include "experiments/spec/sources/series.hpp"
 
 #include <array>
 #include <cctype>

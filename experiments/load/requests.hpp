@@ -1,8 +1,8 @@
 // What each request of a load is, by its number alone: which of the load's requests, and the values in its URL, headers and body.
 #pragma once
 
-#include "experiments/spec/load.hpp"
-#include "experiments/spec/template.hpp"
+#include "experiments/spec/load/load.hpp"
+#include "experiments/spec/load/template.hpp"
 #include "injector/core/result.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 // When each request is due: the arrivals of a load, one after the other. Pure: the same load gives the same times.
 #pragma once
 
-#include "experiments/spec/arrivals.hpp"
+#include "experiments/spec/load/arrivals.hpp"
 
 #include <cstdint>
 #include <optional>

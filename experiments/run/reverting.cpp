@@ -96,7 +96,7 @@ void Runner::Inside::settle_last_revert(Duration now) {
 std::string Runner::Inside::unconfirmed_on(const std::string& agent) const {
   std::string text;
   for (const auto& fault : result.faults)
-    if (fault.agent == agent && fault.asked_at && !fault.reverted_at && fault.step != "intended")
+    if (fault.agent == agent && fault.asked_at && !fault.reverted_at && fault.step != Step::intended)
       text += (text.empty() ? "" : ", ") + fault.fault + " on " + fault.victim + " [" + fault.id + "]";
   return text;
 }

@@ -1,10 +1,10 @@
 #include "experiments/sli/open.hpp"
 
-#include "experiments/sli/access_log.hpp"
-#include "experiments/sli/metrics.hpp"
+#include "experiments/sli/hosted/provider.hpp"
+#include "experiments/sli/logs/access_log.hpp"
+#include "experiments/sli/metrics/metrics.hpp"
 #include "experiments/sli/program.hpp"
-#include "experiments/sli/prometheus.hpp"
-#include "experiments/sli/provider.hpp"
+#include "experiments/sli/prometheus/prometheus.hpp"
 #include "experiments/stop_scope.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "experiments/sli/sli.hpp"
-#include "experiments/spec/sources.hpp"
+#include "experiments/spec/sources/sources.hpp"
 
 #include <memory>
 #include <string>

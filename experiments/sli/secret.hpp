@@ -1,7 +1,7 @@
 // A secret from where the spec says that it is kept; it is never part of an error message. Private to this folder.
 #pragma once
 
-#include "experiments/spec/sources.hpp"
+#include "experiments/spec/sources/sources.hpp"
 #include "injector/core/result.hpp"
 
 #include <optional>

@@ -1,10 +1,10 @@
 #include "experiments/spec/parse.hpp"
 
+#include "experiments/spec/document/text.hpp"
+#include "experiments/spec/document/tree.hpp"
 #include "experiments/spec/reader.hpp"
 #include "experiments/spec/references.hpp"
 #include "experiments/spec/sections.hpp"
-#include "experiments/spec/text.hpp"
-#include "experiments/spec/tree.hpp"
 #include "injector/core/json.hpp"
 #include "injector/core/params.hpp"
 #include "injector/core/peer.hpp"

@@ -1,9 +1,9 @@
 // Reads one mapping of the tree against its declaration and keeps every problem, so that a person sees them all at once.
 #pragma once
 
+#include "experiments/spec/document/tree.hpp"
 #include "experiments/spec/objects.hpp"
 #include "experiments/spec/parse.hpp"
-#include "experiments/spec/tree.hpp"
 
 #include <functional>
 #include <map>

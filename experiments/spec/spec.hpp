@@ -2,8 +2,8 @@
 #pragma once
 
 #include "experiments/spec/calendar.hpp"
-#include "experiments/spec/load.hpp"
-#include "experiments/spec/sources.hpp"
+#include "experiments/spec/load/load.hpp"
+#include "experiments/spec/sources/sources.hpp"
 #include "injector/core/json_fwd.hpp"
 #include "injector/core/units.hpp"
 #include "injector/core/victim.hpp"

@@ -1,7 +1,7 @@
 // SLO files of other tools: whatever the bytes are, reading ends, every problem has a place and a reason, and what is taken says the same
 // in the form of our own spec.
 #include "experiments/import/import.hpp"
-#include "experiments/sli/promql.hpp"
+#include "experiments/sli/prometheus/promql.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <cmath>

@@ -1,9 +1,9 @@
 // The files and texts of a load: recorded arrivals, data rows, templates and what is made of them. The first byte chooses.
 #include "experiments/load/requests.hpp"
 #include "experiments/load/schedule.hpp"
-#include "experiments/spec/load_files.hpp"
+#include "experiments/spec/load/load_files.hpp"
+#include "experiments/spec/load/template.hpp"
 #include "experiments/spec/parse.hpp"
-#include "experiments/spec/template.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // nginx' access logs: the first line is the format, the rest the log. However it is cut into pieces, it says the same.
-#include "experiments/sli/log_counts.hpp"
+#include "experiments/sli/logs/log_counts.hpp"
 #include "experiments/sli/program_output.hpp"
 #include "tests/fuzz/require.hpp"
 

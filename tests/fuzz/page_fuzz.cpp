@@ -1,6 +1,6 @@
 // A replica's /metrics page in its formats: it is read or refused with a short reason, and what is read are counts.
-#include "experiments/sli/page.hpp"
-#include "experiments/sli/replica.hpp"
+#include "experiments/sli/metrics/page.hpp"
+#include "experiments/sli/metrics/replica.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 // PromQL: queries of other tools' SLOs, our own source's expressions, and selectors of series. The first byte chooses.
 #include "experiments/import/import.hpp"
-#include "experiments/sli/promql.hpp"
-#include "experiments/spec/series.hpp"
+#include "experiments/sli/prometheus/promql.hpp"
+#include "experiments/spec/sources/series.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <array>

@@ -71,14 +71,15 @@ TEST_CASE("only a network namespace is opened as one: neither a FIFO, nor a devi
   std::filesystem::create_symlink(there.path(), link);
   CHECK(netns_inode(there.path()).value_or(0) == there.inode());
   CHECK(netns_inode(link).value_or(0) == there.inode());
-  for (const std::string path : {fifo.string(), std::string("/dev/null"), std::string("/proc/self/ns/mnt"), std::string("/etc/hostname")}) {
+  for (const std::string& path :
+       {fifo.string(), std::string("/dev/null"), std::string("/proc/self/ns/mnt"), std::string("/etc/hostname")}) {
     CAPTURE(path);
     const auto opened = open_netns_file(path);
     REQUIRE_FALSE(opened.has_value());
     CHECK(opened.error().blame == Blame::input);
     CHECK(opened.error().message.find("namespace") != std::string::npos);
-    for (const std::string kind : {"netns", "process"}) {
-      const auto key = kind == "netns" ? "path" : "netns";
+    for (const char* kind : {"netns", "process"}) {
+      const auto key = std::string_view(kind) == "netns" ? "path" : "netns";
       const auto found = resolve(Host{}, {.kind = kind, .match = {{key, path}}});
       CHECK((!found || found->empty()));
     }

@@ -2,7 +2,7 @@
 // all must count what the replicas served.
 #include "experiments/http_client.hpp"
 #include "experiments/import/import.hpp"
-#include "experiments/sli/prometheus.hpp"
+#include "experiments/sli/prometheus/prometheus.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/namespaces.hpp"

@@ -1,6 +1,6 @@
 // A real Prometheus scrapes an exporter that the test plays.
 #include "experiments/engine/guard_terms.hpp"
-#include "experiments/sli/prometheus.hpp"
+#include "experiments/sli/prometheus/prometheus.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/namespaces.hpp"

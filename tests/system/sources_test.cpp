@@ -1,6 +1,6 @@
 // Sources of counts read what real programs say: Prometheus' own /metrics page in three formats, and nginx' access log.
-#include "experiments/sli/access_log.hpp"
-#include "experiments/sli/metrics.hpp"
+#include "experiments/sli/logs/access_log.hpp"
+#include "experiments/sli/metrics/metrics.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/namespaces.hpp"

@@ -1,5 +1,6 @@
 // The words of what a user reads: no text of the product has one of these.
 #include <doctest/doctest.h>
+#include <test_paths.hpp>
 
 #include <array>
 #include <filesystem>

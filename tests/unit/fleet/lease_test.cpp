@@ -68,7 +68,7 @@ TEST_CASE("leases that are opened at once are renewed one after the other") {
   std::vector<Duration> first;
   for (const auto& times : asked) {
     first.push_back(times[1] - times[0]);
-    CHECK(first.back() >= ttl / 6);
+    CHECK(first.back() >= ttl / 8);  // due after a sixth at the earliest; on a busy machine the first may have come late
   }
   const auto [least, most] = std::ranges::minmax(first);
   CHECK(most - least >= ttl / 3 * 2 / 5);  // of half of the period that they are spread over

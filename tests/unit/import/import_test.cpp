@@ -1,8 +1,8 @@
 // What each format says and how it is understood: tables of what is taken and what is refused, by the formats' published rules.
 #include "experiments/import/import.hpp"
 
-#include "experiments/sli/promql.hpp"
-#include "experiments/spec/tree.hpp"
+#include "experiments/sli/prometheus/promql.hpp"
+#include "experiments/spec/document/tree.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // nginx' access logs: lines, files that grow, rotate and are cut. tests/system has the real nginx.
-#include "experiments/sli/access_log.hpp"
+#include "experiments/sli/logs/access_log.hpp"
 #include "experiments/engine/guard_terms.hpp"
-#include "experiments/sli/log_counts.hpp"
+#include "experiments/sli/logs/log_counts.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/namespaces.hpp"
 

@@ -1,5 +1,5 @@
 // Counts of stretches of time, as monitoring services keep them → slices.
-#include "experiments/sli/buckets.hpp"
+#include "experiments/sli/hosted/buckets.hpp"
 #include "experiments/sli/answer.hpp"
 
 #include <doctest/doctest.h>

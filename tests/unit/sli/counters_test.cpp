@@ -1,4 +1,4 @@
-#include "experiments/sli/counters.hpp"
+#include "experiments/sli/prometheus/counters.hpp"
 
 #include <doctest/doctest.h>
 

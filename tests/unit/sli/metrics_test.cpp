@@ -1,5 +1,5 @@
 // Many replicas' pages at once: what is counted, who is silent, what is refused. tests/system reads a real program's pages.
-#include "experiments/sli/metrics.hpp"
+#include "experiments/sli/metrics/metrics.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/namespaces.hpp"

@@ -1,6 +1,6 @@
 // /metrics pages in their three formats.
-#include "experiments/sli/page.hpp"
-#include "experiments/sli/replica.hpp"
+#include "experiments/sli/metrics/page.hpp"
+#include "experiments/sli/metrics/replica.hpp"
 
 #include <doctest/doctest.h>
 

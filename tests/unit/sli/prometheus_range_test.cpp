@@ -1,6 +1,6 @@
 // The past of an SLO, from a server that answers as a test wants it; tests/system has the real Prometheus.
-#include "experiments/sli/prometheus_range.hpp"
-#include "experiments/sli/prometheus_reply.hpp"
+#include "experiments/sli/prometheus/prometheus_range.hpp"
+#include "experiments/sli/prometheus/prometheus_reply.hpp"
 #include "tests/support/http_server.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-#include "experiments/sli/prometheus_reply.hpp"
+#include "experiments/sli/prometheus/prometheus_reply.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // The polling thread against a server that answers as a test wants it; tests/system has the real Prometheus.
-#include "experiments/sli/prometheus.hpp"
+#include "experiments/sli/prometheus/prometheus.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/namespaces.hpp"

@@ -1,4 +1,4 @@
-#include "experiments/sli/promql.hpp"
+#include "experiments/sli/prometheus/promql.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // Datadog, Mackerel, CloudWatch and New Relic against a server that speaks their documented protocols, and checks what it is sent.
 #include "experiments/engine/guard_terms.hpp"
+#include "experiments/sli/hosted/provider.hpp"
 #include "experiments/sli/open.hpp"
-#include "experiments/sli/provider.hpp"
 #include "injector/core/json.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http_server.hpp"

@@ -1,7 +1,7 @@
 // A load: what is requested, when, and how; and what contradicts itself.
-#include "experiments/spec/load_files.hpp"
+#include "experiments/spec/load/load_files.hpp"
+#include "experiments/spec/load/template.hpp"
 #include "experiments/spec/parse.hpp"
-#include "experiments/spec/template.hpp"
 #include "tests/unit/spec/catalogue.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 // What measures an SLO, as a person writes it, and what is said about each mistake.
 #include "experiments/spec/parse.hpp"
-#include "experiments/spec/series.hpp"
+#include "experiments/spec/sources/series.hpp"
 #include "tests/unit/spec/catalogue.hpp"
 
 #include <doctest/doctest.h>
