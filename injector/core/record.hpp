@@ -11,6 +11,8 @@
 //   const auto change = TRY(read_record<Change>(json));   // "key 'netns.inode' must be a whole number of this size, but is \"x\""
 //   const Json json = print_record(change);
 //
+// A struct with a Json member may have mistyped_key(), which names what is wrong in it ("match.name"; "": nothing), and `wanted`.
+//
 // A member may be a text, path, bool, number, Duration (nanoseconds), Json (as it is), a struct with keys, an optional, vector or map of
 // these, or whatever has an AsText.
 #pragma once
@@ -110,6 +112,10 @@ Result<void> read_keys(const Json& json, const Place& at, Value& into) {
     return outcome.has_value();
   };
   const bool all = std::apply([&](const auto&... rows) { return (read_one(rows) && ...); }, Value::keys);
+  if constexpr (requires { into.mistyped_key(); }) {  // of a Json member, what the struct itself asks of it
+    if (const auto wrong = all ? into.mistyped_key() : std::string(); !wrong.empty())
+      return mistyped({.outer = &at, .key = wrong}, into.wanted, json);
+  }
   if (!all || json.size() == count) return outcome;
   const auto known = std::apply([](const auto&... rows) { return std::array<std::string_view, count>{rows.name...}; }, Value::keys);
   for (const auto& [name, value] : json.items())

@@ -4,6 +4,8 @@
 #include "injector/core/suggest.hpp"
 #include "injector/core/whole.hpp"
 
+#include <algorithm>
+
 namespace arashi {
 
 namespace {
@@ -12,6 +14,18 @@ const Json* find(const Json& match, std::string_view key) {
   if (!match.is_object()) return nullptr;
   const auto found = match.find(key);
   return found == match.end() ? nullptr : &*found;
+}
+
+bool is_text_or_texts(const Json& value) {
+  return value.is_string() || (value.is_object() && std::ranges::all_of(value, [](const Json& text) { return text.is_string(); }));
+}
+
+// Items of a list may be expressions such as {key: app, operator: In, values: [a, b]}.
+bool is_item(const Json& item) {
+  if (item.is_string()) return true;
+  return item.is_object() && std::ranges::all_of(item, [](const Json& value) {
+           return value.is_string() || (value.is_array() && std::ranges::all_of(value, [](const Json& text) { return text.is_string(); }));
+         });
 }
 
 // Throws as whole() does.
@@ -47,6 +61,14 @@ const Json* Selector::list(std::string_view key) const {
 
 bool Selector::operator==(const Selector& other) const {
   return kind == other.kind && ((match.empty() && other.match.empty()) || match == other.match);
+}
+
+std::string Selector::mistyped_key() const {
+  if (match.is_null()) return {};  // print_record() of one that asks for nothing
+  if (!match.is_object()) return "match";
+  for (const auto& [name, value] : match.items())
+    if (!is_text_or_texts(value) && !(value.is_array() && std::ranges::all_of(value, is_item))) return "match." + name;
+  return {};
 }
 
 std::vector<std::string> check_selector(const Selector& selector) {

@@ -29,6 +29,10 @@ struct Selector {
   [[nodiscard]] std::map<std::string, std::string> labels(std::string_view key) const;  // empty: not given
   [[nodiscard]] const Json* list(std::string_view key) const;                           // null: not given, or no list
   bool operator==(const Selector& other) const;
+
+  // What in `match` has a form that no key of any kind has: "match", "match.labels.app"; "": nothing.
+  [[nodiscard]] std::string mistyped_key() const;
+  static constexpr std::string_view wanted = "a text, a mapping of texts, or a list of such";
   static constexpr auto keys = std::tuple(key("kind", &Selector::kind), key("match", &Selector::match));
 };
 
