@@ -113,7 +113,7 @@ class SmallDisk {
   SmallDisk() {
     REQUIRE(::unshare(CLONE_NEWNS) == 0);
     REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
-    REQUIRE(::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k") == 0);
+    REQUIRE(::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=64k,mode=0700") == 0);
   }
   ~SmallDisk() { ::umount2(directory_.path().c_str(), MNT_DETACH); }
   SmallDisk(const SmallDisk&) = delete;
